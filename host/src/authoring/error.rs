@@ -1,0 +1,247 @@
+//! What can go wrong between a folder and a component, and what to do about it.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::componentize::ComponentizeError;
+use super::toolchain::WASM_TARGET;
+
+/// Why a capsule could not be made or built. The text says what failed and where; [`AuthoringError::hint`] says
+/// what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AuthoringError {
+    /// The file system refused.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// A verb: `read`, `write`, `create`, `replace`.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A TOML file cannot be parsed. It was left as it is.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What the parser said.
+        message: String,
+    },
+    /// A TOML file has something else at a key than what belongs there. It was left as it is.
+    #[error("{}: `{key}` must be {expected}", path.display())]
+    TomlShape {
+        /// The file.
+        path: PathBuf,
+        /// The dotted key.
+        key: String,
+        /// What belongs there: `a table`, `a string`.
+        expected: &'static str,
+    },
+    /// A manifest has no name for what it describes.
+    #[error("{}: `[package] name` is missing", path.display())]
+    NoName {
+        /// The `Cargo.toml` or `Capsule.toml`.
+        path: PathBuf,
+    },
+    /// A capsule's name that cannot be one.
+    #[error("`{name}` cannot be a capsule's name: {reason}")]
+    BadName {
+        /// The name as given.
+        name: String,
+        /// Which rule it breaks.
+        reason: String,
+    },
+    /// There is no template of that name.
+    #[error("there is no template `{name}`; there are: {}", known.join(", "))]
+    UnknownTemplate {
+        /// The name as given.
+        name: String,
+        /// Those there are.
+        known: Vec<String>,
+        /// The one it resembles most, if any is near.
+        nearest: Option<String>,
+    },
+    /// The folder of the new capsule has something in it.
+    #[error("{} is there already and is not empty", path.display())]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder holds no `Cargo.toml`.
+    #[error("{} is no crate: it has no Cargo.toml", folder.display())]
+    NotACrate {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder holds a crate, but no `Capsule.toml`.
+    #[error("{} is no capsule: it has a Cargo.toml but no Capsule.toml", folder.display())]
+    NotACapsule {
+        /// The folder.
+        folder: PathBuf,
+        /// The crate's name, for the manifest to write.
+        crate_name: String,
+    },
+    /// The folder's `Cargo.toml` is that of a workspace without a package.
+    #[error("{} describes a workspace, not one crate", path.display())]
+    NoPackage {
+        /// The `Cargo.toml`.
+        path: PathBuf,
+    },
+    /// The crate is not built as a library that wasm can load.
+    #[error("{}: `[lib] crate-type` lacks \"cdylib\"", path.display())]
+    NotACdylib {
+        /// The `Cargo.toml`.
+        path: PathBuf,
+    },
+    /// Cargo or rustc could not be started.
+    #[error("cannot start `{program}`: {source}")]
+    NoRust {
+        /// What was to be started.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Rust is there, the target that capsules are built for is not.
+    #[error("this Rust cannot build for {WASM_TARGET}: the target's library is not installed")]
+    NoWasmTarget {
+        /// Whether `rustup` manages it.
+        rustup: bool,
+    },
+    /// Cargo cannot tell which workspace the crate belongs to.
+    #[error("cargo cannot find the workspace of {}: {message}", folder.display())]
+    Workspace {
+        /// The crate's folder.
+        folder: PathBuf,
+        /// What cargo said.
+        message: String,
+    },
+    /// Cargo failed; it has already said why on standard error.
+    #[error("cargo could not build {}{}; it says why above", folder.display(), code(*.status))]
+    Cargo {
+        /// The crate's folder.
+        folder: PathBuf,
+        /// Cargo's exit code, if it was not ended by a signal.
+        status: Option<i32>,
+    },
+    /// Cargo succeeded and made no wasm library of the crate.
+    #[error("cargo built {} but reported no .wasm library of it", folder.display())]
+    NoArtifact {
+        /// The crate's folder.
+        folder: PathBuf,
+    },
+    /// What cargo made is no capsule.
+    #[error("{}: {source}", core.display())]
+    Componentize {
+        /// The core module that cargo made.
+        core: PathBuf,
+        /// Why no component can be made of it.
+        source: ComponentizeError,
+    },
+    /// A path that an archive cannot hold.
+    #[error("{}: {reason}, which a .capsule archive cannot hold", path.display())]
+    NotArchivable {
+        /// The file, or the path that the manifest names.
+        path: PathBuf,
+        /// What it is.
+        reason: &'static str,
+    },
+    /// An archive larger than a host would unpack.
+    #[error("{} would have more than {limit}", path.display())]
+    ArchiveTooLarge {
+        /// The archive.
+        path: PathBuf,
+        /// The limit that it exceeds.
+        limit: String,
+    },
+    /// What the library carries is not what it was built with.
+    #[error("the SDK within this program is damaged: {reason}")]
+    Carried {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl AuthoringError {
+    /// What to do about it, where there is something to say beyond the error itself.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::BadName { .. } => {
+                "a name is 1 to 64 of a-z, 0-9, `-` and `_`, begins with a letter, and is a \
+                valid name of a crate"
+                    .to_owned()
+            }
+            Self::UnknownTemplate { nearest, .. } => {
+                format!("did you mean `{}`?", nearest.as_deref()?)
+            }
+            Self::FolderInUse { .. } => {
+                "choose another name, or another place with `--path DIR`".to_owned()
+            }
+            Self::NotACrate { .. } => {
+                "name the folder of a capsule's crate, or make one with `astrid new NAME`"
+                    .to_owned()
+            }
+            Self::NotACapsule { crate_name, .. } => format!(
+                "write a Capsule.toml beside it, or begin with `astrid new NAME`; the least there can be:\n\n\
+                 [package]\nname = \"{crate_name}\"\nversion = \"0.1.0\"\n\n\
+                 [[component]]\nid = \"{crate_name}\"\nfile = \"{crate_name}.wasm\"\ntype = \"executable\""
+            ),
+            Self::NoPackage { .. } => "name the folder of one of its members".to_owned(),
+            Self::NotACdylib { .. } => {
+                "add to it:\n\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]".to_owned()
+            }
+            Self::NoRust { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "install Rust from https://rustup.rs".to_owned()
+            }
+            Self::NoWasmTarget { rustup: true } => format!("rustup target add {WASM_TARGET}"),
+            Self::NoWasmTarget { rustup: false } => format!(
+                "this Rust is not managed by rustup: install your distribution's package of the Rust library for \
+                 {WASM_TARGET} (Debian: libstd-rust-dev-wasm32, Fedora: rust-std-static-{WASM_TARGET}), or install \
+                 Rust from https://rustup.rs and run `rustup target add {WASM_TARGET}`"
+            ),
+            Self::Workspace { folder, .. } => format!(
+                "make the crate a member of that workspace, or give {} a `[workspace]` table of its own",
+                folder.join("Cargo.toml").display()
+            ),
+            Self::NoArtifact { .. } => "its `[lib] crate-type` needs \"cdylib\"".to_owned(),
+            Self::Componentize { source, .. } => source.hint()?,
+            Self::Carried { .. } => "install `astrid` again".to_owned(),
+            _ => return None,
+        };
+        Some(hint)
+    }
+
+    /// For `map_err`: a file system error with what was being done to what.
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+
+    /// A parser's error with the place in `text`.
+    pub(super) fn toml(path: &Path, text: &str, error: &toml_edit::TomlError) -> Self {
+        let offset = error.span().map_or(0, |span| span.start);
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self::Toml {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message: error.message().trim_end().to_owned(),
+        }
+    }
+}
+
+fn code(status: Option<i32>) -> String {
+    status.map_or_else(String::new, |code| format!(" (exit code {code})"))
+}

@@ -1,0 +1,451 @@
+//! `astrid new`: a template under another name.
+//!
+//! Only names change: those of the package in both manifests, of the files that are called after it, and the title
+//! of the README. Formatting and comments of the template stay.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Value};
+
+use super::Result;
+use super::carried::{Template, templates};
+use super::error::AuthoringError;
+use super::files::parse_toml;
+
+/// The longest name of a capsule, in bytes.
+const NAME_MAX_BYTES: usize = 64;
+
+/// What rustc takes for a word of the language in edition 2024; a crate cannot be called so.
+const KEYWORDS: [&str; 51] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// Crates that come with Rust; another of that name hides them.
+const BUILT_IN: [&str; 6] = ["alloc", "core", "proc_macro", "proc-macro", "std", "test"];
+
+/// A capsule that [`new_capsule`] made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its files, relative to the folder, sorted.
+    pub files: Vec<PathBuf>,
+}
+
+/// Copies `template` to `parent/name`, renamed. The folder appears at once, complete, or not at all; `parent` is
+/// made if missing.
+///
+/// # Errors
+/// [`AuthoringError::BadName`], [`AuthoringError::UnknownTemplate`], [`AuthoringError::FolderInUse`] and
+/// [`AuthoringError::Io`].
+pub fn new_capsule(name: &str, template: &str, parent: &Path) -> Result<Created> {
+    check_crate_name(name)?;
+    let all = templates();
+    let Some(template) = all.iter().find(|known| known.name == template) else {
+        return Err(unknown_template(template, &all));
+    };
+    create(name, template, parent)
+}
+
+fn create(name: &str, template: &Template, parent: &Path) -> Result<Created> {
+    let folder = parent.join(name);
+    match fs::read_dir(&folder).map(|mut entries| entries.next().is_some()) {
+        Ok(false) => {}
+        Ok(true) => return Err(AuthoringError::FolderInUse { path: folder }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(AuthoringError::io("read", &folder)(error)),
+    }
+    fs::create_dir_all(parent).map_err(AuthoringError::io("create", parent))?;
+    // Made beside its place, because only there a rename cannot cross file systems; one level down, because the
+    // temporary folder itself is private and the capsule's should be as the umask has it.
+    let workshop = tempfile::Builder::new()
+        .prefix(".astrid-new-")
+        .tempdir_in(parent)
+        .map_err(AuthoringError::io("create a folder in", parent))?;
+    let made = workshop.path().join(name);
+
+    let mut files = Vec::new();
+    for (path, contents) in &template.files {
+        let target = made.join(path);
+        let contents = renamed(path, contents, template.name, name)?;
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder).map_err(AuthoringError::io("create", folder))?;
+        }
+        fs::write(&target, contents).map_err(AuthoringError::io("write", &target))?;
+        files.push(PathBuf::from(path));
+    }
+    files.sort();
+    // A rename replaces an empty folder and refuses one that has been filled meanwhile.
+    fs::rename(&made, &folder).map_err(AuthoringError::io("create", &folder))?;
+    Ok(Created { folder, files })
+}
+
+fn unknown_template(name: &str, all: &[Template]) -> AuthoringError {
+    let nearest = all
+        .iter()
+        .map(|template| {
+            (
+                strsim::damerau_levenshtein(name, template.name),
+                template.name,
+            )
+        })
+        .filter(|(distance, _)| *distance <= 2)
+        .min()
+        .map(|(_, nearest)| nearest.to_owned());
+    AuthoringError::UnknownTemplate {
+        name: name.to_owned(),
+        known: all
+            .iter()
+            .map(|template| template.name.to_owned())
+            .collect(),
+        nearest,
+    }
+}
+
+/// `[a-z0-9][a-z0-9_-]{0,63}`: what may stand in paths, topics and logs.
+pub(super) fn check_name_shape(name: &str) -> Result<()> {
+    let refuse = |reason: String| {
+        Err(AuthoringError::BadName {
+            name: name.to_owned(),
+            reason,
+        })
+    };
+    let Some(first) = name.chars().next() else {
+        return refuse("it is empty".to_owned());
+    };
+    if name.len() > NAME_MAX_BYTES {
+        return refuse(format!(
+            "it is {} bytes long, {NAME_MAX_BYTES} is the most",
+            name.len()
+        ));
+    }
+    if let Some(bad) = name
+        .chars()
+        .find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'))
+    {
+        return refuse(format!("it contains {bad:?}"));
+    }
+    if matches!(first, '-' | '_') {
+        return refuse(format!("it begins with `{first}`"));
+    }
+    Ok(())
+}
+
+/// The shape, and what cargo and rustc ask of a package's name.
+fn check_crate_name(name: &str) -> Result<()> {
+    check_name_shape(name)?;
+    let refuse = |reason: &str| {
+        Err(AuthoringError::BadName {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        return refuse("it begins with a digit, which cargo does not let a crate do");
+    }
+    if KEYWORDS.contains(&name) {
+        return refuse("it is a keyword of Rust");
+    }
+    if BUILT_IN.contains(&name) {
+        return refuse("a crate of that name comes with Rust");
+    }
+    Ok(())
+}
+
+/// A template's file as it is in the new capsule.
+fn renamed(path: &str, contents: &[u8], old: &str, new: &str) -> Result<Vec<u8>> {
+    let Ok(text) = std::str::from_utf8(contents) else {
+        return Ok(contents.to_owned());
+    };
+    let shown = Path::new("templates").join(old).join(path);
+    let text = match path {
+        "Cargo.toml" => rename_crate(parse_toml(&shown, text)?, old, new)?,
+        "Capsule.toml" => rename_capsule(parse_toml(&shown, text)?, old, new),
+        "README.md" => rename_readme(text, old, new),
+        // Tests and examples see the library from outside, by its name.
+        _ if path.starts_with("tests/") && path.ends_with(".rs") => text.replace(
+            &format!("use {}::", ident(old)),
+            &format!("use {}::", ident(new)),
+        ),
+        _ => text.to_owned(),
+    };
+    Ok(text.into_bytes())
+}
+
+fn rename_crate(mut cargo: DocumentMut, old: &str, new: &str) -> Result<String> {
+    // A package and what it depends on cannot share a name: cargo would take the one for the other.
+    for table in ["dependencies", "dev-dependencies"] {
+        if cargo
+            .get(table)
+            .is_some_and(|dependencies| dependencies.get(new).is_some())
+        {
+            return Err(AuthoringError::BadName {
+                name: new.to_owned(),
+                reason: "the template depends on a crate of that name".to_owned(),
+            });
+        }
+    }
+    set(
+        cargo
+            .get_mut("package")
+            .and_then(|package| package.get_mut("name")),
+        new,
+    );
+    let library = cargo.get_mut("lib").and_then(|lib| lib.get_mut("name"));
+    if library.as_ref().and_then(|name| name.as_str()) == Some(&ident(old)) {
+        set(library, &ident(new));
+    }
+    Ok(cargo.to_string())
+}
+
+fn rename_capsule(mut manifest: DocumentMut, old: &str, new: &str) -> String {
+    set(
+        manifest
+            .get_mut("package")
+            .and_then(|package| package.get_mut("name")),
+        new,
+    );
+    if let Some(components) = manifest
+        .get_mut("component")
+        .and_then(Item::as_array_of_tables_mut)
+    {
+        for component in components.iter_mut() {
+            for key in ["id", "file", "entrypoint"] {
+                let item = component.get_mut(key);
+                let Some(name) = item.as_ref().and_then(|item| item.as_str()) else {
+                    continue;
+                };
+                let name = called_after(name, old, new);
+                set(item, &name);
+            }
+        }
+    }
+    manifest.to_string()
+}
+
+/// A path whose last part is `old`, or `old` and an extension, called after `new` instead.
+fn called_after(path: &str, old: &str, new: &str) -> String {
+    let (folder, file) = path
+        .rsplit_once('/')
+        .map_or(("", path), |(folder, file)| (folder, file));
+    let (stem, extension) = file
+        .split_once('.')
+        .map_or((file, None), |(stem, rest)| (stem, Some(rest)));
+    let new_stem = if stem == old {
+        new.to_owned()
+    } else if stem == ident(old) {
+        ident(new)
+    } else {
+        return path.to_owned();
+    };
+    let file = extension.map_or(new_stem.clone(), |extension| {
+        format!("{new_stem}.{extension}")
+    });
+    if folder.is_empty() {
+        file
+    } else {
+        format!("{folder}/{file}")
+    }
+}
+
+/// The title names the capsule; built files are called after it.
+fn rename_readme(text: &str, old: &str, new: &str) -> String {
+    let (title, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let title = if title.starts_with("# ") && title.contains(old) {
+        title.replacen(old, new, 1)
+    } else if title.starts_with("# ") {
+        format!("# {new}")
+    } else {
+        title.to_owned()
+    };
+    let rest = rest
+        .replace(&format!("{old}.wasm"), &format!("{new}.wasm"))
+        .replace(&format!("{old}.capsule"), &format!("{new}.capsule"));
+    format!("{title}\n{rest}")
+}
+
+/// Replaces a string value and keeps the space and the comment around it.
+fn set(item: Option<&mut Item>, text: &str) {
+    if let Some(value) = item.and_then(Item::as_value_mut) {
+        let decor = value.decor().clone();
+        *value = Value::from(text);
+        *value.decor_mut() = decor;
+    }
+}
+
+/// A package's name as its library's is by default.
+fn ident(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARGO: &str = "\
+[package]
+name = \"sample\" # the crate
+version = \"0.1.0\"
+
+# wasm wants a cdylib
+[lib]
+name = \"sample\"
+crate-type = [\"cdylib\", \"rlib\"]
+
+[dependencies]
+astrid-sdk = \"1.0\"
+";
+    const CAPSULE: &str = "\
+[package]
+name = \"sample\"   # the capsule
+version = \"0.1.0\"
+
+[[component]]
+id = \"sample\"
+file = \"sample.wasm\" # what `astrid build` makes
+
+[subscribe]
+\"sample.v1.topic\" = { wit = \"any\", handler = \"sample\" }
+";
+
+    fn sample() -> Template {
+        Template {
+            name: "sample",
+            files: vec![
+                ("Cargo.toml", CARGO.as_bytes()),
+                ("Capsule.toml", CAPSULE.as_bytes()),
+                (
+                    "README.md",
+                    b"# sample: greets\n\nMakes target/astrid/sample.wasm of a sample.\n",
+                ),
+                ("src/lib.rs", b"//! The sample.\n"),
+                ("assets/picture.bin", &[0xff, 0xfe, 0]),
+            ],
+        }
+    }
+
+    #[test]
+    fn only_names_change() {
+        let parent = tempfile::tempdir().unwrap();
+        let created = create("my-guard", &sample(), &parent.path().join("made/too")).unwrap();
+        let read = |path: &str| fs::read_to_string(created.folder.join(path)).unwrap();
+
+        assert_eq!(
+            read("Cargo.toml"),
+            CARGO
+                .replace("name = \"sample\" #", "name = \"my-guard\" #")
+                .replace("name = \"sample\"\ncrate", "name = \"my_guard\"\ncrate")
+        );
+        assert_eq!(
+            read("Capsule.toml"),
+            CAPSULE
+                .replace("name = \"sample\"  ", "name = \"my-guard\"  ")
+                .replace("id = \"sample\"", "id = \"my-guard\"")
+                .replace("sample.wasm", "my-guard.wasm")
+        );
+        assert_eq!(
+            read("README.md"),
+            "# my-guard: greets\n\nMakes target/astrid/my-guard.wasm of a sample.\n"
+        );
+        assert_eq!(read("src/lib.rs"), "//! The sample.\n");
+        assert_eq!(
+            fs::read(created.folder.join("assets/picture.bin")).unwrap(),
+            [0xff, 0xfe, 0]
+        );
+        assert_eq!(created.files.len(), 5);
+        assert_eq!(
+            fs::read_dir(created.folder.parent().unwrap())
+                .unwrap()
+                .count(),
+            1,
+            "no temporary folder stays"
+        );
+    }
+
+    #[test]
+    fn a_folder_with_something_in_it_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("mine");
+        fs::create_dir(&folder).unwrap();
+        create("mine", &sample(), parent.path()).expect("an empty folder is taken");
+        fs::write(folder.join("README.md"), "changed").unwrap();
+        let error = create("mine", &sample(), parent.path()).unwrap_err();
+        assert!(
+            matches!(error, AuthoringError::FolderInUse { .. }),
+            "{error}"
+        );
+        assert_eq!(
+            fs::read_to_string(folder.join("README.md")).unwrap(),
+            "changed"
+        );
+    }
+
+    #[test]
+    fn names_say_which_rule_they_break() {
+        let too_long = "a".repeat(65);
+        let cases = [
+            ("", "empty"),
+            ("Guard", "'G'"),
+            ("a/b", "'/'"),
+            ("_a", "begins with `_`"),
+            ("2fa", "digit"),
+            ("match", "keyword"),
+            ("std", "comes with Rust"),
+            (&too_long, "65 bytes"),
+        ];
+        for (name, reason) in cases {
+            let error = new_capsule(name, "hello", Path::new("/nonexistent"))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(reason), "{name:?}: {error}");
+        }
+        check_crate_name(&"a".repeat(64)).unwrap();
+        check_crate_name("a-b_2").unwrap();
+    }
+
+    #[test]
+    fn a_capsule_cannot_be_called_like_its_dependency() {
+        let parent = tempfile::tempdir().unwrap();
+        let error = create("astrid-sdk", &sample(), parent.path())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("depends on"), "{error}");
+        assert_eq!(
+            fs::read_dir(parent.path()).unwrap().count(),
+            0,
+            "nothing is left behind"
+        );
+    }
+
+    #[test]
+    fn an_unknown_template_lists_those_there_are() {
+        let error = new_capsule("mine", "helo", Path::new("/nonexistent")).unwrap_err();
+        assert!(error.to_string().contains("hello"), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("did you mean `hello`?"));
+    }
+
+    #[test]
+    fn every_template_can_be_renamed() {
+        let parent = tempfile::tempdir().unwrap();
+        for template in templates() {
+            let name = format!("my-{}", template.name);
+            let created = new_capsule(&name, template.name, parent.path()).unwrap();
+            for manifest in ["Cargo.toml", "Capsule.toml"] {
+                let text = fs::read_to_string(created.folder.join(manifest)).unwrap();
+                assert!(
+                    text.contains(&format!("name = \"{name}\"")),
+                    "{manifest}: {text}"
+                );
+                assert!(
+                    !text.contains(&format!("\"{}.wasm\"", template.name)),
+                    "{manifest}: {text}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A call of a handler: what goes in, what comes out, and what is known about it while it runs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::principal::{PrincipalId, PrincipalScope};
+
+/// Most bytes of a payload, in either direction (abi.md's bound for messages too).
+pub const MAX_PAYLOAD: usize = 1024 * 1024;
+/// Most bytes of an action's name.
+pub const MAX_ACTION: usize = 256;
+/// How deep a call may be nested in others.
+pub const MAX_DEPTH: u8 = 8;
+
+/// What can't be handed to a guest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCall {
+    /// The action's name is empty or longer than [`MAX_ACTION`].
+    #[error("an action's name has 1 to {MAX_ACTION} bytes, not {0}")]
+    Action(usize),
+    /// The payload is larger than [`MAX_PAYLOAD`].
+    #[error("a payload has at most {MAX_PAYLOAD} bytes, not {0}")]
+    TooLarge(usize),
+    /// The payload isn't JSON.
+    #[error("the payload is no JSON: {0}")]
+    NotJson(String),
+}
+
+/// A handler's name and its payload, not yet on anybody's behalf: say [`CallDraft::by`].
+#[derive(Debug, Clone)]
+pub struct CallDraft {
+    action: String,
+    payload: Vec<u8>,
+}
+
+/// One call of a handler on behalf of a principal.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub(crate) action: String,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) principal: PrincipalId,
+    pub(crate) wall: Option<Duration>,
+    pub(crate) cpu: Option<Duration>,
+}
+
+impl Call {
+    /// A call of `action` with `payload` as JSON.
+    ///
+    /// # Errors
+    /// [`InvalidCall`].
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "a call exists only once its principal is named"
+    )]
+    pub fn json<P: Serialize + ?Sized>(
+        action: impl Into<String>,
+        payload: &P,
+    ) -> Result<CallDraft, InvalidCall> {
+        let payload =
+            serde_json::to_vec(payload).map_err(|error| InvalidCall::NotJson(error.to_string()))?;
+        Self::draft(action.into(), payload)
+    }
+
+    /// A call of `action` with bytes that are JSON already.
+    ///
+    /// # Errors
+    /// [`InvalidCall`].
+    pub fn raw(
+        action: impl Into<String>,
+        payload: impl Into<Vec<u8>>,
+    ) -> Result<CallDraft, InvalidCall> {
+        let payload = payload.into();
+        if payload.len() > MAX_PAYLOAD {
+            return Err(InvalidCall::TooLarge(payload.len()));
+        }
+        serde_json::from_slice::<serde::de::IgnoredAny>(&payload)
+            .map_err(|error| InvalidCall::NotJson(error.to_string()))?;
+        Self::draft(action.into(), payload)
+    }
+
+    fn draft(action: String, payload: Vec<u8>) -> Result<CallDraft, InvalidCall> {
+        if action.is_empty() || action.len() > MAX_ACTION {
+            return Err(InvalidCall::Action(action.len()));
+        }
+        if payload.len() > MAX_PAYLOAD {
+            return Err(InvalidCall::TooLarge(payload.len()));
+        }
+        Ok(CallDraft { action, payload })
+    }
+
+    /// Lowers the wall time of this call.
+    #[must_use]
+    pub fn within(mut self, wall: Duration) -> Self {
+        self.wall = Some(wall);
+        self
+    }
+
+    /// Lowers the CPU time of this call.
+    #[must_use]
+    pub fn cpu_within(mut self, cpu: Duration) -> Self {
+        self.cpu = Some(cpu);
+        self
+    }
+}
+
+impl CallDraft {
+    /// On whose behalf.
+    pub fn by(self, principal: &PrincipalId) -> Call {
+        Call {
+            action: self.action,
+            payload: self.payload,
+            principal: principal.clone(),
+            wall: None,
+            cpu: None,
+        }
+    }
+}
+
+/// A handler's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on; with a payload that replaces the event's, if there is one.
+    Continue(Option<String>),
+    /// The answer; nobody else is asked.
+    Final(Option<String>),
+    /// No, and why; nobody else is asked.
+    Deny(Option<String>),
+}
+
+/// Whether a call got an instance that had served calls before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstanceState {
+    /// Made for this call.
+    Fresh,
+    /// Served earlier calls of the same principal.
+    Reused,
+}
+
+/// What came of a call that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The answer.
+    pub verdict: Verdict,
+    /// From the moment the guest was entered to its answer.
+    pub elapsed: Duration,
+    /// Most bytes of linear memory held during the call.
+    pub memory_peak: usize,
+    /// Fresh or reused.
+    pub instance: InstanceState,
+}
+
+/// Names one call among all of a host's; counts up within a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceId(pub u64);
+
+/// What is known about the call that a guest is serving. Each domain's view is built with one, so "who is
+/// calling" is always a value and never a default.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// The principal, with what was resolved for it and this capsule.
+    pub scope: Arc<PrincipalScope>,
+    /// The topic of the event; none for a direct call.
+    pub topic: Option<Arc<str>>,
+    /// Who published it, a session uuid: the host's own for a direct call.
+    pub source: uuid::Uuid,
+    /// When the guest was entered.
+    pub began: Instant,
+    /// When its wall time is over.
+    pub deadline: Instant,
+    /// How many calls this one is nested in.
+    pub depth: u8,
+    /// Names the call.
+    pub trace: TraceId,
+}
+
+impl CallContext {
+    /// On whose behalf the call is made.
+    pub fn principal(&self) -> &PrincipalId {
+        &self.scope.principal.id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_guest_may_not_get_is_refused_at_the_door() {
+        assert!(matches!(Call::raw("", "{}"), Err(InvalidCall::Action(0))));
+        assert!(matches!(
+            Call::raw("a".repeat(257), "{}"),
+            Err(InvalidCall::Action(257))
+        ));
+        assert!(matches!(Call::raw("a", "{"), Err(InvalidCall::NotJson(_))));
+        assert!(matches!(
+            Call::raw("a", vec![b' '; MAX_PAYLOAD + 1]),
+            Err(InvalidCall::TooLarge(_))
+        ));
+        assert!(matches!(
+            Call::json("a", &"x".repeat(MAX_PAYLOAD)),
+            Err(InvalidCall::TooLarge(_))
+        ));
+        assert!(Call::json("a".repeat(256), "x").is_ok());
+    }
+}

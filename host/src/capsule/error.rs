@@ -1,0 +1,320 @@
+//! Why a capsule isn't loaded, and why a call of one wasn't answered.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::ImportError;
+use crate::engine::{Frames, LIFT_LIMIT};
+use crate::exports::BinaryError;
+use crate::manifest::CapsuleName;
+use crate::package::PackageError;
+use crate::principal::{PrincipalError, PrincipalId};
+use crate::registry::AlreadyLoaded;
+
+/// Why a capsule isn't loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its package can't be had.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// Its bytes are no capsule.
+    #[error("capsule {capsule} can't be loaded: {source}")]
+    Binary {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// Why.
+        source: BinaryError,
+    },
+    /// It imports what this host doesn't offer.
+    #[error("capsule {capsule} can't be loaded: {source}")]
+    Import {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// What.
+        source: ImportError,
+    },
+    /// The engine refused it.
+    #[error("capsule {capsule} can't be compiled: {reason}")]
+    Compile {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// In wasmtime's words.
+        reason: String,
+    },
+    /// Its id is taken.
+    #[error(transparent)]
+    Loaded(#[from] AlreadyLoaded),
+    /// It may use the workspace, and the workspace and the home overlap.
+    #[error(
+        "capsule {capsule} may use the workspace {workspace}, and that overlaps the home {home}"
+    )]
+    Workspace {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// The workspace.
+        workspace: PathBuf,
+        /// The home.
+        home: PathBuf,
+    },
+    /// Its install or upgrade hook failed.
+    #[error("the {hook} hook of capsule {capsule} failed: {source}")]
+    Lifecycle {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// `install` or `upgrade`.
+        hook: &'static str,
+        /// How.
+        source: Box<CallError>,
+    },
+    /// A thread of the host ended early.
+    #[error("loading was interrupted: {0}")]
+    Interrupted(String),
+}
+
+impl LoadError {
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Package(error) => error.kind(),
+            Self::Binary { .. } | Self::Compile { .. } => "binary",
+            Self::Import {
+                source: ImportError::Denied { .. },
+                ..
+            } => "capability",
+            Self::Import { .. } => "import",
+            Self::Loaded(_) => "loaded",
+            Self::Workspace { .. } => "policy",
+            Self::Lifecycle { source, .. } => source.kind(),
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Package(error) => error.hint(),
+            // Its text says what to do.
+            Self::Binary { .. } => None,
+            Self::Import { source, .. } => Some(source.hint()),
+            Self::Compile { .. } => {
+                Some("build it again with `astrid build`; the accepted proposals of WebAssembly are listed in the README".into())
+            }
+            Self::Loaded(AlreadyLoaded(name)) => Some(format!("unload {name} first")),
+            Self::Workspace { .. } => Some("choose another --workspace".into()),
+            Self::Lifecycle { source, .. } => source.hint(),
+            Self::Interrupted(_) => None,
+        }
+    }
+}
+
+/// Why a call wasn't answered.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The capsule has no handler for the action.
+    #[error("capsule {capsule} has no handler {action:?}")]
+    NoHandler {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// What was asked for.
+        action: String,
+        /// The handlers it has.
+        known: Vec<String>,
+    },
+    /// The principal can't be acted for.
+    #[error(transparent)]
+    Principal(#[from] PrincipalError),
+    /// The guest panicked.
+    #[error("capsule {capsule} panicked{}: {message}", place(file, *line))]
+    Panic {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// What the panic said.
+        message: String,
+        /// The source file; empty when the guest didn't say.
+        file: String,
+        /// Its line; 0 when the guest didn't say.
+        line: u32,
+        /// The guest's functions, innermost first.
+        trace: Frames,
+    },
+    /// The guest trapped.
+    #[error("capsule {capsule} trapped: {message}")]
+    Trap {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// Which trap, in wasmtime's words.
+        message: String,
+        /// The guest's functions, innermost first.
+        trace: Frames,
+    },
+    /// The guest's stack was used up.
+    #[error("capsule {capsule} used up its stack")]
+    StackOverflow {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// The guest's functions, innermost first.
+        trace: Frames,
+    },
+    /// The guest computed for longer than it may.
+    #[error("capsule {capsule} computed for longer than {budget:?}")]
+    CpuTimeout {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// CPU time of a call.
+        budget: Duration,
+        /// What it was doing, innermost first.
+        trace: Frames,
+    },
+    /// The call took longer than it may.
+    #[error("capsule {capsule} did not answer within {budget:?}")]
+    WallTimeout {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// Wall time of a call.
+        budget: Duration,
+        /// How much of it the guest computed.
+        computed: Duration,
+    },
+    /// The guest wanted more memory than it may have.
+    #[error("capsule {capsule} ran out of memory: it wanted {wanted} bytes, and may have {limit}")]
+    Memory {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// Bytes it would have held.
+        wanted: usize,
+        /// Bytes it may hold.
+        limit: usize,
+    },
+    /// More data than may cross to the host in one piece.
+    #[error("capsule {capsule} handed over more than {limit} bytes at once")]
+    TooLarge {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// Most bytes.
+        limit: usize,
+    },
+    /// The guest answered something that is no verdict.
+    #[error("capsule {capsule} answered {answer:?}, which is no verdict")]
+    NoVerdict {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// What it answered.
+        answer: String,
+    },
+    /// The component doesn't export what was called.
+    #[error("capsule {capsule} doesn't export {export}")]
+    NoExport {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// The export.
+        export: &'static str,
+    },
+    /// No instance could be made.
+    #[error("capsule {capsule} can't be instantiated: {reason}")]
+    Instantiate {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// In wasmtime's words.
+        reason: String,
+    },
+    /// The capsule was unloaded.
+    #[error("capsule {capsule} was unloaded")]
+    Unloaded {
+        /// The capsule.
+        capsule: CapsuleName,
+    },
+}
+
+fn place(file: &str, line: u32) -> String {
+    if file.is_empty() {
+        String::new()
+    } else {
+        format!(" at {file}:{line}")
+    }
+}
+
+impl CallError {
+    /// More data than [`LIFT_LIMIT`].
+    pub(super) fn too_much_data(capsule: CapsuleName) -> Self {
+        Self::TooLarge {
+            capsule,
+            limit: LIFT_LIMIT,
+        }
+    }
+
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoHandler { .. } | Self::NoExport { .. } => "not-found",
+            Self::Principal(PrincipalError::NotFound(_)) => "not-found",
+            Self::Principal(PrincipalError::Disabled(_)) => "disabled",
+            Self::Principal(_) => "principal",
+            Self::Panic { .. } => "panic",
+            Self::Trap { .. } => "trap",
+            Self::StackOverflow { .. } => "stack-overflow",
+            Self::CpuTimeout { .. } => "cpu-timeout",
+            Self::WallTimeout { .. } => "wall-timeout",
+            Self::Memory { .. } => "memory",
+            Self::TooLarge { .. } => "too-large",
+            Self::NoVerdict { .. } => "no-verdict",
+            Self::Instantiate { .. } => "instantiate",
+            Self::Unloaded { .. } => "unloaded",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoHandler { action, known, .. } => match nearest(action, known) {
+                Some(near) => format!("did you mean {near}?"),
+                None if known.is_empty() => "it has no handlers".into(),
+                None => format!("it has: {}", known.join(", ")),
+            },
+            Self::Principal(error) => error.hint(),
+            Self::CpuTimeout { .. } => {
+                "do less in one call, or ask for more: [runtime] cpu_ms in Capsule.toml".into()
+            }
+            Self::WallTimeout { .. } => {
+                "wait for less in one call, or ask for more: [runtime] wall_ms in Capsule.toml, or --timeout".into()
+            }
+            Self::Memory { .. } => "ask for more: [runtime] memory in Capsule.toml".into(),
+            Self::StackOverflow { .. } => "recurse less deeply; a guest's stack has 512 KiB".into(),
+            Self::NoVerdict { .. } => "a handler answers continue, final, deny or abort".into(),
+            Self::TooLarge { limit, .. } => format!("hand it over in pieces of at most {limit} bytes"),
+            Self::NoExport { .. } => "see what it exports: astrid inspect".into(),
+            Self::Unloaded { .. } | Self::Instantiate { .. } => return None,
+            Self::Panic { .. } | Self::Trap { .. } => "its log may say more: astrid logs CAPSULE".into(),
+        })
+    }
+
+    /// The guest's functions that were on the stack, innermost first.
+    pub fn backtrace(&self) -> &[String] {
+        match self {
+            Self::Panic { trace, .. }
+            | Self::Trap { trace, .. }
+            | Self::StackOverflow { trace, .. }
+            | Self::CpuTimeout { trace, .. } => trace,
+            _ => &[],
+        }
+    }
+
+    /// Who was called for, where that is what was wrong.
+    pub fn principal(&self) -> Option<&PrincipalId> {
+        match self {
+            Self::Principal(PrincipalError::NotFound(id) | PrincipalError::Disabled(id)) => {
+                Some(id)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The known name that is likest to the one given.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known.as_str()))
+        .filter(|(distance, known)| *distance <= known.len().max(3) / 3)
+        .min()
+        .map(|(_, known)| known)
+}

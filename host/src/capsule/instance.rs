@@ -1,0 +1,260 @@
+//! One instance of a capsule: its store, its clock, and the entry points found in it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::OwnedSemaphorePermit;
+use wasmtime::Store;
+
+use super::load::LoadedCapsule;
+use super::{CallError, Ceilings, StoreState};
+use crate::call::CallContext;
+use crate::domain::sys::SysCtx;
+use crate::engine::{
+    CpuClock, LIFT_LIMIT, MemoryLimiter, TimedOut, TrapKind, backtrace, timed, trap_kind,
+};
+use crate::exports::EntryPoint;
+
+/// The guest's side of the contract, one world for each entry point.
+pub(super) mod guest {
+    pub(crate) mod interceptor {
+        wasmtime::component::bindgen!({
+            path: "../wit",
+            world: "astrid:guest/interceptor@1.0.0",
+            exports: { default: async },
+            anyhow: false,
+        });
+    }
+    pub(crate) mod installable {
+        wasmtime::component::bindgen!({
+            path: "../wit",
+            world: "astrid:guest/installable@1.0.0",
+            exports: { default: async },
+            anyhow: false,
+        });
+    }
+    pub(crate) mod upgradable {
+        wasmtime::component::bindgen!({
+            path: "../wit",
+            world: "astrid:guest/upgradable@1.0.0",
+            exports: { default: async },
+            anyhow: false,
+        });
+    }
+}
+
+pub(super) use guest::interceptor::astrid::guest::lifecycle::CapsuleResult;
+
+/// A store with what is needed to call into it. Dropping it ends the guest.
+pub(super) struct Live {
+    store: Store<StoreState>,
+    clock: Arc<CpuClock>,
+    hook: Option<guest::interceptor::Interceptor>,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// What a lifecycle entry point is called with.
+pub(super) enum Lifecycle {
+    Install,
+    Upgrade,
+}
+
+impl Live {
+    /// A store for a call of `capsule`; the guest is instantiated under the clocks of that call.
+    pub(super) fn new(
+        capsule: &LoadedCapsule,
+        slot: OwnedSemaphorePermit,
+        call: CallContext,
+        memory: usize,
+        previous_version: Option<String>,
+    ) -> Self {
+        let environment = &capsule.environment;
+        let state = StoreState {
+            call,
+            limiter: MemoryLimiter::new(memory, Arc::clone(&environment.budget)),
+            sys: SysCtx::new(
+                Arc::clone(&environment.sys),
+                Arc::clone(&capsule.info),
+                previous_version,
+            ),
+        };
+        let mut store = Store::new(environment.engine.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(LIFT_LIMIT);
+        let clock = CpuClock::attach(&mut store);
+        Self {
+            store,
+            clock,
+            hook: None,
+            _slot: slot,
+        }
+    }
+
+    /// Readies a used instance for its next call.
+    pub(super) fn begin(&mut self, call: CallContext) {
+        let state = self.store.data_mut();
+        state.call = call;
+        state.limiter.begin_call();
+    }
+
+    /// Most bytes of linear memory held during the call.
+    pub(super) fn memory_peak(&self) -> usize {
+        self.store.data().limiter.peak()
+    }
+
+    /// Calls the hook entry point, after instantiating the guest if it wasn't yet.
+    ///
+    /// Whatever the error, the instance is not to be used again.
+    pub(super) async fn call_hook(
+        &mut self,
+        capsule: &LoadedCapsule,
+        ceilings: Ceilings,
+        began: Instant,
+        action: &str,
+        payload: &[u8],
+    ) -> Result<(CapsuleResult, Instant), CallError> {
+        let Some(indices) = &capsule.entry_points.hook else {
+            return Err(no_export(capsule, EntryPoint::HookTrigger));
+        };
+        self.clock.begin(ceilings.cpu);
+        let (store, hook) = (&mut self.store, &mut self.hook);
+        let call = async {
+            let hook = match hook {
+                Some(hook) => hook,
+                None => {
+                    let instance = capsule.pre.instantiate_async(&mut *store).await?;
+                    hook.insert(indices.load(&mut *store, &instance)?)
+                }
+            };
+            hook.call_astrid_hook_trigger(store, action, payload).await
+        };
+        let (result, ended) = timed(&self.clock, began, ceilings.wall, call).await;
+        let answer = result
+            .map_err(Failure::from)
+            .and_then(|result| result.map_err(Failure::Guest));
+        self.store.data().call.scope.report_dropped();
+        answer
+            .map(|answer| (answer, ended))
+            .map_err(|failure| self.explain(capsule, ceilings, failure))
+    }
+
+    /// Calls a lifecycle entry point in a fresh instance.
+    pub(super) async fn call_lifecycle(
+        mut self,
+        capsule: &LoadedCapsule,
+        ceilings: Ceilings,
+        which: Lifecycle,
+    ) -> Result<(), CallError> {
+        self.clock.begin(ceilings.cpu);
+        let began = self.store.data().call.began;
+        let store = &mut self.store;
+        let call = async {
+            let instance = capsule.pre.instantiate_async(&mut *store).await?;
+            match which {
+                Lifecycle::Install => {
+                    let indices = guest::installable::InstallableIndices::new(&capsule.pre)?;
+                    indices
+                        .load(&mut *store, &instance)?
+                        .call_astrid_install(store)
+                        .await
+                }
+                Lifecycle::Upgrade => {
+                    let indices = guest::upgradable::UpgradableIndices::new(&capsule.pre)?;
+                    indices
+                        .load(&mut *store, &instance)?
+                        .call_astrid_upgrade(store)
+                        .await
+                }
+            }
+        };
+        let (result, _) = timed(&self.clock, began, ceilings.wall, call).await;
+        let done = result
+            .map_err(Failure::from)
+            .and_then(|result| result.map_err(Failure::Guest));
+        self.store.data().call.scope.report_dropped();
+        done.map_err(|failure| self.explain(capsule, ceilings, failure))
+    }
+
+    /// What a failed call was, in this host's terms.
+    fn explain(
+        &mut self,
+        capsule: &LoadedCapsule,
+        ceilings: Ceilings,
+        failure: Failure,
+    ) -> CallError {
+        let name = capsule.info.name.clone();
+        let error = match failure {
+            Failure::TimedOut => {
+                return CallError::WallTimeout {
+                    capsule: name,
+                    budget: ceilings.wall,
+                    computed: self.clock.spent(),
+                };
+            }
+            Failure::Guest(error) => error,
+        };
+        let trace = backtrace(&error);
+        let state = self.store.data_mut();
+        let panic = state.sys.take_panic();
+        let refused = state.limiter.refused();
+        match (trap_kind(&error), panic, refused) {
+            (TrapKind::Interrupted, _, _) => CallError::CpuTimeout {
+                capsule: name,
+                budget: ceilings.cpu,
+                trace,
+            },
+            (TrapKind::StackOverflow, _, _) => CallError::StackOverflow {
+                capsule: name,
+                trace,
+            },
+            (TrapKind::TooMuchData, _, _) => CallError::too_much_data(name),
+            (TrapKind::Unreachable, Some(panic), _) => CallError::Panic {
+                capsule: name,
+                message: panic.message,
+                file: panic.file,
+                line: panic.line,
+                trace,
+            },
+            // An allocation that was refused ends in an abort, or in a failed instantiation.
+            (TrapKind::Unreachable | TrapKind::Other(_), None, Some(wanted)) => CallError::Memory {
+                capsule: name,
+                wanted,
+                limit: state.limiter.limit(),
+            },
+            (TrapKind::Unreachable, None, None) => CallError::Trap {
+                capsule: name,
+                message: "unreachable code was executed".into(),
+                trace,
+            },
+            (TrapKind::Other(message), _, _) if self.hook.is_none() && trace.is_empty() => {
+                CallError::Instantiate {
+                    capsule: name,
+                    reason: message,
+                }
+            }
+            (TrapKind::Other(message), _, _) => CallError::Trap {
+                capsule: name,
+                message,
+                trace,
+            },
+        }
+    }
+}
+
+enum Failure {
+    TimedOut,
+    Guest(wasmtime::Error),
+}
+
+impl From<TimedOut> for Failure {
+    fn from(_: TimedOut) -> Self {
+        Self::TimedOut
+    }
+}
+
+pub(super) fn no_export(capsule: &LoadedCapsule, entry: EntryPoint) -> CallError {
+    CallError::NoExport {
+        capsule: capsule.info.name.clone(),
+        export: entry.export_name(),
+    }
+}

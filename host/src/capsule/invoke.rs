@@ -1,0 +1,187 @@
+//! The way of a call: lane, permit, instance, guest, verdict.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::instance::{CapsuleResult, Lifecycle, Live, no_export};
+use super::lane::Lane;
+use super::load::LoadedCapsule;
+use super::{CallError, Ceilings};
+use crate::call::{Call, CallContext, InstanceState, MAX_PAYLOAD, Reply, Verdict};
+use crate::exports::EntryPoint;
+use crate::manifest::Isolation;
+use crate::principal::{PrincipalId, PrincipalScope};
+
+/// Wall time of an install or upgrade hook: ten minutes.
+const LIFECYCLE_WALL: Duration = Duration::from_secs(600);
+/// Calls of one principal that run at once where the manifest lifts the order and names no number.
+const UNORDERED: usize = 4;
+
+impl LoadedCapsule {
+    /// Calls a handler, in this capsule's lane of the principal.
+    ///
+    /// # Errors
+    /// [`CallError`]. After a trap or a timeout, or when the future is dropped, the instance is gone and the next
+    /// call gets a fresh one.
+    pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
+        self.known_action(&call.action)?;
+        let lane = self.lane(&call.principal)?;
+        let Ok(_permit) = lane.permits.acquire().await else {
+            return Err(CallError::Unloaded {
+                capsule: self.info.name.clone(),
+            });
+        };
+        let ceilings = lane.ceilings.for_call(call.cpu, call.wall);
+        let (mut live, instance, began) = match lane.idle.take() {
+            Some(mut live) => {
+                let context = self.context(&lane, ceilings);
+                let began = context.began;
+                live.begin(context);
+                (live, InstanceState::Reused, began)
+            }
+            None => {
+                let Some(slot) = self.environment.slots.take().await else {
+                    return Err(CallError::Unloaded {
+                        capsule: self.info.name.clone(),
+                    });
+                };
+                let context = self.context(&lane, ceilings);
+                let began = context.began;
+                let live = Live::new(self, slot, context, ceilings.memory, None);
+                (live, InstanceState::Fresh, began)
+            }
+        };
+        let (answer, ended) = live
+            .call_hook(self, ceilings, began, &call.action, &call.payload)
+            .await?;
+        let memory_peak = live.memory_peak();
+        if self.info.manifest.runtime.isolation != Isolation::Call {
+            lane.idle.put(live, ended);
+        }
+        let verdict = self.verdict(answer)?;
+        Ok(Reply {
+            verdict,
+            elapsed: ended.saturating_duration_since(began),
+            memory_peak,
+            instance,
+        })
+    }
+
+    /// Runs the install hook, or the upgrade hook if there was a version before; a stub isn't run.
+    ///
+    /// # Errors
+    /// [`CallError`]; a hook that answered with an error ends in a panic that carries its text.
+    pub(crate) async fn run_lifecycle(
+        &self,
+        principal: &PrincipalId,
+        previous_version: Option<String>,
+    ) -> Result<(), CallError> {
+        let (entry, which) = match previous_version {
+            None => (EntryPoint::Install, Lifecycle::Install),
+            Some(_) => (EntryPoint::Upgrade, Lifecycle::Upgrade),
+        };
+        if !self.binary.is_real(entry) {
+            return Ok(());
+        }
+        let lane = self.lane(principal)?;
+        let Some(slot) = self.environment.slots.take().await else {
+            return Err(no_export(self, entry));
+        };
+        let ceilings = Ceilings {
+            wall: LIFECYCLE_WALL,
+            ..lane.ceilings
+        };
+        let context = self.context(&lane, ceilings);
+        let live = Live::new(self, slot, context, ceilings.memory, previous_version);
+        live.call_lifecycle(self, ceilings, which).await
+    }
+
+    fn known_action(&self, action: &str) -> Result<(), CallError> {
+        match &self.actions {
+            Some(known)
+                if known
+                    .binary_search_by(|known| known.as_str().cmp(action))
+                    .is_err() =>
+            {
+                Err(CallError::NoHandler {
+                    capsule: self.info.name.clone(),
+                    action: action.to_owned(),
+                    known: known.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The principal's lane, made at its first call; refused if the principal isn't there or is disabled.
+    fn lane(&self, principal: &PrincipalId) -> Result<Arc<Lane>, CallError> {
+        let principals = &self.environment.principals;
+        let changes = principals.changes();
+        if let Some(lane) = self.lanes.get(principal) {
+            if lane.checked_at.load(Relaxed) != changes {
+                principals.resolve(principal)?;
+                lane.checked_at.store(changes, Relaxed);
+            }
+            return Ok(lane);
+        }
+        let found = principals.resolve(principal)?;
+        let runtime = &self.info.manifest.runtime;
+        let ceilings = Ceilings::new(
+            runtime,
+            &self.environment.config.limits,
+            &found.profile.limits,
+        );
+        let permits = if runtime.ordered {
+            1
+        } else {
+            runtime.instances.map_or(UNORDERED, |count| count as usize)
+        };
+        let idle = match runtime.isolation {
+            Isolation::Shared => Arc::clone(&self.shared_idle),
+            Isolation::Principal | Isolation::Call => Arc::default(),
+        };
+        let scope =
+            PrincipalScope::resolve(found, &self.info.name, Arc::clone(&self.environment.sinks));
+        let number = self.lane_count.fetch_add(1, Relaxed);
+        let lane = Arc::new(Lane::new(scope, ceilings, permits, idle, changes, number));
+        // Two first calls at once: both get the lane that came first.
+        self.lanes.get_or_insert_with(principal, || Ok(lane))
+    }
+
+    fn context(&self, lane: &Lane, ceilings: Ceilings) -> CallContext {
+        let began = Instant::now();
+        CallContext {
+            scope: Arc::clone(&lane.scope),
+            topic: None,
+            source: self.environment.session,
+            began,
+            deadline: began + ceilings.wall,
+            depth: 0,
+            trace: lane.next_trace(),
+        }
+    }
+
+    /// The guest's answer as a verdict, within the bound on payloads.
+    fn verdict(&self, answer: CapsuleResult) -> Result<Verdict, CallError> {
+        let CapsuleResult { action, data } = answer;
+        if data.as_ref().is_some_and(|data| data.len() > MAX_PAYLOAD) {
+            return Err(CallError::TooLarge {
+                capsule: self.info.name.clone(),
+                limit: MAX_PAYLOAD,
+            });
+        }
+        match action.as_str() {
+            "continue" => Ok(Verdict::Continue(data)),
+            "final" => Ok(Verdict::Final(data)),
+            "deny" | "abort" => Ok(Verdict::Deny(data)),
+            _ => {
+                let answer = action.chars().take(64).collect();
+                Err(CallError::NoVerdict {
+                    capsule: self.info.name.clone(),
+                    answer,
+                })
+            }
+        }
+    }
+}

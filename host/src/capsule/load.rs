@@ -1,0 +1,207 @@
+//! From a checked package to a capsule that can be called.
+//!
+//! In this order, each step with its own refusal: what the binary is, what it imports, its code (from the
+//! compiled cache, else compiled from the very buffer that was checked), its links.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, UnitWeighter};
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use super::instance::guest::interceptor::InterceptorIndices;
+use super::lane::{Idle, KeepInUse, LANES, Lane};
+use super::{CustomGate, LoadError, Slots, StoreState, imports};
+use crate::config::HostConfig;
+use crate::domain::sys::SysShared;
+use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
+use crate::exports::{self, Binary, EntryPoint};
+use crate::home::Home;
+use crate::package::{ComponentHash, Package};
+use crate::policy::paths;
+use crate::principal::{PrincipalId, Principals};
+use crate::registry::CapsuleInfo;
+use crate::storage::LogSink;
+
+/// What a capsule needs of its host; one for all capsules.
+pub(crate) struct Environment {
+    pub(crate) home: Home,
+    pub(crate) workspace: PathBuf,
+    pub(crate) config: HostConfig,
+    pub(crate) engine: GuestEngine,
+    pub(crate) cache: CompileCache,
+    pub(crate) linker: Linker<StoreState>,
+    pub(crate) custom: Vec<CustomGate>,
+    pub(crate) slots: Slots,
+    pub(crate) budget: Arc<MemoryBudget>,
+    pub(crate) principals: Principals,
+    pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
+    pub(crate) sys: Arc<SysShared>,
+    /// The host's own session: the source of direct calls.
+    pub(crate) session: uuid::Uuid,
+}
+
+/// The entry points that can be called, looked up once.
+pub(super) struct EntryPoints {
+    pub(super) hook: Option<InterceptorIndices>,
+}
+
+/// A capsule, ready to be called.
+pub(crate) struct LoadedCapsule {
+    pub(crate) info: Arc<CapsuleInfo>,
+    pub(crate) hash: ComponentHash,
+    pub(crate) binary: Binary,
+    pub(crate) environment: Arc<Environment>,
+    pub(super) pre: InstancePre<StoreState>,
+    pub(super) entry_points: EntryPoints,
+    /// The actions there are, sorted, if the SDK wrote them down.
+    pub(super) actions: Option<Vec<String>>,
+    pub(super) lanes: Cache<PrincipalId, Arc<Lane>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
+    pub(super) shared_idle: Arc<Idle>,
+    pub(super) lane_count: AtomicU64,
+}
+
+impl LoadedCapsule {
+    /// Prepares a package. Blocks: it reads files and may compile.
+    ///
+    /// # Errors
+    /// [`LoadError`], before any code of the capsule ran.
+    pub(crate) fn prepare(
+        environment: &Arc<Environment>,
+        package: Package,
+    ) -> Result<Arc<Self>, LoadError> {
+        let info = Arc::new(CapsuleInfo::new(package.manifest().clone()));
+        check_workspace(environment, &info)?;
+        let (binary, component) = compiled(environment, &info, &package)?;
+        let refused = |error: wasmtime::Error| LoadError::Compile {
+            capsule: info.name.clone(),
+            reason: format!("{error:#}"),
+        };
+        let pre = environment
+            .linker
+            .instantiate_pre(&component)
+            .map_err(refused)?;
+        let hook = if binary.entry_points.contains_key(&EntryPoint::HookTrigger) {
+            Some(InterceptorIndices::new(&pre).map_err(refused)?)
+        } else {
+            None
+        };
+        let actions = binary.handlers.as_ref().map(|handlers| {
+            let mut actions: Vec<_> = handlers
+                .iter()
+                .map(|handler| handler.action.clone())
+                .collect();
+            actions.sort_unstable();
+            actions
+        });
+        let capsule = Arc::new(Self {
+            hash: package.hash().clone(),
+            binary,
+            environment: Arc::clone(environment),
+            pre,
+            entry_points: EntryPoints { hook },
+            actions,
+            lanes: Cache::with(
+                LANES,
+                LANES as u64,
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                KeepInUse,
+            ),
+            shared_idle: Arc::default(),
+            lane_count: AtomicU64::new(0),
+            info,
+        });
+        environment.slots.enlist(&capsule);
+        Ok(capsule)
+    }
+
+    /// Since when its longest idle instance is.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let lanes = self
+            .lanes
+            .iter()
+            .filter_map(|(_, lane)| lane.idle.since())
+            .min();
+        lanes.into_iter().chain(self.shared_idle.since()).min()
+    }
+
+    /// Ends its longest idle instance.
+    pub(super) fn evict_oldest(&self) {
+        let oldest = self
+            .lanes
+            .iter()
+            .filter_map(|(_, lane)| Some((lane.idle.since()?, lane)))
+            .min_by_key(|(since, _)| *since);
+        match oldest {
+            Some((_, lane)) => lane.idle.evict_oldest(),
+            None => self.shared_idle.evict_oldest(),
+        }
+    }
+
+    /// Ends its idle instances and refuses further calls.
+    pub(crate) fn close(&self) {
+        self.info.unloaded().cancel();
+        for (_, lane) in self.lanes.iter() {
+            lane.permits.close();
+            lane.idle.clear();
+        }
+        self.shared_idle.clear();
+    }
+}
+
+fn check_workspace(environment: &Environment, info: &CapsuleInfo) -> Result<(), LoadError> {
+    let may_use = !info.manifest.capabilities.fs_read.is_empty()
+        || !info.manifest.capabilities.fs_write.is_empty();
+    if may_use && paths::overlap(&environment.workspace, environment.home.root()) {
+        return Err(LoadError::Workspace {
+            capsule: info.name.clone(),
+            workspace: environment.workspace.clone(),
+            home: environment.home.root().to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// What the binary is and its code, from the cache or made now.
+fn compiled(
+    environment: &Environment,
+    info: &CapsuleInfo,
+    package: &Package,
+) -> Result<(Binary, Component), LoadError> {
+    let engine = environment.engine.engine();
+    let hash = package.hash().as_str();
+    let check = |binary: Binary| -> Result<Binary, LoadError> {
+        let binary = binary.with_run(info.manifest.runtime.run);
+        imports::check(&binary, &environment.custom, &info.capabilities).map_err(|source| {
+            LoadError::Import {
+                capsule: info.name.clone(),
+                source,
+            }
+        })?;
+        Ok(binary)
+    };
+    if let Some((facts, component)) = environment.cache.get(engine, hash)
+        && let Ok(binary) = serde_json::from_slice(&facts)
+    {
+        return Ok((check(binary)?, component));
+    }
+    let bytes = package.component();
+    let binary = exports::analyse(bytes).map_err(|source| LoadError::Binary {
+        capsule: info.name.clone(),
+        source,
+    })?;
+    let facts = serde_json::to_vec(&binary).unwrap_or_default();
+    let binary = check(binary)?;
+    let component = Component::from_binary(engine, bytes).map_err(|error| LoadError::Compile {
+        capsule: info.name.clone(),
+        reason: format!("{error:#}"),
+    })?;
+    if let Err(error) = environment.cache.put(hash, &facts, &component) {
+        tracing::warn!(capsule = %info.name, %error, "the compiled component can't be kept");
+    }
+    Ok((binary, component))
+}

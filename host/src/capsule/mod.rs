@@ -1,0 +1,71 @@
+//! A loaded capsule: how it is prepared, and how a call gets through its lane to an instance.
+
+mod ceilings;
+mod error;
+mod imports;
+mod instance;
+mod invoke;
+mod lane;
+mod load;
+mod slots;
+mod state;
+
+use std::sync::Arc;
+
+pub use ceilings::Ceilings;
+pub use error::{CallError, LoadError};
+pub use imports::{CustomGate, ImportError};
+pub(crate) use load::{Environment, LoadedCapsule};
+pub(crate) use slots::Slots;
+pub use state::StoreState;
+
+use crate::exports::Binary;
+use crate::manifest::{CapsuleManifest, CapsuleName};
+use crate::package::ComponentHash;
+
+/// A capsule that a host has loaded. Cloning it is cheap; it works until the host unloads it.
+#[derive(Clone)]
+pub struct Capsule {
+    pub(crate) loaded: Arc<LoadedCapsule>,
+}
+
+impl Capsule {
+    /// Its id.
+    pub fn name(&self) -> &CapsuleName {
+        &self.loaded.info.name
+    }
+
+    /// Its manifest.
+    pub fn manifest(&self) -> &CapsuleManifest {
+        &self.loaded.info.manifest
+    }
+
+    /// The hash of its component.
+    pub fn hash(&self) -> &ComponentHash {
+        &self.loaded.hash
+    }
+
+    /// What its binary imports and really exports.
+    pub fn binary(&self) -> &Binary {
+        &self.loaded.binary
+    }
+
+    /// Names this load of it; what it publishes carries it.
+    pub fn session(&self) -> uuid::Uuid {
+        self.loaded.info.session
+    }
+
+    /// Whether its run loop has said that it is ready.
+    pub fn is_ready(&self) -> bool {
+        self.loaded.info.is_ready()
+    }
+}
+
+impl std::fmt::Debug for Capsule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Capsule")
+            .field("name", self.name())
+            .field("hash", self.hash())
+            .finish_non_exhaustive()
+    }
+}

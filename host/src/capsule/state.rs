@@ -1,0 +1,25 @@
+//! What a store holds: the call under way, one context for each domain, and the limiter. Nothing else.
+
+use crate::call::CallContext;
+use crate::domain::sys::{SysCtx, SysStore, SysView};
+use crate::engine::MemoryLimiter;
+
+/// The state of one instance's store.
+pub struct StoreState {
+    pub(super) call: CallContext,
+    pub(super) limiter: MemoryLimiter,
+    pub(super) sys: SysCtx,
+}
+
+impl StoreState {
+    /// The call that the instance is serving: on whose behalf, until when, how deep.
+    pub fn call(&self) -> &CallContext {
+        &self.call
+    }
+}
+
+impl SysStore for StoreState {
+    fn sys(&mut self) -> SysView<'_> {
+        SysView::new(&mut self.sys, &self.call)
+    }
+}

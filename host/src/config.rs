@@ -1,0 +1,142 @@
+//! etc/config.toml: what the operator says of the whole host.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::home::{Home, HomeError};
+
+/// What the operator set; everything has a default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostConfig {
+    /// `[limits]`: ceilings for every capsule and principal.
+    pub limits: OperatorLimits,
+    /// `[dispatch]`.
+    pub dispatch: DispatchConfig,
+    /// `[security]`.
+    pub security: SecurityConfig,
+    /// `[secrets]`.
+    pub secrets: SecretsConfig,
+}
+
+/// `[limits]`. What a manifest asks for beyond these it doesn't get.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OperatorLimits {
+    /// Linear memory of an instance, in bytes; 1 GiB.
+    pub memory: u64,
+    /// CPU time of a call, in milliseconds; 60 s.
+    pub cpu_ms: u64,
+    /// Wall time of a call, in milliseconds; 10 min.
+    pub wall_ms: u64,
+    /// Linear memory of all instances together, in bytes; half of the machine's unless set.
+    pub total_memory: Option<u64>,
+}
+
+impl Default for OperatorLimits {
+    fn default() -> Self {
+        Self {
+            memory: 1 << 30,
+            cpu_ms: 60_000,
+            wall_ms: 600_000,
+            total_memory: None,
+        }
+    }
+}
+
+/// `[dispatch]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DispatchConfig {
+    /// Topics with the capsules without whose answer they are denied.
+    pub required: BTreeMap<String, Vec<String>>,
+}
+
+/// `[security]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecurityConfig {
+    /// For a capsule, `host:port` pairs that it may reach though the airlock would refuse them.
+    pub local_egress: BTreeMap<String, Vec<String>>,
+}
+
+/// `[secrets]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretsConfig {
+    /// Where secrets are kept.
+    pub backend: SecretsBackend,
+}
+
+/// Where secrets are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretsBackend {
+    /// Files in the home that only its owner may read.
+    #[default]
+    File,
+}
+
+/// Why the operator's configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It isn't what it should be.
+    #[error("{path}: {reason}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// It can't be read.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+impl HostConfig {
+    /// Reads etc/config.toml of a home; without one, the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(home: &Home) -> Result<Self, ConfigError> {
+        let path = home.root().join("etc/config.toml");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| ConfigError::Invalid {
+                path,
+                reason: error.to_string(),
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(HomeError::Io {
+                doing: "read",
+                path,
+                source,
+            }
+            .into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_means_defaults_and_unknown_is_an_error() {
+        let home = Home::ephemeral().expect("a home");
+        assert_eq!(
+            HostConfig::read(&home).expect("defaults"),
+            HostConfig::default()
+        );
+        let path = home.root().join("etc/config.toml");
+        std::fs::write(&path, "[limits]\nmemory = 1048576\n").expect("written");
+        assert_eq!(
+            HostConfig::read(&home).expect("read").limits.memory,
+            1 << 20
+        );
+        std::fs::write(&path, "[limits]\nmemroy = 1\n").expect("written");
+        let error = HostConfig::read(&home).expect_err("refused").to_string();
+        assert!(error.contains("memroy") && error.contains('2'), "{error}");
+    }
+}

@@ -1,0 +1,105 @@
+//! The functions of `astrid:sys/host`.
+
+use std::time::Duration;
+
+use super::wit::{
+    CallerContext, CapabilityCheckRequest, CapabilityCheckResponse, ErrorCode, Host,
+    LogLevel as Level,
+};
+use super::{PANIC, SysView};
+use crate::storage::LogLevel;
+
+/// Most bytes of entropy for one call.
+const MAX_RANDOM: u64 = 4_096;
+/// The longest sleep, in nanoseconds: 60 s.
+const MAX_SLEEP: u64 = 60_000_000_000;
+
+impl Host for SysView<'_> {
+    async fn get_config(&mut self, key: String) -> Result<Option<String>, ErrorCode> {
+        self.config(&key).await.map_err(ErrorCode::Unknown)
+    }
+
+    fn get_caller(&mut self) -> Result<CallerContext, ErrorCode> {
+        let (started, wall) = self.ctx.shared.started;
+        let began = wall.saturating_add(self.call.began.saturating_duration_since(started));
+        Ok(CallerContext {
+            principal: Some(self.call.principal().to_string()),
+            source_id: self.call.source.to_string(),
+            timestamp: began.map(|time| time.to_string()).unwrap_or_default(),
+        })
+    }
+
+    fn log(&mut self, level: Level, message: String) {
+        let level = match level {
+            Level::Trace => LogLevel::Trace,
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        // A panic's line explains the trap that follows, so the rate doesn't hold it back. One an instance:
+        // the trap ends it, and a guest that only pretends gets no second line past the rate.
+        if level == LogLevel::Error && self.ctx.panic.is_none() && message.starts_with(PANIC) {
+            let end = message.floor_char_boundary(crate::principal::LOG_LINE);
+            self.ctx.panic = Some(message[..end].to_owned());
+            self.call.scope.log_always(level, message);
+        } else {
+            self.call.scope.log(level, message);
+        }
+    }
+
+    fn signal_ready(&mut self) {
+        self.ctx.capsule.signal_ready();
+    }
+
+    fn clock_ms(&mut self) -> u64 {
+        u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+    }
+
+    fn clock_monotonic_ns(&mut self) -> u64 {
+        u64::try_from(self.ctx.born.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    async fn sleep_ns(&mut self, duration_ns: u64) -> Result<(), ErrorCode> {
+        if duration_ns > MAX_SLEEP {
+            return Err(ErrorCode::TooLarge);
+        }
+        tokio::select! {
+            biased;
+            () = self.ctx.capsule.unloaded().cancelled() => Err(ErrorCode::Cancelled),
+            () = tokio::time::sleep(Duration::from_nanos(duration_ns)) => Ok(()),
+        }
+    }
+
+    fn random_bytes(&mut self, length: u64) -> Result<Vec<u8>, ErrorCode> {
+        if length > MAX_RANDOM {
+            return Err(ErrorCode::TooLarge);
+        }
+        let length = usize::try_from(length).map_err(|_| ErrorCode::TooLarge)?;
+        let mut bytes = vec![0; length];
+        getrandom::fill(&mut bytes).map_err(|error| ErrorCode::Unknown(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    fn check_capsule_capability(
+        &mut self,
+        request: CapabilityCheckRequest,
+    ) -> Result<CapabilityCheckResponse, ErrorCode> {
+        let allowed = request
+            .source_uuid
+            .parse()
+            .ok()
+            .and_then(|session| self.ctx.shared.registry.by_session(session))
+            .is_some_and(|capsule| capsule.capabilities.contains(&request.capability.as_str()));
+        Ok(CapabilityCheckResponse { allowed })
+    }
+
+    fn enumerate_capabilities(&mut self) -> Vec<String> {
+        self.ctx
+            .capsule
+            .capabilities
+            .iter()
+            .map(|&name| name.to_owned())
+            .collect()
+    }
+}

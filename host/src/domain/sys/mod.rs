@@ -1,0 +1,171 @@
+//! `astrid:sys`: configuration, log, clocks, entropy, and who is calling.
+//!
+//! None of it is gated; what a guest can't have is bounded instead.
+
+mod config;
+mod host;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::component::{HasData, Linker};
+
+use crate::call::CallContext;
+use crate::registry::{CapsuleInfo, Registry};
+use crate::storage::SecretStore;
+
+mod bindings {
+    #![expect(
+        missing_docs,
+        reason = "generated from wit/, where the documentation is"
+    )]
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package astrid:bindings; world sys { import astrid:sys/host@1.0.0; }",
+        world: "astrid:bindings/sys",
+        imports: {
+            "astrid:sys/host@1.0.0.get-config": async,
+            "astrid:sys/host@1.0.0.sleep-ns": async,
+        },
+        anyhow: false,
+    });
+}
+
+pub use bindings::astrid::sys::host as wit;
+
+/// How a panic's line begins; our SDK and the published one agree on it.
+const PANIC: &str = "capsule panic at ";
+
+/// What the host lends to every instance.
+pub struct SysShared {
+    /// Who is loaded.
+    pub registry: Arc<Registry>,
+    /// Where secret-typed configuration comes from.
+    pub secrets: Arc<dyn SecretStore>,
+    /// Between this moment and a call's `began`, monotonic and wall clocks agree.
+    pub started: (Instant, jiff::Timestamp),
+}
+
+/// What lives with one instance.
+pub struct SysCtx {
+    shared: Arc<SysShared>,
+    capsule: Arc<CapsuleInfo>,
+    born: Instant,
+    panic: Option<String>,
+    /// The version that is being upgraded from, while the upgrade hook runs.
+    previous_version: Option<String>,
+}
+
+impl SysCtx {
+    /// The context of a new instance of `capsule`.
+    pub fn new(
+        shared: Arc<SysShared>,
+        capsule: Arc<CapsuleInfo>,
+        previous_version: Option<String>,
+    ) -> Self {
+        Self {
+            shared,
+            capsule,
+            born: Instant::now(),
+            panic: None,
+            previous_version,
+        }
+    }
+
+    /// The line that the guest logged last when it panicked, if it did.
+    pub fn take_panic(&mut self) -> Option<PanicLine> {
+        self.panic.take().map(|line| PanicLine::parse(&line))
+    }
+}
+
+/// `capsule panic at FILE:LINE:COL: MESSAGE`, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PanicLine {
+    /// The source file, as the guest's compiler named it.
+    pub file: String,
+    /// The line, from 1; 0 when the guest didn't say.
+    pub line: u32,
+    /// What the panic said.
+    pub message: String,
+}
+
+impl PanicLine {
+    fn parse(text: &str) -> Self {
+        let text = text.strip_prefix(PANIC).unwrap_or(text);
+        let whole = || Self {
+            file: String::new(),
+            line: 0,
+            message: text.to_owned(),
+        };
+        let Some((place, message)) = text.split_once(": ") else {
+            return whole();
+        };
+        let mut parts = place.rsplitn(3, ':');
+        let (Some(_column), Some(line), Some(file)) = (parts.next(), parts.next(), parts.next())
+        else {
+            return whole();
+        };
+        match line.parse() {
+            Ok(line) => Self {
+                file: file.to_owned(),
+                line,
+                message: message.to_owned(),
+            },
+            Err(_) => whole(),
+        }
+    }
+}
+
+/// The context, lent for one call.
+pub struct SysView<'a> {
+    pub(super) ctx: &'a mut SysCtx,
+    pub(super) call: &'a CallContext,
+}
+
+impl<'a> SysView<'a> {
+    /// Lends the context for this call.
+    pub fn new(ctx: &'a mut SysCtx, call: &'a CallContext) -> Self {
+        Self { ctx, call }
+    }
+}
+
+/// A store that can lend the view.
+pub trait SysStore: Send + 'static {
+    /// Lends it.
+    fn sys(&mut self) -> SysView<'_>;
+}
+
+/// The key of this domain in a linker.
+struct Sys;
+
+impl HasData for Sys {
+    type Data<'a> = SysView<'a>;
+}
+
+/// Adds the package's functions, in every version served.
+///
+/// # Errors
+/// wasmtime's, when they are there already.
+pub fn add_to_linker<T: SysStore>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wit::add_to_linker::<T, Sys>(linker, T::sys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_line_is_taken_apart() {
+        let parse = PanicLine::parse;
+        assert_eq!(
+            parse("capsule panic at src/lib.rs:12:9: index: 3 > 2"),
+            PanicLine {
+                file: "src/lib.rs".into(),
+                line: 12,
+                message: "index: 3 > 2".into()
+            }
+        );
+        assert_eq!(parse("capsule panic at nowhere").message, "nowhere");
+        assert_eq!(parse("capsule panic at a:b:c: d").line, 0);
+    }
+}

@@ -1,0 +1,173 @@
+//! Compiled components on disk: `cache/<hash>-<engine>.cwasm`.
+//!
+//! A compiled entry is native code, so it is only ever run from the very buffer whose keyed BLAKE3 was
+//! checked. The key lies in `etc/cache.key`; the MAC covers the component's hash and the engine's name too,
+//! so an entry can't stand in for another one. A stale, damaged or forged entry is a miss, never an error.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Changes when the layout of an entry, or of the facts kept in it, does.
+const FORMAT: &[u8] = b"astrid cache entry 1";
+const MAC: usize = blake3::OUT_LEN;
+
+/// The secret that entries are authenticated with.
+#[derive(Clone)]
+pub struct CacheKey([u8; blake3::KEY_LEN]);
+
+impl CacheKey {
+    /// A key of these bytes.
+    pub fn new(bytes: [u8; blake3::KEY_LEN]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// A folder of compiled components for one engine.
+pub struct CompileCache {
+    folder: PathBuf,
+    key: CacheKey,
+    engine_name: String,
+}
+
+impl CompileCache {
+    /// The cache in `folder`, for the engine of that [compatibility name](super::GuestEngine::compatibility).
+    pub fn new(folder: PathBuf, key: CacheKey, engine_name: &str) -> Self {
+        Self {
+            folder,
+            key,
+            engine_name: engine_name.to_owned(),
+        }
+    }
+
+    /// What is kept for the component of this hash: its facts, and its code ready to be instantiated.
+    pub fn get(&self, engine: &Engine, component_hash: &str) -> Option<(Vec<u8>, Component)> {
+        let entry = std::fs::read(self.path(component_hash)).ok()?;
+        let (mac, body) = entry.split_at_checked(MAC)?;
+        let mac: [u8; MAC] = mac.try_into().ok()?;
+        // `blake3::Hash` compares in constant time.
+        if self.mac(component_hash, body) != blake3::Hash::from_bytes(mac) {
+            return None;
+        }
+        let (length, rest) = body.split_at_checked(8)?;
+        let length = u64::from_le_bytes(length.try_into().ok()?);
+        let (facts, code) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        // SAFETY: `code` was written by `put` of a process that holds the key, out of what wasmtime compiled
+        // for this component and this engine, as the MAC over this very buffer shows.
+        let component = unsafe { Component::deserialize(engine, code) }.ok()?;
+        Some((facts.to_vec(), component))
+    }
+
+    /// Keeps compiled code with the facts that belong to it.
+    ///
+    /// # Errors
+    /// What the file system said; the caller goes on without an entry.
+    pub fn put(
+        &self,
+        component_hash: &str,
+        facts: &[u8],
+        component: &Component,
+    ) -> wasmtime::Result<()> {
+        let code = component.serialize()?;
+        let mut body = Vec::with_capacity(8 + facts.len() + code.len());
+        body.extend_from_slice(&(facts.len() as u64).to_le_bytes());
+        body.extend_from_slice(facts);
+        body.extend_from_slice(&code);
+        // Renamed into place whole: two processes that write the same entry don't mix their bytes.
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(self.mac(component_hash, &body).as_bytes())?;
+        file.write_all(&body)?;
+        file.persist(self.path(component_hash))?;
+        Ok(())
+    }
+
+    /// Where the entry of this component is, whether or not there is one.
+    pub fn path(&self, component_hash: &str) -> PathBuf {
+        self.folder
+            .join(format!("{component_hash}-{}.cwasm", self.engine_name))
+    }
+
+    fn mac(&self, component_hash: &str, body: &[u8]) -> blake3::Hash {
+        let mut mac = blake3::Hasher::new_keyed(&self.key.0);
+        for part in [
+            FORMAT,
+            component_hash.as_bytes(),
+            self.engine_name.as_bytes(),
+        ] {
+            mac.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+        mac.update(body).finalize()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Allocation, config};
+
+    struct Case {
+        _dir: tempfile::TempDir,
+        cache: CompileCache,
+        engine: Engine,
+    }
+
+    fn case() -> Case {
+        let dir = tempfile::tempdir().expect("a folder");
+        let engine = Engine::new(&config(Allocation::OnDemand)).expect("an engine");
+        let cache = CompileCache::new(dir.path().to_owned(), CacheKey::new([7; 32]), "engine");
+        let component = Component::new(&engine, EMPTY_COMPONENT).expect("an empty component");
+        cache.put("aa", b"facts", &component).expect("kept");
+        Case {
+            _dir: dir,
+            cache,
+            engine,
+        }
+    }
+
+    const EMPTY_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    #[test]
+    fn what_was_kept_is_found() {
+        let case = case();
+        let (facts, _) = case.cache.get(&case.engine, "aa").expect("a hit");
+        assert_eq!(facts, b"facts");
+        assert!(case.cache.get(&case.engine, "bb").is_none());
+    }
+
+    #[test]
+    fn another_key_another_name_or_any_damage_is_a_miss() {
+        let case = case();
+        let path = case.cache.path("aa");
+        let entry = std::fs::read(&path).expect("the entry");
+
+        std::fs::copy(&path, case.cache.path("bb")).expect("copied");
+        assert!(
+            case.cache.get(&case.engine, "bb").is_none(),
+            "an entry under another component's name"
+        );
+
+        let other = CompileCache {
+            key: CacheKey::new([8; 32]),
+            ..CompileCache::new(
+                path.parent().expect("a folder").to_owned(),
+                CacheKey::new([0; 32]),
+                "engine",
+            )
+        };
+        assert!(other.get(&case.engine, "aa").is_none(), "another key");
+
+        for at in (0..entry.len()).step_by(entry.len() / 97) {
+            let mut damaged = entry.clone();
+            damaged[at] ^= 1;
+            std::fs::write(&path, damaged).expect("written");
+            assert!(
+                case.cache.get(&case.engine, "aa").is_none(),
+                "flipped at {at}"
+            );
+            std::fs::write(&path, &entry[..at]).expect("written");
+            assert!(case.cache.get(&case.engine, "aa").is_none(), "cut at {at}");
+        }
+    }
+}

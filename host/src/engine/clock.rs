@@ -1,0 +1,184 @@
+//! The two clocks of a call: CPU, summed over the polls of its future, and wall.
+//!
+//! Epochs are global, so counting ticks would charge a guest for time in which it was parked. The epoch
+//! callback only yields; [`timed`] sums the time spent in polls, and the callback interrupts the guest
+//! once that sum is past the budget.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use wasmtime::{Store, UpdateDeadline};
+
+/// CPU time of one instance, started afresh for each call.
+///
+/// Written by the thread that polls the call and read by the epoch callback on that same thread, so relaxed
+/// atomics are enough.
+#[derive(Debug)]
+pub struct CpuClock {
+    base: Instant,
+    budget: AtomicU64,
+    /// Nanoseconds spent in polls that are over.
+    spent: AtomicU64,
+    /// When the poll under way began, in nanoseconds after `base`.
+    poll_began: AtomicU64,
+}
+
+impl CpuClock {
+    /// A clock for `store`, whose guest from now on yields at each tick and is interrupted over budget.
+    pub fn attach<T: 'static>(store: &mut Store<T>) -> Arc<Self> {
+        let clock = Arc::new(Self {
+            base: Instant::now(),
+            budget: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
+            poll_began: AtomicU64::new(0),
+        });
+        let seen = Arc::clone(&clock);
+        // A store begins at deadline 0: without this even its instantiation would be interrupted.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            Ok(if seen.over_budget() {
+                UpdateDeadline::Interrupt
+            } else {
+                UpdateDeadline::Yield(1)
+            })
+        });
+        clock
+    }
+
+    /// Begins a call that may use `budget` of CPU time.
+    pub fn begin(&self, budget: Duration) {
+        self.budget.store(nanos(budget), Relaxed);
+        self.spent.store(0, Relaxed);
+    }
+
+    /// CPU time of the call so far, without the poll under way.
+    pub fn spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Relaxed))
+    }
+
+    fn over_budget(&self) -> bool {
+        let poll = self
+            .since_base(Instant::now())
+            .saturating_sub(self.poll_began.load(Relaxed));
+        self.spent.load(Relaxed).saturating_add(poll) > self.budget.load(Relaxed)
+    }
+
+    fn resume(&self, now: Instant) {
+        self.poll_began.store(self.since_base(now), Relaxed);
+    }
+
+    fn park(&self, now: Instant) {
+        let poll = self
+            .since_base(now)
+            .saturating_sub(self.poll_began.load(Relaxed));
+        self.spent
+            .store(self.spent.load(Relaxed).saturating_add(poll), Relaxed);
+    }
+
+    fn since_base(&self, now: Instant) -> u64 {
+        nanos(now.saturating_duration_since(self.base))
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The wall time of a call was over before the call was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedOut;
+
+/// Polls `call` under both clocks, from `began`; answers with when it ended too.
+///
+/// The timer is only made when the call really parks: most calls end in their first poll.
+pub async fn timed<F: Future>(
+    clock: &CpuClock,
+    began: Instant,
+    wall: Duration,
+    call: F,
+) -> (Result<F::Output, TimedOut>, Instant) {
+    let mut call = pin!(call);
+    let mut timer = None;
+    let mut first = Some(began);
+    poll_fn(|cx| {
+        clock.resume(first.take().unwrap_or_else(Instant::now));
+        let polled = call.as_mut().poll(cx);
+        let now = Instant::now();
+        clock.park(now);
+        match polled {
+            Poll::Ready(output) => Poll::Ready((Ok(output), now)),
+            Poll::Pending => timer
+                .get_or_insert_with(|| {
+                    let left = wall.saturating_sub(now.saturating_duration_since(began));
+                    Box::pin(tokio::time::sleep(left))
+                })
+                .as_mut()
+                .poll(cx)
+                .map(|()| (Err(TimedOut), now)),
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock() -> CpuClock {
+        CpuClock {
+            base: Instant::now(),
+            budget: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
+            poll_began: AtomicU64::new(0),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn parked_time_is_wall_time_and_not_cpu_time() {
+        let clock = clock();
+        clock.begin(Duration::from_secs(5));
+        let (result, _) = timed(&clock, Instant::now(), Duration::from_secs(300), async {
+            tokio::time::sleep(Duration::from_secs(200)).await;
+        })
+        .await;
+        assert_eq!(result, Ok(()));
+        assert!(
+            clock.spent() < Duration::from_secs(5),
+            "{:?}",
+            clock.spent()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_ends_runs_out_of_wall_time() {
+        let clock = clock();
+        let (result, _) = timed(
+            &clock,
+            Instant::now(),
+            Duration::from_secs(300),
+            std::future::pending::<()>(),
+        )
+        .await;
+        assert_eq!(result, Err(TimedOut));
+    }
+
+    #[test]
+    fn past_the_budget_the_callback_interrupts() {
+        let clock = clock();
+        let began = clock.base;
+        clock.begin(Duration::from_millis(3));
+        clock.resume(began);
+        clock.park(began + Duration::from_millis(2));
+        clock.resume(Instant::now() + Duration::from_secs(1));
+        assert!(!clock.over_budget());
+        clock.park(Instant::now() + Duration::from_secs(3));
+        assert!(clock.over_budget());
+        clock.begin(Duration::from_secs(3600));
+        clock.resume(Instant::now());
+        assert!(!clock.over_budget());
+    }
+}

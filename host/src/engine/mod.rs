@@ -1,0 +1,215 @@
+//! The engine room: wasmtime's settings, the ticker, limits, clocks, the compiled cache and what traps mean.
+//!
+//! Everything here is about *a guest*, never about what a guest may do: no domain, no manifest, no principal
+//! is known in this room. Other rooms hand in plain numbers (bytes, durations) and a store type of their own.
+
+mod cache;
+mod clock;
+mod limits;
+mod ticker;
+mod trap;
+
+use std::hash::{Hash, Hasher};
+
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+pub use cache::{CacheKey, CompileCache};
+pub use clock::{CpuClock, TimedOut, timed};
+pub use limits::{MemoryBudget, MemoryLimiter};
+pub use ticker::TICK;
+pub use trap::{Frames, TrapKind, backtrace, trap_kind};
+
+/// Mappings of an instance on demand, and of a slot of the pool in use (measured: 6.6 and 6).
+const MAPS_ON_DEMAND: usize = 7;
+const MAPS_POOLED: usize = 6;
+/// Mappings left to the rest of the process: past the kernel's limit even `malloc` fails.
+const MAPS_RESERVED: usize = 4_096;
+
+/// Most core instances that one component may consist of.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
+/// Most tables that one component may have.
+const TABLES_PER_COMPONENT: u32 = 4;
+/// Bytes of memory that a slot of the pool keeps mapped between two instances.
+const KEEP_RESIDENT: usize = 64 * 1024;
+/// Bytes that one host call, or one result of an export, may lift out of a guest: a 10 MiB write and
+/// 16 MiB of process injections have to pass.
+pub const LIFT_LIMIT: usize = 24 * 1024 * 1024;
+
+/// Where instances come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allocation {
+    /// Slots reserved at the start for so many instances; falls back to [`Allocation::OnDemand`] where the
+    /// address space doesn't allow it. Right for a host that keeps running.
+    Pooled {
+        /// How many instances may live at once.
+        instances: u32,
+    },
+    /// Each instance maps its own memory. Right for a command that makes a call or two: a pool's set-up
+    /// costs more than it saves.
+    OnDemand,
+}
+
+/// One wasmtime engine with its ticker, and the name of its compiled code.
+pub struct GuestEngine {
+    engine: Engine,
+    allocation: Allocation,
+    compatibility: String,
+    _ticker: ticker::Ticker,
+}
+
+impl GuestEngine {
+    /// Starts an engine and its ticker thread.
+    ///
+    /// # Errors
+    /// wasmtime's own, when even the on-demand engine can't be made on this machine.
+    pub fn start(wanted: Allocation) -> wasmtime::Result<Self> {
+        let wanted = match wanted {
+            Allocation::Pooled { instances } => {
+                let most = u32::try_from(map_limit() / MAPS_POOLED).unwrap_or(u32::MAX);
+                Allocation::Pooled {
+                    instances: instances.min(most),
+                }
+            }
+            on_demand => on_demand,
+        };
+        let (engine, allocation) = match Engine::new(&config(wanted)) {
+            Ok(engine) => (engine, wanted),
+            Err(error) if wanted != Allocation::OnDemand => {
+                tracing::warn!(%error, "no room for a pool of instances, they are allocated on demand");
+                (
+                    Engine::new(&config(Allocation::OnDemand))?,
+                    Allocation::OnDemand,
+                )
+            }
+            Err(error) => return Err(error),
+        };
+        let compatibility = compatibility_name(&engine);
+        let ticker = ticker::Ticker::start(&engine)?;
+        Ok(Self {
+            engine,
+            allocation,
+            compatibility,
+            _ticker: ticker,
+        })
+    }
+
+    /// The wasmtime engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Where instances come from, after any fall-back.
+    pub fn allocation(&self) -> Allocation {
+        self.allocation
+    }
+
+    /// How many instances may live at once: the pool's slots, or on demand what the kernel's limit on mappings
+    /// allows.
+    pub fn capacity(&self) -> usize {
+        match self.allocation {
+            Allocation::Pooled { instances } => instances as usize,
+            Allocation::OnDemand => map_limit() / MAPS_ON_DEMAND,
+        }
+    }
+
+    /// Names what compiled code must have been made with to run here; part of the name of a cache entry.
+    pub fn compatibility(&self) -> &str {
+        &self.compatibility
+    }
+}
+
+/// The settings of every engine; the two allocations load the same compiled code.
+pub fn config(allocation: Allocation) -> Config {
+    let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::Speed);
+    // Guests are synchronous; with it a call costs nearly three times as much.
+    config.concurrency_support(false);
+    config.epoch_interruption(true);
+    config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+    // The accepted proposals are pinned: a newer wasmtime must not widen what a guest may be made of.
+    config
+        .wasm_bulk_memory(true)
+        .wasm_component_model(true)
+        .wasm_extended_const(true)
+        .wasm_multi_value(true)
+        .wasm_simd(true)
+        .wasm_tail_call(true)
+        .wasm_custom_page_sizes(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .wasm_wide_arithmetic(false);
+    match allocation {
+        Allocation::OnDemand => config.allocation_strategy(InstanceAllocationStrategy::OnDemand),
+        Allocation::Pooled { instances } => {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)))
+        }
+    };
+    config
+}
+
+/// How many mappings guests may use together.
+fn map_limit() -> usize {
+    // Linux's default, also where there is no such limit to read.
+    const DEFAULT: usize = 65_530;
+    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(DEFAULT);
+    limit.saturating_sub(MAPS_RESERVED).max(MAPS_RESERVED)
+}
+
+fn pool(instances: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(TABLES_PER_COMPONENT))
+        .total_stacks(instances)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(1)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .decommit_batch_size(16)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        .pagemap_scan(wasmtime::Enabled::Auto);
+    pool
+}
+
+/// wasmtime's compatibility hash through BLAKE3, so that the name is the same in every process.
+fn compatibility_name(engine: &Engine) -> String {
+    struct Through(blake3::Hasher);
+    impl Hasher for Through {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            let mut first = [0; 8];
+            self.0.finalize_xof().fill(&mut first);
+            u64::from_le_bytes(first)
+        }
+    }
+    let mut hasher = Through(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_allocations_share_compiled_code() {
+        let pooled = GuestEngine::start(Allocation::Pooled { instances: 2 }).expect("a small pool");
+        let on_demand = GuestEngine::start(Allocation::OnDemand).expect("on demand");
+        assert_eq!(pooled.compatibility(), on_demand.compatibility());
+        assert_eq!(pooled.compatibility().len(), 16);
+    }
+
+    #[test]
+    fn a_pool_that_does_not_fit_falls_back() {
+        let engine =
+            GuestEngine::start(Allocation::Pooled { instances: 1 << 20 }).expect("falls back");
+        assert_eq!(engine.allocation(), Allocation::OnDemand);
+    }
+}

@@ -1,0 +1,55 @@
+//! What a failed call of a guest was: wasmtime's errors in the terms of this host.
+
+use wasmtime::{Trap, WasmBacktrace};
+
+/// The kinds of trap that are told apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrapKind {
+    /// The epoch callback interrupted the guest: its CPU budget was spent.
+    Interrupted,
+    /// The guest's stack was used up.
+    StackOverflow,
+    /// `unreachable` was executed: an abort, a panic's end, or a deliberate trap.
+    Unreachable,
+    /// More data than [`super::LIFT_LIMIT`] would have crossed to the host in one call.
+    TooMuchData,
+    /// Any other trap, in wasmtime's words.
+    Other(String),
+}
+
+/// Functions of the guest, innermost first.
+pub type Frames = Vec<String>;
+
+/// Sorts an error that a call of a guest ended with.
+pub fn trap_kind(error: &wasmtime::Error) -> TrapKind {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => TrapKind::Interrupted,
+        Some(Trap::StackOverflow) => TrapKind::StackOverflow,
+        Some(Trap::UnreachableCodeReached) => TrapKind::Unreachable,
+        Some(trap) => TrapKind::Other(trap.to_string()),
+        None => {
+            let text = error.root_cause().to_string();
+            // wasmtime has no type for this one.
+            if text.contains("fuel allocated for hostcalls") {
+                TrapKind::TooMuchData
+            } else {
+                TrapKind::Other(text)
+            }
+        }
+    }
+}
+
+/// The guest's functions on the stack at the error, by their names in the binary.
+pub fn backtrace(error: &wasmtime::Error) -> Frames {
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
+    trace
+        .frames()
+        .iter()
+        .map(|frame| match frame.func_name() {
+            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+            None => format!("function {}", frame.func_index()),
+        })
+        .collect()
+}

@@ -1,0 +1,400 @@
+//! The home directory: where everything of a host lies, who may write it, and who holds it.
+//!
+//! Only paths, permissions and locks are known here; what is in the files belongs to the rooms that write them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::engine::CacheKey;
+use crate::principal::PrincipalId;
+
+/// How long a command waits for another one that holds the home.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_POLL: Duration = Duration::from_millis(25);
+
+/// Why a home can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// Neither `--home`, `$ASTRID_HOME` nor `$HOME` says where it is.
+    #[error("no home directory: neither $ASTRID_HOME nor $HOME is set")]
+    Unknown,
+    /// Somebody else could put files there that this host would trust.
+    #[error("{path} can't be trusted: {why}")]
+    Untrusted {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is, or who may write it.
+        why: String,
+    },
+    /// Another process holds the home and didn't let go of it.
+    #[error("{path} is in use by another astrid process")]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A file or folder of the home can't be made, read or written.
+    #[error("can't {doing} {path}: {source}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl HomeError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unknown => "pass --home DIR or set ASTRID_HOME".into(),
+            Self::Untrusted { path, .. } => {
+                format!(
+                    "make it yours alone (chown, chmod go-w {}) or choose another --home",
+                    path.display()
+                )
+            }
+            Self::Busy { .. } => "wait for it to end, or use another --home".into(),
+            Self::Io { path, .. } => format!("check that {} exists and is yours", path.display()),
+        }
+    }
+}
+
+/// A home directory, made if it was missing and found to be trustworthy. Cloning it is cheap.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+    /// Removes an ephemeral home with its last clone.
+    _ephemeral: Option<Arc<tempfile::TempDir>>,
+}
+
+/// Holds the home, together with other readers, until dropped.
+#[derive(Debug)]
+pub struct HomeLock {
+    _file: File,
+}
+
+/// Holds the home alone until dropped; what changes the home asks for one.
+#[derive(Debug)]
+pub struct ExclusiveLock {
+    _lock: HomeLock,
+}
+
+impl Home {
+    /// Opens the home in `dir`, and makes it first if there is none.
+    ///
+    /// # Errors
+    /// [`HomeError::Untrusted`] if `dir` or a folder in it whose files are trusted isn't ours or may be written
+    /// by others; [`HomeError::Io`].
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, HomeError> {
+        Self::prepare(dir.as_ref(), None)
+    }
+
+    /// A home in a temporary folder, removed with its last clone.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn ephemeral() -> Result<Self, HomeError> {
+        let dir = tempfile::Builder::new()
+            .prefix("astrid-home-")
+            .tempdir()
+            .map_err(|source| HomeError::Io {
+                doing: "make a temporary folder in",
+                path: std::env::temp_dir(),
+                source,
+            })?;
+        let root = dir.path().to_owned();
+        Self::prepare(&root, Some(Arc::new(dir)))
+    }
+
+    /// Where the home is unless told otherwise: `$ASTRID_HOME`, else `~/.astrid`.
+    ///
+    /// # Errors
+    /// [`HomeError::Unknown`].
+    pub fn default_dir() -> Result<PathBuf, HomeError> {
+        let set = |name| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        set("ASTRID_HOME")
+            .or_else(|| Some(set("HOME")?.join(".astrid")))
+            .ok_or(HomeError::Unknown)
+    }
+
+    fn prepare(dir: &Path, ephemeral: Option<Arc<tempfile::TempDir>>) -> Result<Self, HomeError> {
+        make_dir(dir)?;
+        let root = dir.canonicalize().map_err(io_error("resolve", dir))?;
+        let home = Self {
+            root,
+            _ephemeral: ephemeral,
+        };
+        check_trust(&home.root)?;
+        for folder in [
+            "etc/profiles",
+            "bin",
+            "cache",
+            "run",
+            "log",
+            "secrets",
+            "var",
+            "capsules",
+            "sdk",
+            "home",
+        ] {
+            make_dir(&home.root.join(folder))?;
+        }
+        for trusted in ["etc", "bin", "cache", "run", "capsules", "secrets"] {
+            check_trust(&home.root.join(trusted))?;
+        }
+        make_dir(&home.principal_dir(&PrincipalId::default_principal()))?;
+        Ok(home)
+    }
+
+    /// The folder itself, resolved.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `bin/<hash>.wasm`: a component by its content.
+    pub fn binary(&self, hash: &str) -> PathBuf {
+        self.root.join("bin").join(format!("{hash}.wasm"))
+    }
+
+    /// `cache/`: compiled components.
+    pub fn cache_dir(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// `capsules/`: a folder for each installed capsule.
+    pub fn capsules_dir(&self) -> PathBuf {
+        self.root.join("capsules")
+    }
+
+    /// `etc/profiles/`: a file for each principal that has one.
+    pub fn profiles_dir(&self) -> PathBuf {
+        self.root.join("etc/profiles")
+    }
+
+    /// `home/`: a folder for each principal.
+    pub fn principals_dir(&self) -> PathBuf {
+        self.root.join("home")
+    }
+
+    /// `home/<principal>/`.
+    pub fn principal_dir(&self, principal: &PrincipalId) -> PathBuf {
+        self.principals_dir().join(principal.as_str())
+    }
+
+    /// `sdk/`: what copied templates build against.
+    pub fn sdk_dir(&self) -> PathBuf {
+        self.root.join("sdk")
+    }
+
+    /// `secrets/`.
+    pub fn secrets_dir(&self) -> PathBuf {
+        self.root.join("secrets")
+    }
+
+    /// Holds the home together with other readers.
+    ///
+    /// # Errors
+    /// [`HomeError::Busy`] if somebody who writes holds it for longer than ten seconds; [`HomeError::Io`].
+    pub fn lock_shared(&self) -> Result<HomeLock, HomeError> {
+        self.lock(File::try_lock_shared)
+    }
+
+    /// Holds the home alone: for commands that change what is installed, and for a running host.
+    ///
+    /// # Errors
+    /// [`HomeError::Busy`] if anybody else holds it for longer than ten seconds; [`HomeError::Io`].
+    pub fn lock_exclusive(&self) -> Result<ExclusiveLock, HomeError> {
+        Ok(ExclusiveLock {
+            _lock: self.lock(File::try_lock)?,
+        })
+    }
+
+    fn lock(
+        &self,
+        try_lock: fn(&File) -> Result<(), std::fs::TryLockError>,
+    ) -> Result<HomeLock, HomeError> {
+        let path = self.root.join("run/lock");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io_error("open", &path))?;
+        let began = Instant::now();
+        loop {
+            match try_lock(&file) {
+                Ok(()) => return Ok(HomeLock { _file: file }),
+                Err(std::fs::TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => {
+                    std::thread::sleep(LOCK_POLL);
+                }
+                Err(std::fs::TryLockError::WouldBlock) => return Err(HomeError::Busy { path }),
+                Err(std::fs::TryLockError::Error(source)) => {
+                    return Err(HomeError::Io {
+                        doing: "lock",
+                        path,
+                        source,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The key of the compiled cache, `etc/cache.key`; made at its first use.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`]; [`HomeError::Untrusted`] if others may read it.
+    pub fn cache_key(&self) -> Result<CacheKey, HomeError> {
+        let path = self.root.join("etc/cache.key");
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                let mode = std::fs::metadata(&path)
+                    .map_err(io_error("look at", &path))?
+                    .mode();
+                if mode & 0o077 != 0 {
+                    let why = format!("its mode is {:o}, not 600", mode & 0o777);
+                    return Err(HomeError::Untrusted { path, why });
+                }
+                // A key of another length would only come from damage: a new one makes old entries misses.
+                if let Ok(key) = bytes.try_into() {
+                    return Ok(CacheKey::new(key));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(HomeError::Io {
+                    doing: "read",
+                    path,
+                    source,
+                });
+            }
+        }
+        let mut key = [0; blake3::KEY_LEN];
+        getrandom::fill(&mut key).map_err(|error| HomeError::Io {
+            doing: "make a key for",
+            path: path.clone(),
+            source: io::Error::other(error.to_string()),
+        })?;
+        write_private(&path, &key)?;
+        Ok(CacheKey::new(key))
+    }
+}
+
+/// Makes a folder and those above it, readable by us alone; one that is there is left as it is.
+pub(crate) fn make_dir(path: &Path) -> Result<(), HomeError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(io_error("make", path))
+}
+
+/// Writes a file whole (a temporary file, synced, renamed), readable by us alone.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(io_error("write", path))
+}
+
+pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeError {
+    let path = path.to_owned();
+    move |source| HomeError::Io {
+        doing,
+        path,
+        source,
+    }
+}
+
+fn check_trust(path: &Path) -> Result<(), HomeError> {
+    let found = std::fs::metadata(path).map_err(io_error("look at", path))?;
+    match distrust(
+        found.is_dir(),
+        found.uid(),
+        found.mode(),
+        rustix::process::geteuid().as_raw(),
+    ) {
+        None => Ok(()),
+        Some(why) => Err(HomeError::Untrusted {
+            path: path.to_owned(),
+            why,
+        }),
+    }
+}
+
+/// Why a folder with this owner and mode can't be trusted by the user `us`.
+fn distrust(is_dir: bool, owner: u32, mode: u32, us: u32) -> Option<String> {
+    if !is_dir {
+        Some("it is no folder".into())
+    } else if owner != us {
+        Some(format!("it belongs to user {owner}, and this is user {us}"))
+    } else if mode & 0o022 != 0 {
+        Some(format!("others may write to it (mode {:o})", mode & 0o777))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn only_folders_that_nobody_else_writes_are_trusted() {
+        assert_eq!(distrust(true, 7, 0o40700, 7), None);
+        assert_eq!(distrust(true, 7, 0o40755, 7), None);
+        for mode in [0o40775, 0o40757, 0o41777, 0o40722] {
+            assert!(distrust(true, 7, mode, 7).is_some(), "{mode:o}");
+        }
+        assert!(distrust(true, 8, 0o40700, 7).is_some());
+        assert!(distrust(false, 7, 0o100_600, 7).is_some());
+    }
+
+    #[test]
+    fn a_home_is_made_private_and_opens_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("deep/home");
+        let home = Home::open(&path).expect("made");
+        assert_eq!(
+            std::fs::metadata(home.root()).expect("there").mode() & 0o777,
+            0o700
+        );
+        let key = home.cache_key().is_ok();
+        assert!(key && Home::open(&path).is_ok());
+        std::fs::set_permissions(home.cache_dir(), PermissionsExt::from_mode(0o777))
+            .expect("changed");
+        assert!(matches!(
+            Home::open(&path),
+            Err(HomeError::Untrusted { .. })
+        ));
+    }
+
+    #[test]
+    fn readers_share_and_a_writer_excludes() {
+        let home = Home::ephemeral().expect("a home");
+        let first = home.lock_shared().expect("free");
+        let second = home.lock_shared().expect("shared");
+        drop((first, second));
+        let _alone = home.lock_exclusive().expect("free");
+        let file = File::open(home.root().join("run/lock")).expect("there");
+        assert!(file.try_lock_shared().is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! Why bytes are not taken for a capsule.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::{ComponentHash, MANIFEST, META};
+use crate::home::HomeError;
+use crate::manifest::{CapsuleName, ManifestErrors};
+
+/// Why a package can't be had, installed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// No capsule of this name is installed.
+    #[error("no capsule {name} is installed")]
+    NotInstalled {
+        /// The name.
+        name: CapsuleName,
+    },
+    /// A folder without a manifest.
+    #[error("{folder} has no {MANIFEST}")]
+    NoManifest {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The manifest has mistakes.
+    #[error(transparent)]
+    Manifest(#[from] ManifestErrors),
+    /// An installed capsule without a meta.json.
+    #[error("capsule {name} has no {META}: nothing says which bytes were installed")]
+    NoMeta {
+        /// The capsule.
+        name: CapsuleName,
+    },
+    /// A meta.json that isn't one.
+    #[error("{path} can't be read: {reason}")]
+    BadMeta {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A meta.json without `wasm_hash`.
+    #[error(
+        "the {META} of capsule {name} has no wasm_hash: nothing says which bytes were installed"
+    )]
+    NoHash {
+        /// The capsule.
+        name: CapsuleName,
+    },
+    /// Other bytes than those that were installed.
+    #[error(
+        "{place} of capsule {capsule} is not what was installed: its hash is {found}, expected was {expected}"
+    )]
+    OtherHash {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// Which file.
+        place: String,
+        /// The hash on record.
+        expected: ComponentHash,
+        /// The hash of the bytes.
+        found: ComponentHash,
+    },
+    /// A manifest that names another capsule than the folder it lies in.
+    #[error("{folder} holds the manifest of {found}, not of {name}")]
+    OtherName {
+        /// The folder.
+        folder: PathBuf,
+        /// The installed name.
+        name: CapsuleName,
+        /// The manifest's.
+        found: CapsuleName,
+    },
+    /// The component's file isn't there.
+    #[error("there is no component {path}")]
+    NoComponent {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// A file is larger than is taken.
+    #[error("{path} is larger than {limit} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes.
+        limit: u64,
+    },
+    /// A link, or something that is neither file nor folder, among a capsule's files.
+    #[error("{path} is neither a file nor a folder")]
+    OddFile {
+        /// Where.
+        path: PathBuf,
+    },
+    /// More files than a capsule may have.
+    #[error("{folder} has more than {limit} files")]
+    TooMany {
+        /// The folder.
+        folder: PathBuf,
+        /// Most files.
+        limit: usize,
+    },
+    /// The system refused.
+    #[error("can't {doing} {path}: {source}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+impl PackageError {
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotInstalled { .. } => "not-found",
+            Self::Manifest(_) | Self::NoManifest { .. } => "manifest",
+            Self::NoMeta { .. }
+            | Self::BadMeta { .. }
+            | Self::NoHash { .. }
+            | Self::OtherHash { .. }
+            | Self::OtherName { .. }
+            | Self::NoComponent { .. } => "integrity",
+            Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
+            Self::OddFile { .. } | Self::Io { .. } => "io",
+            Self::Home(_) => "home",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotInstalled { .. } => {
+                "see what is: astrid list; install it: astrid install DIR".into()
+            }
+            Self::NoManifest { .. } => "make a capsule with: astrid new NAME".into(),
+            Self::Manifest(_) => return None,
+            Self::NoMeta { name } | Self::NoHash { name } => {
+                format!(
+                    "install it again from its source: astrid install DIR (this replaces {name})"
+                )
+            }
+            Self::BadMeta { .. } | Self::OtherName { .. } => {
+                "install the capsule again: astrid install DIR".into()
+            }
+            Self::OtherHash { .. } => {
+                "if you changed it, install it again: astrid install DIR; if not, somebody else did"
+                    .into()
+            }
+            Self::NoComponent { .. } => "build it with: astrid build, or install it again".into(),
+            Self::TooLarge { .. } | Self::TooMany { .. } => {
+                "leave files out that the capsule doesn't need".into()
+            }
+            Self::OddFile { .. } => "replace it by a plain file".into(),
+            Self::Io { path, .. } => {
+                format!("check that {} can be read and written", path.display())
+            }
+            Self::Home(error) => error.hint(),
+        })
+    }
+}

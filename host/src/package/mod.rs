@@ -1,0 +1,138 @@
+//! A capsule's bytes: where they come from, whether they are the installed ones, and how they get installed.
+//!
+//! A [`Package`] can only be made of bytes whose hash was checked, and holds that very buffer: what is compiled
+//! later is what was checked. Nothing here runs guest code.
+
+mod error;
+mod hash;
+mod install;
+mod meta;
+mod source;
+
+use std::path::Path;
+
+pub use error::PackageError;
+pub use hash::{ComponentHash, InvalidHash};
+pub use install::{Staged, installed, remove, stage, verify};
+pub use meta::Meta;
+
+use crate::home::Home;
+use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic, Parsed};
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "Capsule.toml";
+/// The file that records an installation.
+pub const META: &str = "meta.json";
+/// Most bytes of a manifest or a meta.json.
+const TEXT_BYTES: u64 = 1024 * 1024;
+
+/// A manifest with the component it belongs to, checked against each other's hash.
+#[derive(Debug, Clone)]
+pub struct Package {
+    manifest: CapsuleManifest,
+    manifest_text: String,
+    warnings: Vec<Diagnostic>,
+    component: Vec<u8>,
+    hash: ComponentHash,
+    folder: Option<std::path::PathBuf>,
+}
+
+impl Package {
+    /// A package from memory.
+    ///
+    /// # Errors
+    /// [`PackageError::Manifest`]; [`PackageError::OtherHash`] if the component isn't the expected one.
+    pub fn from_bytes(
+        manifest: &str,
+        component: impl Into<Vec<u8>>,
+        expected: ComponentHash,
+    ) -> Result<Self, PackageError> {
+        let parsed = CapsuleManifest::parse(manifest, MANIFEST)?;
+        Self::checked(
+            parsed,
+            manifest.to_owned(),
+            component.into(),
+            &expected,
+            || "the component".into(),
+        )
+    }
+
+    /// An installed capsule, if its bytes are the ones that were installed.
+    ///
+    /// # Errors
+    /// [`PackageError::NotInstalled`]; what is missing, damaged or swapped.
+    pub fn installed(home: &Home, name: &CapsuleName) -> Result<Self, PackageError> {
+        source::installed(home, name)
+    }
+
+    /// A folder that holds Capsule.toml beside its component: the file that `[[component]]` names, else
+    /// `<name>.wasm`. A `hash` in `[[component]]` and a meta.json beside it are checked; with neither, the
+    /// bytes that are there are taken for the right ones.
+    ///
+    /// # Errors
+    /// [`PackageError`].
+    pub fn from_folder(folder: &Path) -> Result<Self, PackageError> {
+        source::folder(folder)
+    }
+
+    /// A freshly built component with the manifest of its crate.
+    ///
+    /// # Errors
+    /// [`PackageError`].
+    pub fn from_build(folder: &Path, component: Vec<u8>) -> Result<Self, PackageError> {
+        let (parsed, text) = source::manifest(folder)?;
+        let hash = ComponentHash::of(&component);
+        let mut package = Self::checked(parsed, text, component, &hash, || "the component".into())?;
+        package.folder = Some(folder.to_owned());
+        Ok(package)
+    }
+
+    fn checked(
+        parsed: Parsed,
+        manifest_text: String,
+        component: Vec<u8>,
+        expected: &ComponentHash,
+        place: impl FnOnce() -> String,
+    ) -> Result<Self, PackageError> {
+        let Parsed {
+            manifest, warnings, ..
+        } = parsed;
+        let hash = ComponentHash::of(&component);
+        if hash != *expected {
+            return Err(PackageError::OtherHash {
+                capsule: manifest.name().clone(),
+                place: place(),
+                expected: expected.clone(),
+                found: hash,
+            });
+        }
+        Ok(Self {
+            manifest,
+            manifest_text,
+            warnings,
+            component,
+            hash,
+            folder: None,
+        })
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> &CapsuleManifest {
+        &self.manifest
+    }
+
+    /// What the manifest says in a way that is deprecated.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The component's bytes: the buffer that was checked.
+    pub fn component(&self) -> &[u8] {
+        &self.component
+    }
+
+    /// Their hash.
+    pub fn hash(&self) -> &ComponentHash {
+        &self.hash
+    }
+}

@@ -1,0 +1,170 @@
+//! Where packages are read from: an installed capsule, or a folder.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::{ComponentHash, MANIFEST, META, Meta, Package, PackageError, TEXT_BYTES};
+use crate::exports::limits::COMPONENT_BYTES;
+use crate::home::Home;
+use crate::manifest::{CapsuleManifest, CapsuleName, Parsed};
+
+pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, PackageError> {
+    let folder = home.capsules_dir().join(name.as_str());
+    if !folder.is_dir() {
+        return Err(PackageError::NotInstalled { name: name.clone() });
+    }
+    let (parsed, text) = manifest(&folder)?;
+    if parsed.manifest.name() != name {
+        let found = parsed.manifest.name().clone();
+        return Err(PackageError::OtherName {
+            folder,
+            name: name.clone(),
+            found,
+        });
+    }
+    let meta = meta(&folder)?.ok_or_else(|| PackageError::NoMeta { name: name.clone() })?;
+    let expected = meta
+        .wasm_hash
+        .ok_or_else(|| PackageError::NoHash { name: name.clone() })?;
+    let path = home.binary(expected.as_str());
+    let component = component(&path)?;
+    let mut package = Package::checked(parsed, text, component, &expected, || {
+        path.display().to_string()
+    })?;
+    package.folder = Some(folder);
+    Ok(package)
+}
+
+pub(super) fn folder(folder: &Path) -> Result<Package, PackageError> {
+    let (parsed, text) = manifest(folder)?;
+    let named = parsed.manifest.component.as_ref();
+    let file = named
+        .and_then(|component| component.file.clone())
+        .unwrap_or_else(|| format!("{}.wasm", parsed.manifest.name()));
+    let path = folder.join(file);
+    let component = component(&path)?;
+    let mut expected = Vec::new();
+    // The manifest's own check allows nothing but a hash here.
+    expected.extend(named.and_then(|component| component.hash.as_deref()?.parse().ok()));
+    if let Some(meta) = meta(folder)? {
+        let name = parsed.manifest.name().clone();
+        expected.push(meta.wasm_hash.ok_or(PackageError::NoHash { name })?);
+    }
+    let found = ComponentHash::of(&component);
+    let expected = expected
+        .into_iter()
+        .find(|hash| *hash != found)
+        .unwrap_or(found);
+    let mut package = Package::checked(parsed, text, component, &expected, || {
+        path.display().to_string()
+    })?;
+    package.folder = Some(folder.to_owned());
+    Ok(package)
+}
+
+/// A folder's manifest, parsed, and its text.
+pub(super) fn manifest(folder: &Path) -> Result<(Parsed, String), PackageError> {
+    let path = folder.join(MANIFEST);
+    let bytes = match read(&path, TEXT_BYTES) {
+        Err(PackageError::Io { source, .. })
+            if matches!(
+                source.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Err(PackageError::NoManifest {
+                folder: folder.to_owned(),
+            });
+        }
+        other => other?,
+    };
+    // A byte that is no UTF-8 becomes a character that no manifest may hold where it stands.
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let parsed = CapsuleManifest::parse(&text, &path.display().to_string())?;
+    Ok((parsed, text))
+}
+
+/// A folder's meta.json, if it has one.
+pub(super) fn meta(folder: &Path) -> Result<Option<Meta>, PackageError> {
+    let path = folder.join(META);
+    match read(&path, TEXT_BYTES) {
+        Err(PackageError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(meta) => Ok(Some(meta)),
+            Err(error) => Err(PackageError::BadMeta {
+                path,
+                reason: error.to_string(),
+            }),
+        },
+    }
+}
+
+pub(super) fn component(path: &Path) -> Result<Vec<u8>, PackageError> {
+    match read(path, COMPONENT_BYTES as u64) {
+        Err(PackageError::Io { path, source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(PackageError::NoComponent { path })
+        }
+        other => other,
+    }
+}
+
+/// A file's bytes, at most `limit` of them.
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PackageError> {
+    let failed = |source| PackageError::Io {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or(0));
+    // The file may grow while it is read.
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(PackageError::TooLarge {
+            path: path.to_owned(),
+            limit,
+        });
+    }
+    Ok(bytes)
+}
+
+/// The files below a folder, relative to it, in order; links and odd files are refused.
+pub(super) fn files_below(folder: &Path, limit: usize) -> Result<Vec<PathBuf>, PackageError> {
+    let mut open = vec![PathBuf::new()];
+    let mut files = Vec::new();
+    while let Some(below) = open.pop() {
+        let dir = folder.join(&below);
+        let failed = |source| PackageError::Io {
+            doing: "list",
+            path: dir.clone(),
+            source,
+        };
+        for entry in std::fs::read_dir(&dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
+            let path = below.join(entry.file_name());
+            if kind.is_dir() {
+                open.push(path);
+            } else if kind.is_file() {
+                files.push(path);
+            } else {
+                return Err(PackageError::OddFile { path: entry.path() });
+            }
+            if files.len() + open.len() > limit {
+                return Err(PackageError::TooMany {
+                    folder: folder.to_owned(),
+                    limit,
+                });
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}

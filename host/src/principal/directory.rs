@@ -1,0 +1,259 @@
+//! Which principals there are: a folder in `home/` makes one, a profile in `etc/profiles/` qualifies it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::Cache;
+
+use super::{InvalidPrincipal, PrincipalId, PrincipalProfile};
+use crate::home::{Home, HomeError, io_error, make_dir, write_private};
+
+/// How many principals are kept resolved; more are resolved again when they come back.
+const KEPT: usize = 4_096;
+/// Most bytes of a profile.
+const PROFILE_BYTES: u64 = 64 * 1024;
+
+/// Why a principal can't be acted for, or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PrincipalError {
+    /// Not a name that a principal can have.
+    #[error(transparent)]
+    Invalid(#[from] InvalidPrincipal),
+    /// There is no such principal.
+    #[error("there is no principal {0}")]
+    NotFound(PrincipalId),
+    /// There is one of this name already.
+    #[error("there is a principal {0} already")]
+    Exists(PrincipalId),
+    /// The operator disabled it.
+    #[error("principal {0} is disabled")]
+    Disabled(PrincipalId),
+    /// Its profile can't be read.
+    #[error("the profile {path} can't be used: {reason}")]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// The home can't be read or written.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+impl PrincipalError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Invalid(_) => "choose another name".into(),
+            Self::NotFound(id) => format!("add it with: astrid principal add {id}"),
+            Self::Exists(_) => "see: astrid principal list".into(),
+            Self::Disabled(id) => format!("enable it in etc/profiles/{id}.toml of the home"),
+            Self::Profile { path, .. } => format!("mend or remove {}", path.display()),
+            Self::Home(error) => error.hint(),
+        }
+    }
+}
+
+/// One principal, resolved: its name, profile and folder.
+#[derive(Debug)]
+pub struct Principal {
+    /// Its name.
+    pub id: PrincipalId,
+    /// What the operator says of it.
+    pub profile: PrincipalProfile,
+    /// `home/<principal>/`.
+    pub dir: PathBuf,
+}
+
+/// The principals of a home. Those that exist are read from disk once and kept.
+pub struct Principals {
+    home: Home,
+    resolved: Cache<PrincipalId, Arc<Principal>>,
+    changes: AtomicU64,
+}
+
+impl Principals {
+    /// Those of this home.
+    pub fn new(home: Home) -> Self {
+        Self {
+            home,
+            resolved: Cache::new(KEPT),
+            changes: AtomicU64::new(0),
+        }
+    }
+
+    /// The principal of this name, if it exists and is enabled.
+    ///
+    /// # Errors
+    /// [`PrincipalError::NotFound`], [`PrincipalError::Disabled`], or what is wrong with its profile.
+    pub fn resolve(&self, id: &PrincipalId) -> Result<Arc<Principal>, PrincipalError> {
+        let found = match self.resolved.get(id) {
+            Some(found) => found,
+            None => {
+                let found = Arc::new(self.read(id)?);
+                self.resolved.insert(id.clone(), Arc::clone(&found));
+                found
+            }
+        };
+        if found.profile.enabled {
+            Ok(found)
+        } else {
+            Err(PrincipalError::Disabled(id.clone()))
+        }
+    }
+
+    /// How often a principal was changed: who keeps one asks again when this differs.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Adds a principal with the default profile.
+    ///
+    /// # Errors
+    /// [`PrincipalError::Exists`], [`PrincipalError::Home`].
+    pub fn add(&self, id: &PrincipalId) -> Result<(), PrincipalError> {
+        let dir = self.home.principal_dir(id);
+        if dir.exists() {
+            return Err(PrincipalError::Exists(id.clone()));
+        }
+        for folder in ["files", "tmp", "log", "env"] {
+            make_dir(&dir.join(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Every principal, sorted by name, disabled ones too.
+    ///
+    /// # Errors
+    /// [`PrincipalError::Home`]; the first profile that can't be read.
+    pub fn list(&self) -> Result<Vec<Principal>, PrincipalError> {
+        let dir = self.home.principals_dir();
+        let entries = std::fs::read_dir(&dir).map_err(io_error("list", &dir))?;
+        let mut all = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(io_error("list", &dir))?.file_name();
+            // What isn't a principal's name isn't a principal.
+            if let Some(id) = name.to_str().and_then(|name| name.parse().ok()) {
+                all.push(self.read(&id)?);
+            }
+        }
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(all)
+    }
+
+    /// Disables a principal: calls for it are refused from now on.
+    ///
+    /// # Errors
+    /// [`PrincipalError::NotFound`], [`PrincipalError::Profile`], [`PrincipalError::Home`].
+    pub fn disable(&self, id: &PrincipalId) -> Result<(), PrincipalError> {
+        let mut profile = self.read(id)?.profile;
+        profile.enabled = false;
+        let path = self.profile_path(id);
+        let text = toml::to_string(&profile).map_err(|error| PrincipalError::Profile {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        write_private(&path, text.as_bytes())?;
+        self.resolved.remove(id);
+        self.changes.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    fn profile_path(&self, id: &PrincipalId) -> PathBuf {
+        self.home.profiles_dir().join(format!("{id}.toml"))
+    }
+
+    fn read(&self, id: &PrincipalId) -> Result<Principal, PrincipalError> {
+        let dir = self.home.principal_dir(id);
+        if !dir.is_dir() {
+            return Err(PrincipalError::NotFound(id.clone()));
+        }
+        let path = self.profile_path(id);
+        let profile = match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                PrincipalProfile::default()
+            }
+            Err(source) => {
+                return Err(HomeError::Io {
+                    doing: "look at",
+                    path,
+                    source,
+                }
+                .into());
+            }
+            Ok(found) if found.len() > PROFILE_BYTES => {
+                let reason = format!("it is larger than {PROFILE_BYTES} bytes");
+                return Err(PrincipalError::Profile { path, reason });
+            }
+            Ok(_) => {
+                let text = std::fs::read_to_string(&path).map_err(io_error("read", &path))?;
+                toml::from_str(&text).map_err(|error| PrincipalError::Profile {
+                    path,
+                    reason: error.to_string(),
+                })?
+            }
+        };
+        Ok(Principal {
+            id: id.clone(),
+            profile,
+            dir,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> PrincipalId {
+        name.parse().expect("a name")
+    }
+
+    #[test]
+    fn default_is_there_and_others_are_added() {
+        let principals = Principals::new(Home::ephemeral().expect("a home"));
+        assert!(principals.resolve(&id("default")).is_ok());
+        assert!(matches!(
+            principals.resolve(&id("alice")),
+            Err(PrincipalError::NotFound(_))
+        ));
+        principals.add(&id("alice")).expect("added");
+        assert!(principals.resolve(&id("alice")).is_ok());
+        assert!(matches!(
+            principals.add(&id("alice")),
+            Err(PrincipalError::Exists(_))
+        ));
+        let names: Vec<_> = principals
+            .list()
+            .expect("listed")
+            .into_iter()
+            .map(|p| p.id.to_string())
+            .collect();
+        assert_eq!(names, ["alice", "default"]);
+    }
+
+    #[test]
+    fn a_disabled_principal_is_refused_at_once() {
+        let principals = Principals::new(Home::ephemeral().expect("a home"));
+        principals.add(&id("bob")).expect("added");
+        principals.resolve(&id("bob")).expect("enabled");
+        principals.disable(&id("bob")).expect("disabled");
+        assert!(matches!(
+            principals.resolve(&id("bob")),
+            Err(PrincipalError::Disabled(_))
+        ));
+    }
+
+    #[test]
+    fn a_profile_with_an_unknown_key_is_an_error() {
+        let home = Home::ephemeral().expect("a home");
+        std::fs::write(home.profiles_dir().join("default.toml"), "enabeld = true\n")
+            .expect("written");
+        let error = Principals::new(home)
+            .resolve(&id("default"))
+            .expect_err("refused");
+        assert!(error.to_string().contains("enabeld"), "{error}");
+    }
+}

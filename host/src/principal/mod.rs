@@ -1,0 +1,14 @@
+//! Principals: on whose behalf a capsule is called, and what is kept for each of them.
+//!
+//! Nothing here, and nothing that uses it, falls back from one principal to another.
+
+mod directory;
+mod id;
+mod profile;
+mod scope;
+
+pub use directory::{Principal, PrincipalError, Principals};
+pub use id::{InvalidPrincipal, PrincipalId};
+pub use profile::{PrincipalLimits, PrincipalProfile};
+pub(crate) use scope::plain;
+pub use scope::{LOG_LINE, LOG_RATE, PrincipalScope};

@@ -1,0 +1,236 @@
+//! What a principal has with one capsule, resolved once and kept with its lane.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::Principal;
+use crate::manifest::CapsuleName;
+use crate::storage::{LogLevel, LogRecord, LogSink};
+
+/// Bytes of log a second for each (capsule, principal); a second's worth may come at once.
+pub const LOG_RATE: NonZeroU32 = NonZeroU32::new(256 * 1024).expect("more than zero");
+/// What a line costs beyond its text.
+const LINE_COST: usize = 64;
+/// Most bytes of one line; a longer one is cut, and says so.
+pub const LOG_LINE: usize = 16 * 1024;
+/// Most bytes of an env overlay.
+const OVERLAY_BYTES: u64 = 1024 * 1024;
+
+/// One principal with one capsule: its configuration and its log. More stores join as domains come to be served.
+pub struct PrincipalScope {
+    /// The principal.
+    pub principal: Arc<Principal>,
+    capsule: CapsuleName,
+    overlay: BTreeMap<String, String>,
+    rate: DefaultDirectRateLimiter,
+    dropped: AtomicU64,
+    sinks: Arc<[Arc<dyn LogSink>]>,
+}
+
+impl std::fmt::Debug for PrincipalScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PrincipalScope")
+            .field("principal", &self.principal.id)
+            .field("capsule", &self.capsule)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PrincipalScope {
+    /// Resolves the scope: reads the env overlay, `home/<principal>/env/<capsule>.env.json`, if there is one.
+    /// A damaged overlay is logged and counts as empty.
+    pub fn resolve(
+        principal: Arc<Principal>,
+        capsule: &CapsuleName,
+        sinks: Arc<[Arc<dyn LogSink>]>,
+    ) -> Self {
+        let overlay = read_overlay(&principal, capsule);
+        Self {
+            principal,
+            capsule: capsule.clone(),
+            overlay,
+            rate: RateLimiter::direct(Quota::per_second(LOG_RATE)),
+            dropped: AtomicU64::new(0),
+            sinks,
+        }
+    }
+
+    /// What the principal set for this key.
+    pub fn overlay(&self, key: &str) -> Option<&str> {
+        self.overlay.get(key).map(String::as_str)
+    }
+
+    /// Logs a line of the guest, within the rate.
+    pub fn log(&self, level: LogLevel, mut message: String) {
+        if message.len() > LOG_LINE {
+            let whole = message.len();
+            message.truncate(message.floor_char_boundary(LOG_LINE));
+            message.push_str(&format!(" … ({whole} bytes, cut)"));
+        }
+        let cost = u32::try_from(message.len() + LINE_COST)
+            .ok()
+            .and_then(NonZeroU32::new)
+            .unwrap_or(LOG_RATE);
+        if matches!(self.rate.check_n(cost), Ok(Ok(()))) {
+            self.report_dropped();
+            self.emit(level, message);
+        } else {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Logs a line that the rate doesn't apply to: a panic's.
+    pub fn log_always(&self, level: LogLevel, mut message: String) {
+        message.truncate(message.floor_char_boundary(LOG_LINE));
+        self.report_dropped();
+        self.emit(level, message);
+    }
+
+    /// Says how many lines were above the rate since this was last said.
+    pub fn report_dropped(&self) {
+        // A plain load first: this is called after each call.
+        if self.dropped.load(Relaxed) > 0 {
+            let dropped = self.dropped.swap(0, Relaxed);
+            self.emit(
+                LogLevel::Warn,
+                format!("{dropped} log lines were dropped: more than {LOG_RATE} bytes a second"),
+            );
+        }
+    }
+
+    fn emit(&self, level: LogLevel, message: String) {
+        let record = LogRecord {
+            time: jiff::Timestamp::now(),
+            level,
+            principal: self.principal.id.to_string(),
+            capsule: self.capsule.to_string(),
+            message,
+        };
+        for sink in self.sinks.iter() {
+            sink.write(&record);
+        }
+    }
+}
+
+fn read_overlay(principal: &Principal, capsule: &CapsuleName) -> BTreeMap<String, String> {
+    let path = principal
+        .dir
+        .join("env")
+        .join(format!("{capsule}.env.json"));
+    let read = || -> Result<BTreeMap<String, serde_json::Value>, String> {
+        match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(BTreeMap::new());
+            }
+            Ok(found) if found.len() > OVERLAY_BYTES => {
+                return Err(format!("larger than {OVERLAY_BYTES} bytes"));
+            }
+            _ => {}
+        }
+        let text = std::fs::read(&path).map_err(|error| error.to_string())?;
+        serde_json::from_slice(&text).map_err(|error| error.to_string())
+    };
+    let values = read().unwrap_or_else(|error| {
+        tracing::warn!(path = %path.display(), error, "an env overlay is ignored");
+        BTreeMap::new()
+    });
+    values
+        .into_iter()
+        .map(|(key, value)| (key, plain(value)))
+        .collect()
+}
+
+/// A configuration value as guests see it: strings raw, anything else as JSON.
+pub(crate) fn plain(value: serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::home::Home;
+    use crate::principal::{PrincipalId, Principals};
+
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<LogRecord>>);
+    impl LogSink for Lines {
+        fn write(&self, record: &LogRecord) {
+            self.0.lock().push(record.clone());
+        }
+    }
+
+    fn scope(home: &Home, lines: &Arc<Lines>) -> PrincipalScope {
+        let principals = Principals::new(home.clone());
+        let principal = principals
+            .resolve(&PrincipalId::default_principal())
+            .expect("there");
+        let sinks: Arc<[Arc<dyn LogSink>]> = Arc::new([Arc::clone(lines) as Arc<dyn LogSink>]);
+        PrincipalScope::resolve(
+            principal,
+            &CapsuleName::parse("hello").expect("a name"),
+            sinks,
+        )
+    }
+
+    #[test]
+    fn above_the_rate_lines_are_dropped_and_counted() {
+        let lines = Arc::new(Lines::default());
+        let scope = scope(&Home::ephemeral().expect("a home"), &lines);
+        for _ in 0..100_000 {
+            scope.log(LogLevel::Info, "x".repeat(64));
+        }
+        scope.report_dropped();
+        let lines = lines.0.lock();
+        let said: usize = lines
+            .iter()
+            .filter(|line| line.level == LogLevel::Warn)
+            .filter_map(|line| line.message.split(' ').next()?.parse::<usize>().ok())
+            .sum();
+        let kept = lines
+            .iter()
+            .filter(|line| line.level == LogLevel::Info)
+            .count();
+        assert_eq!(said + kept, 100_000);
+        assert!(kept < 50_000, "{kept}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_at_a_character() {
+        let lines = Arc::new(Lines::default());
+        scope(&Home::ephemeral().expect("a home"), &lines)
+            .log(LogLevel::Info, "é".repeat(LOG_LINE));
+        let message = &lines.0.lock()[0].message;
+        assert!(
+            message.len() < LOG_LINE + 64 && message.contains("32768 bytes"),
+            "{}",
+            message.len()
+        );
+    }
+
+    #[test]
+    fn the_overlay_is_read_and_a_damaged_one_is_empty() {
+        let home = Home::ephemeral().expect("a home");
+        let env = home
+            .principal_dir(&PrincipalId::default_principal())
+            .join("env");
+        std::fs::create_dir_all(&env).expect("made");
+        std::fs::write(env.join("hello.env.json"), r#"{"A":"raw","B":[1,2]}"#).expect("written");
+        let lines = Arc::new(Lines::default());
+        let resolved = scope(&home, &lines);
+        assert_eq!(
+            (resolved.overlay("A"), resolved.overlay("B")),
+            (Some("raw"), Some("[1,2]"))
+        );
+        std::fs::write(env.join("hello.env.json"), "{").expect("written");
+        assert_eq!(scope(&home, &lines).overlay("A"), None);
+    }
+}

@@ -1,0 +1,276 @@
+//! What guests log: one writer thread over a file a day for each (principal, capsule).
+//!
+//! Writing a record never waits. When the writer can't keep up, records are dropped and counted, and the
+//! count is written in their place.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use quick_cache::unsync::Cache;
+use serde::{Deserialize, Serialize};
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+
+use crate::home::{Home, make_dir};
+use crate::manifest::CapsuleName;
+use crate::principal::PrincipalId;
+
+/// Records that may wait for the writer.
+const QUEUE: usize = 4_096;
+/// Files open at once.
+const OPEN_FILES: usize = 64;
+/// Days, and so files, that are kept.
+const DAYS: usize = 7;
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Each step.
+    Trace,
+    /// For who is looking for a mistake.
+    Debug,
+    /// What happened.
+    Info,
+    /// What may need attention.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+/// One line that a capsule logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// When, UTC.
+    pub time: jiff::Timestamp,
+    /// How much it matters.
+    pub level: LogLevel,
+    /// On whose behalf the capsule was running.
+    pub principal: String,
+    /// Which capsule.
+    pub capsule: String,
+    /// What it said. Guest-controlled: escape control characters before showing it.
+    pub message: String,
+}
+
+/// Takes the lines that capsules log.
+pub trait LogSink: Send + Sync + 'static {
+    /// Takes one line; must not block.
+    fn write(&self, record: &LogRecord);
+}
+
+enum Order {
+    Record(LogRecord),
+    Flush(SyncSender<()>),
+}
+
+/// Log files in the home, `home/<principal>/log/<capsule>/<date>.log`, a JSON document a line.
+pub struct FileLogs {
+    orders: Mutex<Option<SyncSender<Order>>>,
+    dropped: Arc<AtomicU64>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl FileLogs {
+    /// Starts the writer of this home's logs.
+    ///
+    /// # Errors
+    /// When the thread can't be started.
+    pub fn start(home: Home) -> std::io::Result<Self> {
+        let (orders, inbox) = sync_channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let seen = Arc::clone(&dropped);
+        let writer = std::thread::Builder::new()
+            .name("astrid-logs".into())
+            .spawn(move || {
+                Writer {
+                    home,
+                    files: Cache::new(OPEN_FILES),
+                    dropped: seen,
+                }
+                .run(&inbox)
+            })?;
+        Ok(Self {
+            orders: Mutex::new(Some(orders)),
+            dropped,
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    /// Waits until everything taken before is in its file.
+    pub fn flush(&self) {
+        let sender = self
+            .orders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let (done, wait) = sync_channel(1);
+        if sender.is_some_and(|sender| sender.send(Order::Flush(done)).is_ok()) {
+            // An error only says that the writer is gone.
+            let _ = wait.recv();
+        }
+    }
+}
+
+impl LogSink for FileLogs {
+    fn write(&self, record: &LogRecord) {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(orders) = orders.as_ref()
+            && let Err(TrySendError::Full(_)) = orders.try_send(Order::Record(record.clone()))
+        {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+impl Drop for FileLogs {
+    fn drop(&mut self) {
+        self.orders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
+            // A writer that panicked has nothing left to write.
+            let _ = writer.join();
+        }
+    }
+}
+
+struct Writer {
+    home: Home,
+    files: Cache<(String, String), RollingFileAppender>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Writer {
+    fn run(mut self, inbox: &Receiver<Order>) {
+        while let Ok(order) = inbox.recv() {
+            match order {
+                Order::Record(record) => {
+                    let dropped = self.dropped.swap(0, Relaxed);
+                    if dropped > 0 {
+                        self.put(&LogRecord {
+                            level: LogLevel::Warn,
+                            message: format!(
+                                "{dropped} lines were dropped: the log writer was behind"
+                            ),
+                            ..record.clone()
+                        });
+                    }
+                    self.put(&record);
+                }
+                // The asker may have stopped waiting.
+                Order::Flush(done) => drop(done.try_send(())),
+            }
+        }
+    }
+
+    fn put(&mut self, record: &LogRecord) {
+        if let Err(error) = self.try_put(record) {
+            tracing::warn!(
+                capsule = record.capsule,
+                error,
+                "a log line can't be written"
+            );
+        }
+    }
+
+    fn try_put(&mut self, record: &LogRecord) -> Result<(), String> {
+        let mut line = serde_json::to_vec(record).map_err(|error| error.to_string())?;
+        line.push(b'\n');
+        let key = (record.principal.clone(), record.capsule.clone());
+        if self.files.get(&key).is_none() {
+            let file = self.open(record)?;
+            self.files.insert(key.clone(), file);
+        }
+        let Some(mut file) = self.files.get_mut(&key) else {
+            return Err("no room for another open log".into());
+        };
+        file.write_all(&line).map_err(|error| error.to_string())
+    }
+
+    fn open(&self, record: &LogRecord) -> Result<RollingFileAppender, String> {
+        let principal: PrincipalId = record
+            .principal
+            .parse()
+            .map_err(|_| "not a principal's name")?;
+        let folder = self
+            .home
+            .principal_dir(&principal)
+            .join("log")
+            .join(&record.capsule);
+        make_dir(&folder).map_err(|error| error.to_string())?;
+        RollingFileAppender::builder()
+            .rotation(Rotation::DAILY)
+            .filename_suffix("log")
+            .max_log_files(DAYS)
+            .build(folder)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// The log files of a capsule for a principal, oldest first.
+///
+/// # Errors
+/// When the folder can't be listed; one that isn't there has no files.
+pub fn log_files(
+    home: &Home,
+    principal: &PrincipalId,
+    capsule: &CapsuleName,
+) -> std::io::Result<Vec<PathBuf>> {
+    let folder = home
+        .principal_dir(principal)
+        .join("log")
+        .join(capsule.as_str());
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            files.push(path);
+        }
+    }
+    // Named by date, so by age.
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_land_in_the_file_of_their_principal_and_capsule() {
+        let home = Home::ephemeral().expect("a home");
+        let logs = FileLogs::start(home.clone()).expect("started");
+        let record = LogRecord {
+            time: jiff::Timestamp::UNIX_EPOCH,
+            level: LogLevel::Info,
+            principal: "default".into(),
+            capsule: "hello".into(),
+            message: "a\nb\u{1b}[31m".into(),
+        };
+        logs.write(&record);
+        logs.flush();
+        let capsule = CapsuleName::parse("hello").expect("a name");
+        let files = log_files(&home, &PrincipalId::default_principal(), &capsule).expect("listed");
+        assert_eq!(files.len(), 1);
+        let text = std::fs::read_to_string(&files[0]).expect("read");
+        assert_eq!(
+            serde_json::from_str::<LogRecord>(&text).expect("a document"),
+            record
+        );
+    }
+}

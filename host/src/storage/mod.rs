@@ -1,0 +1,7 @@
+//! What outlives a call: logs and secrets, each behind a small trait, with defaults that need no server.
+
+mod logs;
+mod secrets;
+
+pub use logs::{FileLogs, LogLevel, LogRecord, LogSink, log_files};
+pub use secrets::{FileSecrets, SecretError, SecretStore};

@@ -1,0 +1,487 @@
+//! The judgement of entry points, on components made by hand: each shows one way in which a
+//! binary can be real, a stub, or refused.
+
+#[path = "exports/guest.rs"]
+mod guest;
+#[path = "exports/properties.rs"]
+mod properties;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use astrid_host::exports::{
+    Binary, BinaryError, EntryPoint, Judgement, analyse, analyse_counting, limits,
+};
+use wasm_encoder::Instruction::{self as I, Call, I32Const, Unreachable};
+use wasm_encoder::{Alias, ComponentBuilder, ComponentExportKind};
+
+use guest::*;
+
+fn entry_points(component: &[u8]) -> BTreeMap<EntryPoint, Judgement> {
+    analyse(component).expect("a good component").entry_points
+}
+
+fn run(component: &[u8]) -> Judgement {
+    entry_points(component)[&EntryPoint::Run].clone()
+}
+
+#[track_caller]
+fn check(component: &[u8], real: bool, why: &str) {
+    let judgement = run(component);
+    assert_eq!(judgement.real, real, "{judgement:?}");
+    assert!(judgement.why.contains(why), "{judgement:?}");
+}
+
+// By effect.
+
+#[test]
+fn a_function_that_does_nothing_is_a_stub() {
+    check(
+        &run_only(&[], &[&[]]).component(),
+        false,
+        "reaches no host import",
+    );
+}
+
+#[test]
+fn a_host_call_makes_it_real() {
+    let guest = run_only(&[LOG, PUBLISH], &[&[Call(0), Call(3)], &[Call(1)]]);
+    let why = "calls astrid:ipc/host.publish and one more host function";
+    check(&guest.component(), true, why);
+}
+
+#[test]
+fn logging_before_a_panic_is_what_a_stub_does() {
+    let guest = run_only(&[LOG], &[&[Call(2), Unreachable], &[Call(0)]]);
+    check(&guest.component(), false, "only installs a panic hook");
+}
+
+#[test]
+fn logging_without_a_panic_is_not() {
+    let guest = run_only(&[LOG], &[&[Call(0), I::Nop, Unreachable]]);
+    check(&guest.component(), true, "calls astrid:sys/host.log");
+}
+
+#[test]
+fn another_host_call_before_a_panic_makes_it_real() {
+    let guest = run_only(
+        &[LOG, PUBLISH],
+        &[&[Call(3), Unreachable], &[Call(0), Call(1)]],
+    );
+    check(
+        &guest.component(),
+        true,
+        "calls astrid:ipc/host.publish, before it panics",
+    );
+}
+
+#[test]
+fn a_function_reached_both_ways_counts_as_reached_without_a_panic() {
+    let guest = run_only(&[LOG], &[&[Call(2), Call(2), Unreachable], &[Call(0)]]);
+    check(&guest.component(), true, "calls astrid:sys/host.log");
+}
+
+#[test]
+fn a_tail_call_is_no_panic_edge() {
+    let guest = run_only(&[LOG], &[&[I::ReturnCall(0), Unreachable]]);
+    check(&guest.component(), true, "calls astrid:sys/host.log");
+}
+
+#[test]
+fn a_function_that_is_referred_to_counts_as_called() {
+    let guest = run_only(&[PUBLISH], &[&[I::RefFunc(2), I::Drop], &[Call(0)]]);
+    check(&guest.component(), true, "calls astrid:ipc/host.publish");
+}
+
+#[test]
+fn an_indirect_call_alone_is_unsure_and_so_real() {
+    let guest = run_only(&[], &[&[I32Const(0), I::Nop, INDIRECT]]);
+    check(&guest.component(), true, "calls through a table");
+    let guest = run_only(&[], &[&[I32Const(0), I::Nop, INDIRECT, Unreachable]]);
+    check(&guest.component(), false, "reaches no host import");
+}
+
+#[test]
+fn what_all_entry_points_share_says_nothing_of_one() {
+    let indirect = [I32Const(0), I::Nop, INDIRECT];
+    check(
+        &sharing(&indirect, &[]).component(),
+        false,
+        "reaches no host import",
+    );
+    check(
+        &sharing(&[], &indirect).component(),
+        true,
+        "calls through a table",
+    );
+}
+
+#[test]
+fn an_import_that_nothing_provides_is_unsure_unless_all_share_it() {
+    check(
+        &sharing(&[Call(0)], &[]).component(),
+        false,
+        "reaches no host import",
+    );
+    check(
+        &sharing(&[], &[Call(0)]).component(),
+        true,
+        "an import that nothing",
+    );
+    check(
+        &sharing(&[], &[Call(0), Unreachable]).component(),
+        false,
+        "reaches no host import",
+    );
+}
+
+#[test]
+fn two_entry_points_may_share_one_body() {
+    let mut guest = run_only(&[PUBLISH], &[&[Call(0)], &[]]);
+    guest.exports = vec![("run", 1), ("astrid-install", 1), ("astrid-upgrade", 2)];
+    let real: Vec<_> = entry_points(&guest.component())
+        .into_iter()
+        .map(|(entry, judgement)| (entry.export_name(), judgement.real))
+        .collect();
+    assert_eq!(
+        real,
+        [
+            ("run", true),
+            ("astrid-install", true),
+            ("astrid-upgrade", false)
+        ]
+    );
+}
+
+#[test]
+fn stubs_may_share_one_body() {
+    let mut guest = run_only(
+        &[LOG],
+        &[&[I32Const(0), I::Nop, INDIRECT, Call(0), Unreachable]],
+    );
+    guest.exports = EntryPoint::ALL
+        .iter()
+        .map(|entry| (entry.export_name(), 1))
+        .collect();
+    for (entry, judgement) in entry_points(&guest.component()) {
+        assert_eq!(
+            judgement.real,
+            entry == EntryPoint::HookTrigger,
+            "{judgement:?}"
+        );
+    }
+}
+
+#[test]
+fn a_hundred_thousand_calls_deep_is_not_too_deep() {
+    let mut guest = run_only(&[PUBLISH], &[]);
+    guest.bodies = (0..100_000).map(|index| vec![Call(index + 2)]).collect();
+    guest.bodies.push(vec![Call(0)]);
+    check(&guest.component(), true, "calls astrid:ipc/host.publish");
+}
+
+// Across modules and components.
+
+#[test]
+fn a_call_through_a_shim_is_followed_to_the_host() {
+    check(
+        &shimmed(&[Call(0)], &[PUBLISH]),
+        true,
+        "calls astrid:ipc/host.publish",
+    );
+    check(
+        &shimmed(&[Call(0), Unreachable], &[LOG]),
+        false,
+        "only installs a panic hook",
+    );
+    check(
+        &shimmed(&[Call(0), Unreachable], &[PUBLISH]),
+        true,
+        "before it panics",
+    );
+}
+
+#[test]
+fn a_slot_that_is_filled_never_or_twice_is_unsure() {
+    check(&shimmed(&[Call(0)], &[]), true, "calls through a table");
+    check(
+        &shimmed(&[Call(0)], &[LOG, PUBLISH]),
+        true,
+        "calls through a table",
+    );
+}
+
+#[test]
+fn nested_components_are_followed() {
+    for depth in [1, 2, 10] {
+        check(
+            &nested(depth, &[Call(0)]),
+            true,
+            "calls astrid:sys/host.log",
+        );
+        check(
+            &nested(depth, &[Call(0), Unreachable]),
+            false,
+            "only installs a panic hook",
+        );
+    }
+}
+
+#[test]
+fn a_function_that_is_passed_on_is_the_host_s() {
+    let mut builder = ComponentBuilder::default();
+    let host = import_instance(&mut builder, IPC, &BTreeSet::from(["publish"]));
+    let function = builder.alias_export(host, "publish", ComponentExportKind::Func);
+    builder.export("run", ComponentExportKind::Func, function, None);
+    check(
+        &valid(builder.finish()),
+        true,
+        "calls astrid:ipc/host.publish",
+    );
+}
+
+#[test]
+fn components_that_multiply_are_not_followed_for_ever() {
+    // Each component instantiates the one before it twice: 2^40 instances.
+    let mut inner = ComponentBuilder::default();
+    for _ in 0..40 {
+        let mut outer = ComponentBuilder::default();
+        let component = outer.component(None, inner);
+        for _ in 0..2 {
+            outer.instantiate::<_, &str>(None, component, []);
+        }
+        inner = outer;
+    }
+    let guest = run_only(&[], &[&[]]);
+    let module = inner.core_module(None, &guest.module());
+    let instance = instantiate(&mut inner, module, &[]);
+    lift(&mut inner, instance, &guest.exports);
+    let (binary, work) = analyse_counting(&inner.finish());
+    let judgement = &binary.expect("a component").entry_points[&EntryPoint::Run];
+    assert!(
+        judgement.real && judgement.why.contains("too intricate"),
+        "{judgement:?}"
+    );
+    assert!(work.link_steps <= 1 << 20, "{work:?}");
+}
+
+// Refused.
+
+#[track_caller]
+fn refused(bytes: &[u8]) -> BinaryError {
+    analyse(bytes).expect_err("must be refused")
+}
+
+#[test]
+fn what_is_no_component_is_refused() {
+    assert_eq!(refused(b""), BinaryError::NotWasm);
+    assert_eq!(refused(b"#!/bin/sh"), BinaryError::NotWasm);
+    let module = run_only(&[], &[&[]]).module().finish();
+    assert_eq!(refused(&module), BinaryError::CoreModule);
+    assert!(refused(&module).to_string().contains("astrid build"));
+    let mut large = vec![0; limits::COMPONENT_BYTES + 1];
+    large[..4].copy_from_slice(b"\0asm");
+    assert!(matches!(refused(&large), BinaryError::TooLarge { .. }));
+}
+
+#[test]
+fn a_component_cut_short_anywhere_is_refused_or_lacks_something() {
+    let whole = nested(2, &[Call(0)]);
+    let judged = analyse(&whole).expect("a component");
+    for length in 0..whole.len() {
+        match analyse(&whole[..length]) {
+            Ok(binary) => assert_ne!(binary.entry_points, judged.entry_points, "{length}"),
+            Err(BinaryError::NotWasm) => assert!(length < 4),
+            Err(BinaryError::Malformed { offset, .. }) => assert!(offset <= length as u64),
+            Err(other) => panic!("{length}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn an_entry_point_must_be_a_function_and_exported_once() {
+    let mut builder = ComponentBuilder::default();
+    let host = import_instance(&mut builder, SYS, &BTreeSet::from(["log"]));
+    builder.export("run", ComponentExportKind::Instance, host, None);
+    let error = refused(&valid(builder.finish()));
+    assert_eq!(
+        error,
+        BinaryError::ExportNotFunction {
+            export: EntryPoint::Run,
+            kind: "an instance",
+        }
+    );
+
+    let mut builder = ComponentBuilder::default();
+    let host = import_instance(&mut builder, SYS, &BTreeSet::from(["log"]));
+    let function = builder.alias_export(host, "log", ComponentExportKind::Func);
+    builder.export("run", ComponentExportKind::Func, function, None);
+    builder.export("run", ComponentExportKind::Func, function, None);
+    let export = EntryPoint::Run;
+    assert_eq!(
+        refused(&builder.finish()),
+        BinaryError::ExportTwice { export }
+    );
+}
+
+#[test]
+fn nesting_and_declarations_are_bounded() {
+    let mut inner = ComponentBuilder::default();
+    for _ in 0..limits::DEPTH {
+        let mut outer = ComponentBuilder::default();
+        outer.component(None, inner);
+        inner = outer;
+    }
+    let limit = limits::DEPTH;
+    assert_eq!(refused(&inner.finish()), BinaryError::TooDeep { limit });
+
+    let mut builder = ComponentBuilder::default();
+    let host = import_instance(&mut builder, SYS, &BTreeSet::from(["log"]));
+    for _ in 0..=limits::ITEMS {
+        builder.alias(
+            None,
+            Alias::InstanceExport {
+                instance: host,
+                kind: ComponentExportKind::Func,
+                name: "log",
+            },
+        );
+    }
+    let limit = limits::ITEMS;
+    assert_eq!(
+        refused(&builder.finish()),
+        BinaryError::TooManyItems { limit }
+    );
+}
+
+// By our SDK's word, and by the manifest's.
+
+#[test]
+fn the_section_outranks_the_effect() {
+    let section = r#"{ "v": 1, "sdk": "1.0.0", "exports": ["astrid-install"], "handlers": [
+        { "action": "check", "topic": "user.v1.prompt", "priority": 20, "on_error": "deny", "mode": null },
+        { "action": "watch", "topic": null, "priority": null, "on_error": null, "mode": "observe" }] }"#;
+    let (binary, work) = analyse_counting(&with_sections(&[section]));
+    let binary = binary.expect("a good section");
+    assert_eq!(work.operators, 0, "no code needs to be read");
+    assert_eq!(binary.sdk.as_deref(), Some("1.0.0"));
+    assert!(binary.is_real(EntryPoint::Install));
+    assert!(!binary.is_real(EntryPoint::Run));
+    assert!(!binary.is_real(EntryPoint::Upgrade), "it isn't there");
+    assert_eq!(
+        binary.entry_points[&EntryPoint::Install].why,
+        "listed in astrid:exports"
+    );
+    assert!(
+        binary.entry_points[&EntryPoint::Run]
+            .why
+            .contains("not listed")
+    );
+    let handlers = binary.handlers.expect("it was listed");
+    assert_eq!(handlers.len(), 2);
+    assert_eq!(handlers[0].priority, Some(20));
+    assert_eq!(handlers[1].mode.as_deref(), Some("observe"));
+}
+
+#[test]
+fn the_manifest_outranks_everything() {
+    let section = r#"{ "v": 1, "sdk": "1.0.0", "exports": ["run"], "handlers": [] }"#;
+    for sections in [&[section][..], &[]] {
+        let binary = analyse(&with_sections(sections)).expect("a good component");
+        assert_eq!(binary.clone().with_run(None), binary);
+        let off = binary.clone().with_run(Some(false));
+        assert!(!off.is_real(EntryPoint::Run));
+        assert_eq!(
+            off.entry_points[&EntryPoint::Run].why,
+            "[runtime] run = false"
+        );
+        assert!(off.with_run(Some(true)).is_real(EntryPoint::Run));
+    }
+    let mut guest = run_only(&[], &[&[]]);
+    guest.exports[0].0 = "astrid-install";
+    let without = analyse(&guest.component()).expect("a good component");
+    assert_eq!(without.clone().with_run(Some(true)), without);
+}
+
+#[test]
+fn a_bad_section_is_refused_by_what_is_wrong_with_it() {
+    let good = r#"{ "v": 1, "sdk": "1.0.0", "exports": [], "handlers": [] }"#;
+    assert!(analyse(&with_sections(&[good])).is_ok());
+    let refuse = |sections: &[&str]| refused(&with_sections(sections));
+    assert_eq!(
+        refuse(&[good, good]),
+        BinaryError::SectionTwice { count: 2 }
+    );
+    for text in [
+        "",
+        "{",
+        "[]",
+        r#"{ "v": 1 }"#,
+        r#"{ "v": "1", "sdk": "1.0.0", "exports": [], "handlers": [] }"#,
+        r#"{ "v": 1, "sdk": "1.0.0", "exports": ["main"], "handlers": [] }"#,
+        r#"{ "v": 1, "sdk": "1.0.0", "exports": [], "handlers": [{ "action": "a", "on_error": "ignore" }] }"#,
+        r#"{ "v": 1, "sdk": "1.0.0", "exports": [], "handlers": [{ "action": "a", "mode": "watch" }] }"#,
+        &format!("{good}{good}"),
+    ] {
+        let error = refuse(&[text]);
+        assert!(
+            matches!(error, BinaryError::SectionInvalid { .. }),
+            "{text}: {error}"
+        );
+    }
+    let (found, known) = (2, 1);
+    let other = r#"{ "v": 2, "handlers": "elsewhere" }"#;
+    assert_eq!(
+        refuse(&[other]),
+        BinaryError::SectionVersion { found, known }
+    );
+    let absent = good.replace(r#""exports": []"#, r#""exports": ["astrid-upgrade"]"#);
+    let export = EntryPoint::Upgrade;
+    assert_eq!(
+        refuse(&[&absent]),
+        BinaryError::ListedExportAbsent { export }
+    );
+}
+
+#[test]
+fn the_section_is_bounded() {
+    let padded = |size: usize| {
+        let good = r#"{ "v": 1, "sdk": "1.0.0", "exports": [], "handlers": [] }"#;
+        let padding = " ".repeat(size - good.len());
+        analyse(&with_sections(&[&format!("{good}{padding}")]))
+    };
+    assert!(padded(limits::SECTION_BYTES).is_ok());
+    let error = padded(limits::SECTION_BYTES + 1).expect_err("too large");
+    assert!(
+        matches!(error, BinaryError::SectionTooLarge { .. }),
+        "{error}"
+    );
+
+    let handlers = |count: usize| {
+        let handlers = vec![r#"{ "action": "a" }"#; count].join(",");
+        let text =
+            format!(r#"{{ "v": 1, "sdk": "1.0.0", "exports": [], "handlers": [{handlers}] }}"#);
+        analyse(&with_sections(&[&text]))
+    };
+    assert!(handlers(limits::HANDLERS).is_ok());
+    let error = handlers(limits::HANDLERS + 1).expect_err("too many");
+    let (count, limit) = (limits::HANDLERS + 1, limits::HANDLERS);
+    assert_eq!(error, BinaryError::TooManyHandlers { count, limit });
+}
+
+#[test]
+fn a_binary_survives_the_cache() {
+    let guest = run_only(&[PUBLISH, LOG], &[&[Call(0), Call(1)]]);
+    let component = guest.component();
+    let binary = analyse(&component).expect("a good component");
+    assert_eq!(binary.size, component.len() as u64);
+    assert_eq!(binary.imports, [IPC, SYS]);
+    assert_eq!(binary.import_functions[SYS], ["log"]);
+    assert_eq!(binary.import_functions[IPC], ["publish"]);
+    let json = serde_json::to_string(&binary).expect("JSON");
+    assert!(
+        json.contains(r#""run":{"real":true,"why":"calls astrid:ipc/host.publish"#),
+        "{json}"
+    );
+    let read: Binary = serde_json::from_str(&json).expect("the same shape");
+    assert_eq!(read, binary);
+}

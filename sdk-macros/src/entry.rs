@@ -1,0 +1,266 @@
+//! The entry points of a capsule: which function is what, and whether it has the right shape.
+//! Types are checked by rustc, where the output uses them.
+
+use proc_macro2::Span;
+use syn::{
+    Attribute, FnArg, GenericArgument, Ident, LitStr, PathArguments, ReceiverKind, ReturnType,
+    Safety, Signature, Type, spanned::Spanned,
+};
+
+use crate::{
+    attribute::{self, HookArguments, Mark},
+    errors::Errors,
+};
+
+/// A function that the host calls.
+pub struct Function {
+    pub name: Ident,
+    /// Whether it takes `&self`.
+    pub receiver: bool,
+    /// `None` for `()`.
+    pub output: Option<Type>,
+    /// The payload of a hook, the previous version of an upgrade.
+    pub argument: Option<Type>,
+}
+
+/// A hook and what its attribute says.
+pub struct Hook {
+    pub function: Function,
+    pub action: LitStr,
+    pub arguments: HookArguments,
+}
+
+/// All entry points of a capsule, in the order they are written.
+#[derive(Default)]
+pub struct Entries {
+    pub hooks: Vec<Hook>,
+    pub run: Option<Function>,
+    pub install: Option<Function>,
+    pub upgrade: Option<Function>,
+}
+
+impl Entries {
+    pub fn is_empty(&self) -> bool {
+        self.hooks.is_empty()
+            && self.run.is_none()
+            && self.install.is_none()
+            && self.upgrade.is_none()
+    }
+
+    /// Takes our attributes off a function and adds what they make of it.
+    pub fn add(
+        &mut self,
+        attributes: &mut Vec<Attribute>,
+        signature: &Signature,
+        errors: &mut Errors,
+    ) {
+        let ours = take(attributes);
+        let Some(first) = ours.first() else { return };
+        if let Some(second) = ours.get(1) {
+            errors.on(
+                second.path(),
+                "a function is one entry point: make this a function of its own",
+            );
+        }
+        let Some(name) = attribute::name(first) else {
+            return;
+        };
+        let Some(mark) = attribute::read(first, name, errors) else {
+            return;
+        };
+        if let Some(conditional) = attributes
+            .iter()
+            .find(|a| a.path().is_ident("cfg") || a.path().is_ident("cfg_attr"))
+        {
+            errors.on(
+                conditional,
+                "an entry point can't be conditional: the component states what it exports",
+            );
+        }
+        let function = function(signature, &mark, errors);
+        let slot = match mark {
+            Mark::Hook(arguments) => return self.add_hook(function, arguments, errors),
+            Mark::Run => &mut self.run,
+            Mark::Install => &mut self.install,
+            Mark::Upgrade => &mut self.upgrade,
+        };
+        match slot {
+            Some(other) => errors.at(
+                name.span(),
+                format!(
+                    "a capsule has one `#[astrid::{name}]`, and `{}` is it",
+                    other.name
+                ),
+            ),
+            none => *none = Some(function),
+        }
+    }
+
+    fn add_hook(&mut self, function: Function, arguments: HookArguments, errors: &mut Errors) {
+        let action = match &arguments.name {
+            Some(name) => name.clone(),
+            None => LitStr::new(
+                &syn::ext::IdentExt::unraw(&function.name).to_string(),
+                function.name.span(),
+            ),
+        };
+        let same = |hook: &&Hook| hook.action.value() == action.value();
+        if let Some(other) = self.hooks.iter().find(same) {
+            errors.at(
+                action.span(),
+                format!(
+                    "the hook `{}` is there already: it is the function `{}`",
+                    action.value(),
+                    other.function.name
+                ),
+            );
+            return;
+        }
+        self.hooks.push(Hook {
+            function,
+            action,
+            arguments,
+        });
+    }
+}
+
+/// Removes our attributes and gives them back.
+pub fn take(attributes: &mut Vec<Attribute>) -> Vec<Attribute> {
+    attributes
+        .extract_if(.., |attribute| attribute::name(attribute).is_some())
+        .collect()
+}
+
+fn function(signature: &Signature, mark: &Mark, errors: &mut Errors) -> Function {
+    plain(signature, errors);
+    let mut inputs = signature.inputs.iter().peekable();
+    let mut receiver = false;
+    if let Some(FnArg::Receiver(this)) = inputs.peek() {
+        receiver = true;
+        inputs.next();
+        match &this.kind {
+            ReceiverKind::Reference(_, _, None) => {}
+            ReceiverKind::Reference(_, _, Some(_)) => errors.on(
+                this,
+                "take `&self`: nothing in `self` is kept from one call to the next (state comes with a later version)",
+            ),
+            _ => errors.on(this, "take `&self`: the capsule outlives the call"),
+        }
+    }
+    let parameters: Vec<&Type> = inputs
+        .filter_map(|input| match input {
+            FnArg::Typed(parameter) => Some(&*parameter.ty),
+            FnArg::Receiver(_) => None,
+        })
+        .collect();
+    Function {
+        name: signature.ident.clone(),
+        receiver,
+        output: output(signature, errors),
+        argument: argument(&parameters, mark, errors),
+    }
+}
+
+/// Reports what no entry point can be.
+fn plain(signature: &Signature, errors: &mut Errors) {
+    let mut refuse = |span: Span, what: &str| {
+        errors.at(
+            span,
+            format!("an entry point can't be {what}: the host calls it as a plain function"),
+        );
+    };
+    if let Some(keyword) = &signature.asyncness {
+        refuse(keyword.span(), "`async`");
+    }
+    if let Safety::Unsafe(keyword) = &signature.safety {
+        refuse(keyword.span(), "`unsafe`");
+    }
+    if let Some(abi) = &signature.abi {
+        refuse(abi.extern_token.span(), "`extern`");
+    }
+    if !signature.generics.params.is_empty() {
+        refuse(signature.generics.span(), "generic");
+    }
+}
+
+fn output(signature: &Signature, errors: &mut Errors) -> Option<Type> {
+    let ReturnType::Type(_, output) = &signature.output else {
+        return None;
+    };
+    if let Some(opaque) = opaque(output) {
+        errors.on(
+            opaque,
+            "name the type that is returned: `impl Trait` can't be stated in the dispatch",
+        );
+    }
+    Some((**output).clone())
+}
+
+fn argument(parameters: &[&Type], mark: &Mark, errors: &mut Errors) -> Option<Type> {
+    let (most, rule) = match mark {
+        Mark::Hook(_) => (
+            1,
+            "a hook takes one payload at most: put the fields in one struct",
+        ),
+        Mark::Run => (
+            0,
+            "`#[astrid::run]` takes no parameters: it is called once, with nothing",
+        ),
+        Mark::Install => (0, "`#[astrid::install]` takes no parameters"),
+        Mark::Upgrade => (
+            1,
+            "`#[astrid::upgrade]` takes the previous version, `&str`, and nothing else",
+        ),
+    };
+    for parameter in parameters.iter().skip(most) {
+        errors.on(parameter, rule);
+    }
+    let argument = *parameters.first()?;
+    match mark {
+        Mark::Hook(_) => {
+            if let Type::Reference(reference) = argument {
+                let owned = match &*reference.elem {
+                    Type::Path(path) if path.path.is_ident("str") => "String".into(),
+                    Type::Slice(_) => "Vec".into(),
+                    other => quote::quote!(#other).to_string(),
+                };
+                errors.on(argument, format!("a payload is owned: take `{owned}`"));
+            } else if let Some(opaque) = opaque(argument) {
+                errors.on(opaque, "name the payload's type: it is read from JSON");
+            }
+        }
+        Mark::Upgrade if !is_str(argument) => {
+            errors.on(argument, "the previous version is a `&str`")
+        }
+        _ => {}
+    }
+    Some(argument.clone())
+}
+
+fn is_str(ty: &Type) -> bool {
+    match ty {
+        Type::Reference(reference) => {
+            reference.mutability.is_none()
+                && matches!(&*reference.elem, Type::Path(path) if path.path.is_ident("str"))
+        }
+        _ => false,
+    }
+}
+
+/// The first `impl Trait` in a type, alone or as an argument such as `Verdict<impl Trait>`.
+fn opaque(ty: &Type) -> Option<&Type> {
+    match ty {
+        Type::ImplTrait(_) => Some(ty),
+        Type::Path(path) => {
+            let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments
+            else {
+                return None;
+            };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => opaque(ty),
+                _ => None,
+            })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,139 @@
+//! The two things that `#[capsule]` may stand on, taken apart into functions.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{ImplItem, Item, ItemImpl, ItemMod, spanned::Spanned};
+
+use crate::{
+    attribute,
+    entry::{self, Entries},
+    errors::Errors,
+    output,
+};
+
+const EMPTY: &str = "a capsule without an entry point does nothing: mark a function with `#[astrid::hook]`, `run`, `install` or `upgrade`";
+
+/// Reads the item, and writes it back with what makes it a capsule; or with what is wrong.
+pub fn capsule(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    if !arguments.is_empty() {
+        errors.on(&arguments, "`#[capsule]` takes no arguments");
+    }
+    let (item, addition) = match syn::parse2::<Item>(item) {
+        Ok(Item::Impl(mut block)) => {
+            let addition = of_impl(&mut block, &mut errors);
+            (block.into_token_stream(), addition)
+        }
+        Ok(Item::Mod(mut module)) => {
+            let addition = of_module(&mut module, &mut errors);
+            (module.into_token_stream(), addition)
+        }
+        Ok(other) => {
+            errors.at(
+                other.span(),
+                "`#[capsule]` goes on an impl block of the capsule's type, or on an inline module of functions",
+            );
+            (other.into_token_stream(), TokenStream::new())
+        }
+        Err(error) => return error.into_compile_error(),
+    };
+    match errors.into_error() {
+        // What is wrong is enough to know; the item without us may even compile.
+        Some(error) => {
+            let error = error.into_compile_error();
+            quote!(#item #error)
+        }
+        None => quote!(#item #addition),
+    }
+}
+
+/// Takes the entry points out of an impl block.
+fn of_impl(block: &mut ItemImpl, errors: &mut Errors) -> TokenStream {
+    if let Some((path, _)) = &block.trait_ {
+        errors.on(
+            path,
+            "`#[capsule]` goes on the type's own impl block, not on a trait's",
+        );
+    }
+    if !block.generics.params.is_empty() {
+        errors.on(
+            &block.generics,
+            "a capsule is one type: its impl block can't be generic",
+        );
+    }
+    let mut entries = Entries::default();
+    for item in &mut block.items {
+        match item {
+            ImplItem::Fn(function) => entries.add(&mut function.attrs, &function.sig, errors),
+            ImplItem::Const(item) => misplaced(&mut item.attrs, errors),
+            ImplItem::Type(item) => misplaced(&mut item.attrs, errors),
+            _ => {}
+        }
+    }
+    if entries.is_empty() {
+        nothing(&block.self_ty, errors);
+    }
+    let ty = &block.self_ty;
+    output::of_type(ty, &entries)
+}
+
+/// Takes the entry points out of a module, and puts into it what calls them.
+fn of_module(module: &mut ItemMod, errors: &mut Errors) -> TokenStream {
+    let Some((_, items)) = &mut module.content else {
+        errors.on(
+            &module,
+            "`#[capsule]` needs the module's body here: `mod name { .. }`",
+        );
+        return TokenStream::new();
+    };
+    let mut entries = Entries::default();
+    for item in items.iter_mut() {
+        match item {
+            Item::Fn(function) => {
+                if let Some(receiver) = function.sig.receiver() {
+                    errors.on(receiver, "a module's functions have no `self`");
+                    entry::take(&mut function.attrs);
+                    continue;
+                }
+                entries.add(&mut function.attrs, &function.sig, errors);
+            }
+            Item::Struct(item) => {
+                misplaced(&mut item.attrs, errors);
+                if item.ident == "Capsule" {
+                    errors.at(item.ident.span(), "`#[capsule]` adds a struct `Capsule` to the module: give yours another name");
+                }
+            }
+            Item::Enum(item) => misplaced(&mut item.attrs, errors),
+            Item::Const(item) => misplaced(&mut item.attrs, errors),
+            Item::Static(item) => misplaced(&mut item.attrs, errors),
+            Item::Impl(item) => misplaced(&mut item.attrs, errors),
+            Item::Mod(item) => misplaced(&mut item.attrs, errors),
+            _ => {}
+        }
+    }
+    if entries.is_empty() {
+        nothing(&module.ident, errors);
+    }
+    let addition = output::of_module(&entries);
+    items.push(Item::Verbatim(addition));
+    TokenStream::new()
+}
+
+/// Says that there is no entry point, unless it is for another mistake that there is none.
+fn nothing(place: &impl ToTokens, errors: &mut Errors) {
+    if errors.is_empty() {
+        errors.on(place, EMPTY);
+    }
+}
+
+/// One of our attributes on something else than a function.
+fn misplaced(attributes: &mut Vec<syn::Attribute>, errors: &mut Errors) {
+    for ours in entry::take(attributes) {
+        if let Some(name) = attribute::name(&ours) {
+            errors.on(
+                ours.path(),
+                format!("`#[astrid::{name}]` goes on a function"),
+            );
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What a capsule becomes: an `impl astrid_sdk::Capsule`, which is the same everywhere, and in a
+//! component the exports of just the entry points there are, with the section that lists them.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::Type;
+
+use crate::entry::{Entries, Function, Hook};
+
+/// The version of `astrid-sdk`: the two crates are released together.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What goes beside an impl block of this type.
+pub fn of_type(ty: &Type, entries: &Entries) -> TokenStream {
+    let capsule = implementation(quote!(#ty), quote!(Self), entries);
+    let component = component(entries);
+    quote! {
+        #capsule
+        const _: () = {
+            type Capsule = #ty;
+            // Stated on every target: a capsule that can't begin is a mistake everywhere.
+            #[allow(dead_code)]
+            const INITIAL: fn() -> Capsule = <#ty as ::astrid_sdk::private::Initial>::initial;
+            #component
+        };
+    }
+}
+
+/// What goes into a module.
+pub fn of_module(entries: &Entries) -> TokenStream {
+    let capsule = implementation(quote!(Capsule), quote!(self), entries);
+    let component = component(entries);
+    quote! {
+        /// The capsule that this module is, for tests to call.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct Capsule;
+        #capsule
+        const _: () = {
+            #[allow(dead_code)]
+            const INITIAL: fn() -> Capsule = <Capsule as ::core::default::Default>::default;
+            #component
+        };
+    }
+}
+
+/// `scope` is where the functions are: `Self` or, of a module, `self`.
+fn implementation(ty: TokenStream, scope: TokenStream, entries: &Entries) -> TokenStream {
+    let exports = exports(entries);
+    let arms = entries.hooks.iter().map(|hook| arm(hook, &scope));
+    let run = ending("start", &entries.run, &scope);
+    let install = ending("install", &entries.install, &scope);
+    let upgrade = ending("upgrade", &entries.upgrade, &scope);
+    quote! {
+        #[automatically_derived]
+        impl ::astrid_sdk::Capsule for #ty {
+            const EXPORTS: &'static str = #exports;
+
+            #[allow(unused_variables)]
+            fn dispatch(&self, action: &str, payload: &[u8]) -> ::astrid_sdk::private::Answer {
+                match action {
+                    #(#arms)*
+                    _ => ::astrid_sdk::private::unknown_action(action),
+                }
+            }
+            #run
+            #install
+            #upgrade
+        }
+    }
+}
+
+/// Calls one hook. Each type is named with its own span, so that rustc complains there.
+fn arm(hook: &Hook, scope: &TokenStream) -> TokenStream {
+    let Hook {
+        function, action, ..
+    } = hook;
+    let output = output(function);
+    let (read, argument) = match &function.argument {
+        None => (TokenStream::new(), None),
+        Some(ty) => {
+            let name = type_name(ty);
+            let read = quote! {
+                let payload: #ty = match <#ty as ::astrid_sdk::private::Payload>::read(#name, payload) {
+                    ::core::result::Result::Ok(payload) => payload,
+                    ::core::result::Result::Err(answer) => return answer,
+                };
+            };
+            (read, Some(quote!(payload)))
+        }
+    };
+    let call = call(function, scope, argument);
+    quote! {
+        #action => {
+            #read
+            let reply: #output = #call;
+            <#output as ::astrid_sdk::private::Reply>::into_answer(reply)
+        }
+    }
+}
+
+/// Calls an entry point that has no result.
+fn ending(method: &str, function: &Option<Function>, scope: &TokenStream) -> Option<TokenStream> {
+    let function = function.as_ref()?;
+    let method = quote::format_ident!("{method}");
+    let output = output(function);
+    // The function's own span is what is reported as the place of its error.
+    let place = quote_spanned!(function.name.span()=> ::core::panic::Location::caller());
+    let call = match &function.argument {
+        None => call(function, scope, None),
+        Some(_) => call(function, scope, Some(quote!(&previous))),
+    };
+    let previous = function.argument.as_ref().map(|_| {
+        quote! {
+            let previous = match ::astrid_sdk::private::previous_version() {
+                ::core::result::Result::Ok(previous) => previous,
+                ::core::result::Result::Err(error) => {
+                    return ::core::option::Option::Some(::astrid_sdk::private::Exit {
+                        ending: ::core::result::Result::Err(error),
+                        location,
+                    });
+                }
+            };
+        }
+    });
+    Some(quote! {
+        fn #method(&self) -> ::core::option::Option<::astrid_sdk::private::Exit> {
+            let location = #place;
+            #previous
+            let ending: #output = #call;
+            ::core::option::Option::Some(::astrid_sdk::private::Exit {
+                ending: <#output as ::astrid_sdk::private::Ending>::into_ending(ending),
+                location,
+            })
+        }
+    })
+}
+
+fn output(function: &Function) -> TokenStream {
+    match &function.output {
+        Some(ty) => quote!(#ty),
+        None => quote!(()),
+    }
+}
+
+fn call(function: &Function, scope: &TokenStream, argument: Option<TokenStream>) -> TokenStream {
+    let name = &function.name;
+    let receiver = function.receiver.then(|| quote!(self,));
+    quote!(#scope::#name(#receiver #argument))
+}
+
+/// A type as one reads it in a message: `Vec<Prompt>`.
+fn type_name(ty: &Type) -> String {
+    quote!(#ty).to_string().replace(' ', "")
+}
+
+/// The exports of a component. `INITIAL` and `Capsule` are in scope.
+fn component(entries: &Entries) -> TokenStream {
+    let exports = exports(entries);
+    let section = Literal::byte_string(exports.as_bytes());
+    let length = exports.len();
+    let trigger = (!entries.hooks.is_empty()).then(|| {
+        quote! {
+            impl ::astrid_sdk::private::interceptor::Guest for Component {
+                fn astrid_hook_trigger(
+                    action: ::std::string::String,
+                    payload: ::std::vec::Vec<u8>,
+                ) -> ::astrid_sdk::private::interceptor::CapsuleResult {
+                    on_instance(|capsule| ::astrid_sdk::private::trigger(capsule, &action, &payload))
+                }
+            }
+            ::astrid_sdk::private::interceptor::export!(Component with_types_in ::astrid_sdk::private::interceptor);
+        }
+    });
+    let others = [
+        (&entries.run, "background", "run", "start"),
+        (&entries.install, "installable", "astrid_install", "install"),
+        (&entries.upgrade, "upgradable", "astrid_upgrade", "upgrade"),
+    ]
+    .into_iter()
+    .filter(|(function, ..)| function.is_some())
+    .map(|(_, world, export, method)| {
+        let world = quote::format_ident!("{world}");
+        let export = quote::format_ident!("{export}");
+        let method = quote::format_ident!("{method}");
+        quote! {
+            impl ::astrid_sdk::private::#world::Guest for Component {
+                fn #export() {
+                    on_instance(|capsule| {
+                        ::astrid_sdk::private::end(::astrid_sdk::Capsule::#method(capsule))
+                    })
+                }
+            }
+            ::astrid_sdk::private::#world::export!(Component with_types_in ::astrid_sdk::private::#world);
+        }
+    });
+    quote! {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            struct Component;
+
+            /// One capsule an instance, which begins with its first call.
+            fn on_instance<T>(function: impl ::core::ops::FnOnce(&Capsule) -> T) -> T {
+                ::std::thread_local! {
+                    static INSTANCE: Capsule = INITIAL();
+                }
+                ::astrid_sdk::private::enter();
+                INSTANCE.with(function)
+            }
+
+            #trigger
+            #(#others)*
+
+            /// Two of these in one crate are a compile error, as they should be: so are two capsules.
+            #[doc(hidden)]
+            #[allow(non_local_definitions)]
+            #[macro_export]
+            macro_rules! a_crate_has_one_capsule {
+                () => {};
+            }
+
+            #[used]
+            #[unsafe(link_section = "astrid:exports")]
+            static EXPORTS: [u8; #length] = *#section;
+        };
+    }
+}
+
+/// The section `astrid:exports`, JSON.
+fn exports(entries: &Entries) -> String {
+    let exports: Vec<String> = [
+        (!entries.hooks.is_empty(), "astrid-hook-trigger"),
+        (entries.run.is_some(), "run"),
+        (entries.install.is_some(), "astrid-install"),
+        (entries.upgrade.is_some(), "astrid-upgrade"),
+    ]
+    .into_iter()
+    .filter(|(present, _)| *present)
+    .map(|(_, name)| json_string(name))
+    .collect();
+    let handlers: Vec<String> = entries.hooks.iter().map(handler).collect();
+    format!(
+        r#"{{"v":1,"sdk":{},"exports":[{}],"handlers":[{}]}}"#,
+        json_string(VERSION),
+        exports.join(","),
+        handlers.join(",")
+    )
+}
+
+fn handler(
+    Hook {
+        action, arguments, ..
+    }: &Hook,
+) -> String {
+    let text = |value: &Option<String>| value.as_deref().map_or("null".into(), json_string);
+    let priority = arguments
+        .priority
+        .map_or("null".into(), |priority| priority.to_string());
+    format!(
+        r#"{{"action":{},"topic":{},"priority":{priority},"on_error":{},"mode":{}}}"#,
+        json_string(&action.value()),
+        text(&arguments.topic),
+        text(&arguments.on_error),
+        text(&arguments.mode),
+    )
+}
+
+/// Text without control characters, as all of ours is, in JSON.
+fn json_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

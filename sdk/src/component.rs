@@ -1,0 +1,123 @@
+//! The wire, in a component: one set of bindings per world, the panic hook, and the functions of
+//! [`sys`](crate::sys) as calls to the host. No other room touches the generated bindings.
+
+use core::panic::Location;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{
+    private::{Capsule, Exit},
+    sys::Level,
+    verdict::Answer,
+};
+
+pub mod sys;
+
+/// The functions this crate imports. What a capsule doesn't call is not in its component.
+mod imports {
+    #![allow(missing_docs, unsafe_code, clippy::all)]
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package astrid:sdk;
+            world imports {
+                import astrid:sys/host@1.0.0;
+            }
+        ",
+        generate_all,
+    });
+}
+
+/// Bindings of one entry point. Its export macro is expanded by `#[capsule]` in the capsule's crate,
+/// and only where the capsule has that entry point: there is nothing to export from here.
+macro_rules! entry_point {
+    ($module:ident, $world:literal, $export:literal, $what:literal) => {
+        #[doc = $what]
+        pub mod $module {
+            #![allow(missing_docs, unsafe_code, clippy::all)]
+            wit_bindgen::generate!({
+                path: "../wit",
+                world: $world,
+                pub_export_macro: true,
+                export_macro_name: $export,
+            });
+        }
+    };
+}
+
+entry_point!(
+    interceptor,
+    "astrid:guest/interceptor@1.0.0",
+    "export",
+    "`astrid-hook-trigger`."
+);
+entry_point!(
+    background,
+    "astrid:guest/background@1.0.0",
+    "export",
+    "`run`."
+);
+entry_point!(
+    installable,
+    "astrid:guest/installable@1.0.0",
+    "export",
+    "`astrid-install`."
+);
+entry_point!(
+    upgradable,
+    "astrid:guest/upgradable@1.0.0",
+    "export",
+    "`astrid-upgrade`."
+);
+
+/// What every entry point does first: from here on a panic is reported.
+pub fn enter() {
+    static ENTERED: AtomicBool = AtomicBool::new(false);
+    if ENTERED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("(no message)");
+        match panic.location() {
+            Some(place) => last_words(place, message),
+            None => crate::sys::log(Level::Error, message),
+        }
+    }));
+}
+
+/// Answers one event.
+pub fn trigger(capsule: &impl Capsule, action: &str, payload: &[u8]) -> interceptor::CapsuleResult {
+    let (action, data) = match capsule.dispatch(action, payload) {
+        Answer::Continue(data) => ("continue", data),
+        Answer::Final(data) => ("final", Some(data)),
+        Answer::Deny(reason) => ("deny", Some(reason)),
+    };
+    interceptor::CapsuleResult {
+        action: action.into(),
+        data,
+    }
+}
+
+/// Ends an entry point that has no result. An error has no other way to the host than the one of a
+/// panic: a last line of log, then a trap.
+pub fn end(exit: Option<Exit>) {
+    let Some(Exit {
+        ending: Err(message),
+        location,
+    }) = exit
+    else {
+        return;
+    };
+    last_words(location, &message);
+    std::process::abort();
+}
+
+/// The line by which a host knows a panic, its message and its place.
+fn last_words(place: &Location<'_>, message: &str) {
+    let line = format!(
+        "capsule panic at {}:{}:{}: {message}",
+        place.file(),
+        place.line(),
+        place.column()
+    );
+    crate::sys::log(Level::Error, &line);
+}

@@ -1,0 +1,108 @@
+//! Write Astrid capsules in ordinary Rust.
+//!
+//! A capsule is a WebAssembly component that a host calls when something happens: a hook is asked
+//! about an event and answers with a [`Verdict`]. This crate turns an impl block into such a
+//! component, and lets the same code run, without a host, in `cargo test`.
+//!
+//! ```
+//! use astrid_sdk::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Deserialize, Serialize)]
+//! struct Prompt {
+//!     text: String,
+//! }
+//!
+//! #[derive(Default)]
+//! struct Guard;
+//!
+//! #[capsule]
+//! impl Guard {
+//!     #[astrid::hook("check", topic = "user.v1.prompt", priority = 20, on_error = "deny")]
+//!     fn check(&self, prompt: Prompt) -> Result<Verdict<Prompt>> {
+//!         if prompt.text.contains("BEGIN PRIVATE KEY") {
+//!             return Ok(Verdict::Deny("a private key".into()));
+//!         }
+//!         Ok(Verdict::Continue)
+//!     }
+//! }
+//!
+//! use astrid_sdk::testing::{Host, Kind};
+//! let outcome = Host::new().invoke(&Guard, "check", &serde_json::json!({ "text": "hi" }));
+//! assert_eq!(outcome.verdict, Kind::Continue);
+//! ```
+//!
+//! # The rooms
+//!
+//! * [`capsule`], [`astrid`], [`Verdict`], [`Error`]: what a capsule is written with.
+//! * [`log`], [`time`], [`env`](mod@env), [`runtime`]: what a capsule may ask its host for, shaped
+//!   like `std` where `std` has the thing. They are made of [`sys`], which is the host's interface
+//!   as it is.
+//! * [`testing`] (not in a component): a host in memory, under which all of the above runs.
+//!
+//! # What a capsule exports
+//!
+//! Only what it implements: a capsule with nothing but hooks has no `run` and no
+//! `astrid-install`. The component says so itself, in the custom section `astrid:exports`.
+//!
+//! # Panics
+//!
+//! Nothing in this crate panics. A panic of the capsule's own ends the call: its message, file and
+//! line reach the host as a last line of log, and the next call gets a fresh instance.
+
+#![deny(missing_docs, unsafe_code)]
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+#[cfg(target_family = "wasm")]
+mod component;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod entropy;
+mod error;
+#[doc(hidden)]
+pub mod private;
+mod verdict;
+
+pub mod env;
+pub mod log;
+pub mod runtime;
+pub mod sys;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+pub mod time;
+
+pub use astrid_sdk_macros::capsule;
+pub use error::{Error, Result};
+pub use private::Capsule;
+pub use verdict::{Answer, Ending, Reply, Verdict};
+
+/// The attributes that `#[capsule]` understands.
+///
+/// They mean something only to an enclosing `#[capsule]`, which takes them away; where one is left
+/// standing it is a compile error that says so.
+///
+/// | attribute | the function | when it is called |
+/// |---|---|---|
+/// | `#[astrid::hook("name", ..)]` | takes nothing or one payload | an event its manifest binds it to, or `astrid invoke` |
+/// | `#[astrid::run]` | takes nothing | once, and goes on for as long as the capsule is loaded |
+/// | `#[astrid::install]` | takes nothing | when the capsule is installed for the first time |
+/// | `#[astrid::upgrade]` | takes nothing or the previous version, `&str` | when it replaces another version |
+///
+/// A hook's name is the function's unless given. `topic = ".."`, `priority = 20`,
+/// `on_error = "deny"` and `mode = "observe"` are optional: the manifest decides, and
+/// `astrid build` compares the two. `interceptor` is another word for `hook`.
+pub mod astrid {
+    pub use astrid_sdk_macros::{command, cron, hook, install, interceptor, run, tool, upgrade};
+}
+
+/// What almost every capsule wants in scope: `use astrid_sdk::prelude::*;`.
+pub mod prelude {
+    pub use crate::{Error, Result, Verdict, astrid, capsule, env, log, runtime, time};
+}
+
+/// The version of this crate, as a component built with it states it.
+pub const VERSION: &str = ::core::env!("CARGO_PKG_VERSION");

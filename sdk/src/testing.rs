@@ -1,0 +1,325 @@
+//! A host in memory, for unit tests: what a capsule asks of its host is answered from here.
+//!
+//! [`Host::invoke`] calls a hook through the very dispatch that the component has, so payloads
+//! are read and answers written as they will be. [`Host::run`] is for testing a function by itself.
+//! Nothing waits: sleeping moves the clock. Randomness is the same in every run. Limits and error
+//! codes are the real host's.
+//!
+//! ```
+//! use astrid_sdk::prelude::*;
+//! use astrid_sdk::testing::{Host, Kind};
+//! use serde_json::json;
+//!
+//! #[derive(Default)]
+//! struct Hello;
+//!
+//! #[capsule]
+//! impl Hello {
+//!     #[astrid::hook]
+//!     fn greet(&self, name: String) -> Result<Verdict<(), String>> {
+//!         log::info!("greeting {name}");
+//!         Ok(Verdict::Final(format!("{}, {name}!", env::var("GREETING")?)))
+//!     }
+//! }
+//!
+//! let host = Host::new().env("GREETING", "Hello");
+//! let outcome = host.invoke(&Hello, "greet", &json!("Ada"));
+//! assert_eq!(outcome.verdict, Kind::Final);
+//! assert_eq!(outcome.data, Some(json!("Hello, Ada!")));
+//! assert_eq!(outcome.logs[0].message, "greeting Ada");
+//! ```
+//!
+//! A host belongs to its thread. Code that runs with no host entered gets one as
+//! [`Host::new`] makes it, a thread its own.
+
+use core::cell::RefCell;
+use core::marker::PhantomData;
+use std::{
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    private::{Answer, Capsule, Exit},
+    sys::{Caller, Level},
+};
+
+pub(crate) mod backend;
+
+use backend::State;
+
+/// The most bytes of a payload, also of a rewritten one, and of an answer: 1 MiB.
+pub const MAX_PAYLOAD: usize = 1 << 20;
+
+/// The most bytes of an action's name: 256.
+pub const MAX_ACTION: usize = 256;
+
+/// The uuid of the session that events come from, unless [`Host::caller`] says otherwise.
+pub const SOURCE_ID: &str = "00000000-0000-4000-8000-000000000000";
+
+/// When the clock begins: 2025-01-01T00:00:00Z, in milliseconds since 1970.
+pub const CLOCK_START_MS: u64 = 1_735_689_600_000;
+
+/// A host in memory. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Host {
+    state: Rc<RefCell<State>>,
+}
+
+/// A line of log that a capsule wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: Level,
+    /// What it says.
+    pub message: String,
+}
+
+/// What kind of answer a hook gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The next handler goes on, with [`Outcome::data`] if there is any.
+    Continue,
+    /// The chain ends with [`Outcome::data`] as its answer.
+    Final,
+    /// The chain ends; [`Outcome::reason`] says why.
+    Deny,
+    /// The host would not have let the call or its answer through; [`Outcome::reason`] says why.
+    Refused,
+}
+
+/// What came of calling a hook.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What kind of answer it is.
+    pub verdict: Kind,
+    /// The rewritten payload or the answer.
+    pub data: Option<Value>,
+    /// Why it was denied or refused.
+    pub reason: Option<String>,
+    /// What the hook logged during this call.
+    pub logs: Vec<LogLine>,
+}
+
+/// The host stays entered for as long as this lives.
+#[must_use = "the host is left as soon as this is dropped"]
+#[derive(Debug)]
+pub struct Entered {
+    // Leaving is a matter of the thread that entered.
+    thread: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        backend::leave();
+    }
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Host {
+    /// A host on which `default` calls, nothing is configured and the capsule holds no capability.
+    pub fn new() -> Self {
+        Self {
+            state: Rc::new(RefCell::new(State::new())),
+        }
+    }
+
+    /// The principal on whose behalf calls run.
+    pub fn principal(self, name: impl Into<String>) -> Self {
+        self.change(|state| state.caller.principal = Some(name.into()))
+    }
+
+    /// The whole of what [`runtime::caller`](crate::runtime::caller) answers; `Caller::default()`
+    /// is a call that nobody made.
+    pub fn caller(self, caller: Caller) -> Self {
+        self.change(|state| state.caller = caller)
+    }
+
+    /// Gives a key of `[env]` a value. A key that is the host's own (`ASTRID_..`, `prev_version`)
+    /// stays unset, since no manifest can declare it.
+    pub fn env(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let key = key.into();
+        if backend::is_reserved(&key) {
+            return self;
+        }
+        self.change(|state| {
+            state.config.insert(key, value.into());
+        })
+    }
+
+    /// Lets the capsule hold a capability.
+    pub fn capability(self, name: impl Into<String>) -> Self {
+        self.change(|state| {
+            state.capabilities.insert(name.into());
+        })
+    }
+
+    /// Loads another capsule, for [`runtime::capsule_has`](crate::runtime::capsule_has) to find.
+    pub fn capsule<'a>(
+        self,
+        uuid: impl Into<String>,
+        capabilities: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        self.change(|state| {
+            let capabilities = capabilities.into_iter().map(String::from).collect();
+            state.capsules.insert(uuid.into(), capabilities);
+        })
+    }
+
+    /// Lets the registry of capsules be out of reach.
+    pub fn registry_unavailable(self) -> Self {
+        self.change(|state| state.registry_available = false)
+    }
+
+    /// What the randomness grows from; 0 unless given.
+    pub fn seed(self, seed: u64) -> Self {
+        self.change(|state| state.random = seed)
+    }
+
+    /// Sets the time of day, in whole milliseconds; a time before 1970 is 1970.
+    pub fn clock(self, time: SystemTime) -> Self {
+        let since_epoch = time
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let nanoseconds = backend::nanoseconds(since_epoch);
+        self.change(|state| state.clock_ns = nanoseconds - nanoseconds % 1_000_000)
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, duration: Duration) {
+        self.state.borrow_mut().pass(backend::nanoseconds(duration));
+    }
+
+    /// From now on the capsule is being unloaded: sleeps are cut short.
+    pub fn unload(&self) {
+        self.state.borrow_mut().unloading = true;
+    }
+
+    /// Everything that was logged so far.
+    pub fn logs(&self) -> Vec<LogLine> {
+        self.state.borrow().logs.clone()
+    }
+
+    /// Whether [`runtime::signal_ready`](crate::runtime::signal_ready) was called.
+    pub fn is_ready(&self) -> bool {
+        self.state.borrow().ready
+    }
+
+    /// Runs a function with this host as the one that is asked.
+    pub fn run<T>(&self, function: impl FnOnce() -> T) -> T {
+        let _entered = self.enter();
+        function()
+    }
+
+    /// Makes this host the one that is asked, until what is returned is dropped.
+    pub fn enter(&self) -> Entered {
+        backend::enter(self.state.clone());
+        Entered {
+            thread: PhantomData,
+        }
+    }
+
+    /// Calls a hook with a payload, as an event would.
+    pub fn invoke(
+        &self,
+        capsule: &impl Capsule,
+        action: &str,
+        payload: &impl Serialize,
+    ) -> Outcome {
+        match serde_json::to_vec(payload) {
+            Ok(bytes) => self.invoke_bytes(capsule, action, &bytes),
+            Err(error) => {
+                Outcome::refused(format!("the payload can't be written as JSON: {error}"))
+            }
+        }
+    }
+
+    /// Calls a hook with a payload that is JSON text already, or isn't.
+    pub fn invoke_bytes(&self, capsule: &impl Capsule, action: &str, payload: &[u8]) -> Outcome {
+        if action.len() > MAX_ACTION {
+            return Outcome::refused(format!(
+                "the action's name has more than {MAX_ACTION} bytes"
+            ));
+        }
+        if payload.len() > MAX_PAYLOAD {
+            return Outcome::refused(format!("the payload has more than {MAX_PAYLOAD} bytes"));
+        }
+        let before = self.state.borrow().logs.len();
+        let answer = self.run(|| capsule.dispatch(action, payload));
+        let logs = self
+            .state
+            .borrow()
+            .logs
+            .iter()
+            .skip(before)
+            .cloned()
+            .collect();
+        Outcome {
+            logs,
+            ..Outcome::of(answer)
+        }
+    }
+
+    /// Calls the run loop, until it ends; `None` if the capsule has none.
+    pub fn start(&self, capsule: &impl Capsule) -> Option<Result<(), String>> {
+        Some(self.run(|| capsule.start())?.ending)
+    }
+
+    /// Calls the install hook; `None` if the capsule has none.
+    pub fn install(&self, capsule: &impl Capsule) -> Option<Result<(), String>> {
+        Some(self.run(|| capsule.install())?.ending)
+    }
+
+    /// Calls the upgrade hook, as if this version were replaced; `None` if the capsule has none.
+    pub fn upgrade(&self, capsule: &impl Capsule, previous: &str) -> Option<Result<(), String>> {
+        self.state
+            .borrow_mut()
+            .config
+            .insert("prev_version".into(), previous.into());
+        let exit: Option<Exit> = self.run(|| capsule.upgrade());
+        self.state.borrow_mut().config.remove("prev_version");
+        Some(exit?.ending)
+    }
+
+    fn change(self, change: impl FnOnce(&mut State)) -> Self {
+        change(&mut self.state.borrow_mut());
+        self
+    }
+}
+
+impl Outcome {
+    fn of(answer: Answer) -> Self {
+        let (verdict, data, reason) = match answer {
+            Answer::Continue(data) => (Kind::Continue, data, None),
+            Answer::Final(data) => (Kind::Final, Some(data), None),
+            Answer::Deny(reason) => (Kind::Deny, None, Some(reason)),
+        };
+        if data.as_ref().is_some_and(|data| data.len() > MAX_PAYLOAD) {
+            return Self::refused(format!("the answer has more than {MAX_PAYLOAD} bytes"));
+        }
+        Self {
+            verdict,
+            // What isn't JSON (of a hand-written `Capsule`) is shown as the text it is.
+            data: data.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
+            reason,
+            logs: Vec::new(),
+        }
+    }
+
+    fn refused(reason: String) -> Self {
+        Self {
+            verdict: Kind::Refused,
+            data: None,
+            reason: Some(reason),
+            logs: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+use astrid_sdk::prelude::*;
+
+#[derive(Default)]
+struct Guard;
+
+#[capsule]
+impl Guard {
+    #[cfg(feature = "check")]
+    #[astrid::hook]
+    fn check(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use astrid_sdk::prelude::*;
+
+#[derive(Default)]
+struct Guard;
+
+#[capsule]
+impl Guard {
+    #[astrid::hook]
+    fn check(&self) -> u32 {
+        1
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use astrid_sdk::prelude::*;
+
+#[derive(Default)]
+struct Guard;
+
+#[capsule]
+impl Guard {
+    #[astrid::hook]
+    fn check(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+}
+
+fn main() {}

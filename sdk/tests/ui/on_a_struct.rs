@@ -1,0 +1,6 @@
+use astrid_sdk::prelude::*;
+
+#[capsule]
+struct Guard;
+
+fn main() {}

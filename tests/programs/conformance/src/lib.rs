@@ -1,0 +1,180 @@
+//! Asks the host for everything that `astrid:sys` has, and reports what it answered.
+//!
+//! One hook an area. [`EXPECTED`] says what each must report; the same list is checked here against
+//! the host in memory and, by the end-to-end tests, against the real one, under [`PRINCIPAL`], with
+//! [`ENV`] configured and [`CAPABILITIES`] held.
+
+#![forbid(unsafe_code)]
+
+use std::time::{Duration, SystemTime};
+
+use astrid_sdk::{prelude::*, sys};
+use serde_json::{Value, json};
+
+/// On whose behalf the hooks are to be called.
+pub const PRINCIPAL: &str = "alice";
+
+/// What is to be configured, as the manifest's defaults.
+pub const ENV: [(&str, &str); 2] = [("GREETING", "Hello"), ("EMPTY", "")];
+
+/// What the capsule is to hold.
+pub const CAPABILITIES: [&str; 2] = ["kv", "net"];
+
+/// What the hook `log` writes, in order: level and message.
+pub const LOGS: [(&str, &str); 5] = [
+    ("trace", "a trace"),
+    ("debug", "a debug line"),
+    ("info", "an info line"),
+    ("warn", "a warning"),
+    ("error", "an error"),
+];
+
+/// Each hook, and the report (JSON) that it must answer.
+pub const EXPECTED: [(&str, &str); 8] = [
+    ("log", r#"{"written":5}"#),
+    ("clock", r#"{"after_2024":true,"goes_back":false}"#),
+    ("monotonic", r#"{"goes_back":false,"counts_sleep":true}"#),
+    (
+        "sleep",
+        r#"{"zero":"ok","short":"ok","limit_plus_1":"too-large","forever":"too-large"}"#,
+    ),
+    (
+        "random",
+        r#"{"none":0,"limit":4096,"limit_plus_1":"too-large","all":"too-large","differ":true,"long":10000}"#,
+    ),
+    (
+        "config",
+        r#"{"set":"Hello","empty":"","unset":null,"prev_version":null,"reserved":null,"error":"not-set"}"#,
+    ),
+    ("caller", r#"{"principal":"alice","timestamp":true}"#),
+    (
+        "capabilities",
+        r#"{"held":["kv","net"],"unknown_capsule":false,"not_a_uuid":false}"#,
+    ),
+];
+
+type Report = Verdict<(), Value>;
+
+/// The capsule.
+#[derive(Default)]
+pub struct Conformance;
+
+#[capsule]
+impl Conformance {
+    #[astrid::hook]
+    fn log(&self) -> Report {
+        log::trace("a trace");
+        log::debug("a debug line");
+        log::info!("an {} line", "info");
+        log::warn("a warning");
+        log::error("an error");
+        Verdict::Final(json!({ "written": LOGS.len() }))
+    }
+
+    #[astrid::hook]
+    fn clock(&self) -> Report {
+        let start_of_2024 = SystemTime::UNIX_EPOCH + Duration::from_secs(1_704_067_200);
+        let first = time::now();
+        Verdict::Final(json!({
+            "after_2024": first > start_of_2024,
+            "goes_back": time::now() < first,
+        }))
+    }
+
+    #[astrid::hook]
+    fn monotonic(&self) -> Result<Report> {
+        let first = time::Instant::now();
+        let goes_back = time::Instant::now() < first;
+        let nap = Duration::from_millis(5);
+        time::sleep(nap)?;
+        Ok(Verdict::Final(json!({
+            "goes_back": goes_back,
+            "counts_sleep": first.elapsed() >= nap,
+        })))
+    }
+
+    #[astrid::hook]
+    fn sleep(&self) -> Report {
+        let nap = |nanoseconds| match sys::sleep_ns(nanoseconds) {
+            Ok(()) => "ok",
+            Err(error) => code(&error),
+        };
+        Verdict::Final(json!({
+            "zero": nap(0),
+            "short": nap(1_000_000),
+            "limit_plus_1": nap(sys::MAX_SLEEP_NS + 1),
+            "forever": nap(u64::MAX),
+        }))
+    }
+
+    #[astrid::hook]
+    fn random(&self) -> Result<Report> {
+        let count = |length| match sys::random_bytes(length) {
+            Ok(bytes) => json!(bytes.len()),
+            Err(error) => json!(code(&error)),
+        };
+        let one: [u8; 32] = runtime::random_array()?;
+        let other: [u8; 32] = runtime::random_array()?;
+        let mut long = vec![0; 10_000];
+        runtime::random_bytes(&mut long)?;
+        // The tail of a buffer longer than one call gives is as random as its head.
+        let tail_is_filled = long[9_900..].iter().any(|byte| *byte != 0);
+        Ok(Verdict::Final(json!({
+            "none": count(0),
+            "limit": count(sys::MAX_RANDOM_BYTES),
+            "limit_plus_1": count(sys::MAX_RANDOM_BYTES + 1),
+            "all": count(u64::MAX),
+            "differ": one != other,
+            "long": if tail_is_filled { long.len() } else { 0 },
+        })))
+    }
+
+    #[astrid::hook]
+    fn config(&self) -> Result<Report> {
+        let error = match env::var("NOT_SET") {
+            Ok(_) => "set",
+            Err(env::Error::NotSet(_)) => "not-set",
+            Err(env::Error::Host(error)) => code(&error),
+            Err(_) => "another",
+        };
+        Ok(Verdict::Final(json!({
+            "set": env::var("GREETING")?,
+            "empty": env::var_opt("EMPTY")?,
+            "unset": env::var_opt("NOT_SET")?,
+            "prev_version": env::var_opt("prev_version")?,
+            "reserved": env::var_opt("ASTRID_NO_SUCH_THING")?,
+            "error": error,
+        })))
+    }
+
+    #[astrid::hook]
+    fn caller(&self) -> Result<Report> {
+        let caller = runtime::caller()?;
+        Ok(Verdict::Final(json!({
+            "principal": caller.principal,
+            "timestamp": !caller.timestamp.is_empty(),
+        })))
+    }
+
+    #[astrid::hook]
+    fn capabilities(&self) -> Result<Report> {
+        let nobody = "00000000-0000-4000-8000-00000000dead";
+        Ok(Verdict::Final(json!({
+            "held": runtime::capabilities(),
+            "unknown_capsule": runtime::capsule_has(nobody, "kv")?,
+            "not_a_uuid": runtime::capsule_has("", "kv")?,
+        })))
+    }
+}
+
+/// An error by the contract's name.
+fn code(error: &sys::Error) -> &'static str {
+    match error {
+        sys::Error::CapabilityDenied => "capability-denied",
+        sys::Error::ConfigKeyReserved => "config-key-reserved",
+        sys::Error::TooLarge => "too-large",
+        sys::Error::RegistryUnavailable => "registry-unavailable",
+        sys::Error::Cancelled => "cancelled",
+        _ => "unknown",
+    }
+}
