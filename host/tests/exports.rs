@@ -179,6 +179,15 @@ fn a_hundred_thousand_calls_deep_is_not_too_deep() {
     check(&guest.component(), true, "calls astrid:ipc/host.publish");
 }
 
+#[test]
+fn a_body_is_read_once_however_often_it_is_reached() {
+    let mut guest = run_only(&[], &[&[const { I::Nop }; 100], &[Call(0)]]);
+    guest.exports = vec![("run", 1), ("astrid-install", 1), ("astrid-upgrade", 0)];
+    let (binary, work) = analyse_counting(&guest.component());
+    assert!(binary.is_ok());
+    assert_eq!(work.operators, 101 + 2);
+}
+
 // Across modules and components.
 
 #[test]

@@ -166,6 +166,16 @@ fn hook(attribute: &Attribute, word: &str, errors: &mut Errors) -> Option<HookAr
 }
 
 fn positional(index: usize, value: &Expr, read: &mut HookArguments, errors: &mut Errors) {
+    let word = match value {
+        Expr::Path(path) => path.path.get_ident(),
+        _ => None,
+    };
+    if let Some(word) = word
+        && HOOK_ARGUMENTS.iter().any(|known| word == known)
+    {
+        errors.on(value, format!("`{word}` needs a value: `{word} = ..`"));
+        return;
+    }
     if index > 0 {
         errors.on(
             value,
@@ -173,15 +183,8 @@ fn positional(index: usize, value: &Expr, read: &mut HookArguments, errors: &mut
         );
         return;
     }
-    if let Expr::Path(path) = value
-        && let Some(ident) = path.path.get_ident()
-    {
-        let hint = if HOOK_ARGUMENTS.iter().any(|known| ident == known) {
-            format!("`{ident}` needs a value: `{ident} = ..`")
-        } else {
-            format!("the hook's name is a string: `\"{ident}\"`")
-        };
-        errors.on(value, hint);
+    if let Some(word) = word {
+        errors.on(value, format!("the hook's name is a string: `\"{word}\"`"));
         return;
     }
     let Some(name) = string(value) else {

@@ -114,8 +114,10 @@ fn of_module(module: &mut ItemMod, errors: &mut Errors) -> TokenStream {
     if entries.is_empty() {
         nothing(&module.ident, errors);
     }
-    let addition = output::of_module(&entries);
-    items.push(Item::Verbatim(addition));
+    // With a mistake, what else might clash would only distract from it.
+    if errors.is_empty() {
+        items.push(Item::Verbatim(output::of_module(&entries)));
+    }
     TokenStream::new()
 }
 

@@ -1,8 +1,8 @@
 //! `#[capsule]` of `astrid-sdk`, and the attributes that mean something inside it.
 //!
-//! Use them through `astrid_sdk`, which documents them. Reading goes one way: [`form`] takes the
-//! item apart, [`attribute`] reads one attribute, [`entry`] checks the function it stands on,
-//! [`output`] writes what comes after. Whatever is wrong is reported where it is written, all of
+//! Use them through `astrid_sdk`, which documents them. Reading goes one way: `form` takes the
+//! item apart, `attribute` reads one attribute, `entry` checks the function it stands on,
+//! `output` writes what comes after. Whatever is wrong is reported where it is written, all of
 //! it at once.
 
 #![deny(missing_docs)]

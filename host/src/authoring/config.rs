@@ -280,19 +280,19 @@ fn patches_sdk(document: &DocumentMut) -> bool {
 }
 
 /// Whether a crate would take its `astrid-sdk` from the registry in the version that we carry, hence from us. One
-/// that asks for a published version, or names a place, gets what it asks for. A crate that does not name it may
-/// have it through another.
+/// that asks for a published version, or names a place, gets what it asks for. One that does not name it may have it
+/// through a crate of the author's own, which is not in the registry; cargo warns of a patch that nobody uses.
 fn takes_carried_sdk(manifest: &DocumentMut) -> bool {
-    let Some(dependency) = manifest
-        .get("dependencies")
-        .and_then(|dependencies| dependencies.get("astrid-sdk"))
-    else {
-        return true;
+    let has =
+        |dependency: &Item, keys: &[&str]| keys.iter().any(|key| dependency.get(key).is_some());
+    let dependencies = manifest.get("dependencies").and_then(Item::as_table_like);
+    let Some(dependency) = dependencies.and_then(|all| all.get("astrid-sdk")) else {
+        return dependencies.is_some_and(|all| {
+            all.iter()
+                .any(|(_, one)| has(one, &["path", "git", "workspace", "package"]))
+        });
     };
-    if ["path", "git", "registry"]
-        .iter()
-        .any(|place| dependency.get(place).is_some())
-    {
+    if has(dependency, &["path", "git", "registry"]) {
         return false;
     }
     let asked = dependency

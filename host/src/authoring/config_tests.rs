@@ -303,7 +303,11 @@ fn only_a_crate_that_asks_for_our_version_is_given_our_sdk() {
         "astrid-sdk = {{ version = \"{this}\", features = [\"x\"] }}"
     )));
     assert!(takes("astrid-sdk.workspace = true"));
-    assert!(takes("serde = \"1\""));
+    assert!(
+        takes("mine = { path = \"../mine\" }"),
+        "which may ask for it"
+    );
+    assert!(!takes("serde = \"1\""));
     assert!(!takes("astrid-sdk = \"=0.7.2\""));
     assert!(!takes(
         "astrid-sdk = { path = \"../sdk\", version = \"1.0\" }"

@@ -74,11 +74,13 @@ pub enum AuthoringError {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder holds no `Cargo.toml`.
-    #[error("{} is no crate: it has no Cargo.toml", folder.display())]
+    /// There is no crate in the folder.
+    #[error("{} is no crate: {reason}", folder.display())]
     NotACrate {
         /// The folder.
         folder: PathBuf,
+        /// Whether the folder is missing or its manifest.
+        reason: &'static str,
     },
     /// The folder holds a crate, but no `Capsule.toml`.
     #[error("{} is no capsule: it has a Cargo.toml but no Capsule.toml", folder.display())]
@@ -107,6 +109,12 @@ pub enum AuthoringError {
         program: String,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// rustc cannot even say where its libraries are; it has already said why on standard error.
+    #[error("rustc does not work in {}; it says why above", folder.display())]
+    Rustc {
+        /// The crate's folder, whose `rust-toolchain.toml` may name the toolchain.
+        folder: PathBuf,
     },
     /// Rust is there, the target that capsules are built for is not.
     #[error("this Rust cannot build for {WASM_TARGET}: the target's library is not installed")]

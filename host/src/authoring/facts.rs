@@ -62,16 +62,18 @@ pub(super) struct CapsuleCrate {
 
 impl CapsuleCrate {
     /// Reads both manifests and checks what a build needs of them.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
-        let not_a_crate = || AuthoringError::NotACrate {
-            folder: folder.to_owned(),
+    pub(super) fn read(given: &Path) -> Result<Self> {
+        let not_a_crate = |reason| AuthoringError::NotACrate {
+            folder: given.to_owned(),
+            reason,
         };
-        if !folder.is_dir() {
-            return Err(not_a_crate());
+        if !given.is_dir() {
+            return Err(not_a_crate("there is no such folder"));
         }
-        let folder = canonical(folder)?;
+        let folder = canonical(given)?;
         let cargo_path = folder.join("Cargo.toml");
-        let cargo_text = read_if_there(&cargo_path)?.ok_or_else(not_a_crate)?;
+        let cargo_text =
+            read_if_there(&cargo_path)?.ok_or_else(|| not_a_crate("it has no Cargo.toml"))?;
         let cargo = parse_toml(&cargo_path, &cargo_text)?;
         if !cargo.contains_key("package") {
             return Err(AuthoringError::NoPackage { path: cargo_path });

@@ -25,7 +25,10 @@ pub(super) fn parse_toml(path: &Path, text: &str) -> Result<DocumentMut> {
 
 /// Replaces a file at once: a reader sees the old contents or the new, never a part.
 pub(super) fn write_atomically(path: &Path, contents: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     {

@@ -442,7 +442,7 @@ file = \"sample.wasm\" # what `astrid build` makes
                     "{manifest}: {text}"
                 );
                 assert!(
-                    !text.contains(&format!("\"{}.wasm\"", template.name)),
+                    !text.contains(&format!("/{}.wasm", template.name)),
                     "{manifest}: {text}"
                 );
             }

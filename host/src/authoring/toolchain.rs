@@ -78,8 +78,13 @@ pub(super) fn require_wasm_target(folder: &Path) -> Result<()> {
         .stderr(Stdio::inherit())
         .output()
         .map_err(cannot_start(&command))?;
+    if !output.status.success() {
+        return Err(AuthoringError::Rustc {
+            folder: folder.to_owned(),
+        });
+    }
     let libraries = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end());
-    if output.status.success() && has_core(&libraries) {
+    if has_core(&libraries) {
         return Ok(());
     }
     let rustup = Command::new("rustup")

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::body::{Bodies, Slot};
 use super::layout::Layout;
 use super::limits::{Budget, Spent, shown, walk_steps};
-use super::linked::{CoreFunction, CoreInstance, HostFunction, Linked, Place};
+use super::linked::{CoreFunction, CoreInstance, HostFunction, Linked, Place, exported_function};
 use super::tables::Tables;
 use super::{BinaryError, EntryPoint, Judgement, Work};
 
@@ -239,8 +239,7 @@ impl<'a> Judge<'_, 'a> {
             self.budget.spend_name(import.field)?;
             let exporter = args.get(import.module);
             let target = exporter.map_or(CoreFunction::Unknown, |&instance| {
-                self.linked
-                    .exported_function(self.layout, instance, import.field)
+                exported_function(self.layout, &self.linked.instances, instance, import.field)
             });
             match target {
                 CoreFunction::Unknown => reach.opaque.push((place, Opaque::Unresolved)),

@@ -173,7 +173,8 @@ fn at<T: Copy>(space: &[T], index: u32) -> Option<T> {
 struct Linker<'l, 'a> {
     layout: &'l Layout<'a>,
     budget: &'l mut Budget,
-    /// Every frame that ever was: closures refer to them by index.
+    /// Every frame that ever was. None is removed, so an index of one stays good, and indexing with
+    /// it cannot fail.
     frames: Vec<Frame<'a>>,
     bags: Vec<HashMap<&'a str, Item<'a>>>,
     instances: Vec<CoreInstance<'a>>,
@@ -249,7 +250,6 @@ impl<'a> Linker<'_, 'a> {
     /// Evaluates one declaration. A component's instantiation is returned as a frame to run
     /// first; its instance is added when that is done.
     fn declare(&mut self, current: usize, decl: &Decl<'a>) -> Result<Option<Frame<'a>>, Spent> {
-        // Frames are only ever added, and `current` is one of them.
         let frame = &mut self.frames[current];
         match decl {
             Decl::Module(module) => frame.modules.push(Some(*module)),

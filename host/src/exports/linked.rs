@@ -75,29 +75,9 @@ impl<'a> Linked<'a> {
             .map(|(instance, names)| (instance.to_owned(), names))
             .collect()
     }
-
-    /// What instance `instance` exports as the function `name`.
-    pub(super) fn exported_function(
-        &self,
-        layout: &Layout<'a>,
-        instance: usize,
-        name: &str,
-    ) -> CoreFunction<'a> {
-        exported_function(layout, &self.instances, instance, name)
-    }
-
-    /// What instance `instance` exports as the table `name`.
-    pub(super) fn exported_table(
-        &self,
-        layout: &Layout<'a>,
-        instance: usize,
-        name: &str,
-    ) -> Option<Place> {
-        exported_table(layout, &self.instances, instance, name)
-    }
 }
 
-/// See [`Linked::exported_function`]; this one serves while the component is being wired.
+/// What `instances[instance]` exports as the function `name`.
 pub(super) fn exported_function<'a>(
     layout: &Layout<'a>,
     instances: &[CoreInstance<'a>],
@@ -106,11 +86,8 @@ pub(super) fn exported_function<'a>(
 ) -> CoreFunction<'a> {
     let function = match instances.get(instance) {
         Some(CoreInstance::Module { module, .. }) => {
-            match layout
-                .modules
-                .get(*module)
-                .and_then(|m| m.exports.get(name))
-            {
+            let module = layout.modules.get(*module);
+            match module.and_then(|module| module.exports.get(name)) {
                 Some(&CoreExport::Func(index)) => {
                     Some(CoreFunction::Wasm(Place { instance, index }))
                 }
@@ -123,7 +100,7 @@ pub(super) fn exported_function<'a>(
     function.unwrap_or(CoreFunction::Unknown)
 }
 
-/// See [`Linked::exported_table`]; this one serves while the component is being wired.
+/// What `instances[instance]` exports as the table `name`.
 pub(super) fn exported_table<'a>(
     layout: &Layout<'a>,
     instances: &[CoreInstance<'a>],

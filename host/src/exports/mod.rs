@@ -5,9 +5,9 @@
 //! each entry point that is present whether it is real, and why, in this order of authority:
 //!
 //! 1. the manifest's `[runtime] run` ([`Binary::with_run`]);
-//! 2. what this project's SDK writes into the custom section `astrid:exports` ([`section`]);
-//! 3. what the entry point can do to the host ([`effect`], over the component as wired by
-//!    [`link`] from the declarations that [`layout`] reads);
+//! 2. what this project's SDK writes into the custom section `astrid:exports` (`section`);
+//! 3. what the entry point can do to the host (`effect`, over the component as wired by `link`
+//!    from the declarations that `layout` reads);
 //! 4. unsure is real, which is harmless: running a stub does nothing.
 //!
 //! Only bytes enter. The room compiles, validates and runs nothing, needs no engine, no manifest

@@ -12,7 +12,7 @@ use wasmparser::{ConstExpr, ElementItems, ElementKind, Operator};
 
 use super::layout::Layout;
 use super::limits::{Budget, Spent};
-use super::linked::{CoreInstance, Linked, Place};
+use super::linked::{CoreInstance, Linked, Place, exported_table};
 
 /// The functions in the slots of all tables.
 #[derive(Default)]
@@ -137,9 +137,9 @@ fn owner(
         };
         budget.spend_name(import.module)?;
         budget.spend_name(import.field)?;
-        let exported = args
-            .get(import.module)
-            .and_then(|&instance| linked.exported_table(layout, instance, import.field));
+        let exported = args.get(import.module).and_then(|&instance| {
+            exported_table(layout, &linked.instances, instance, import.field)
+        });
         match exported {
             Some(next) => place = next,
             None => return Ok(None),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::legacy::Legacy;
 use super::patterns::{self, Wrong};
-use super::reader::Table;
+use super::reader::{Table, Value};
 
 /// What a capsule asks for. Absent or empty is denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -14,7 +14,8 @@ pub struct Capabilities {
     /// Hosts reached by HTTP, in lower case: `*`, a host (which also admits its sub-domains), or
     /// `*.host`.
     pub net: Vec<String>,
-    /// Scopes of its key-value store. The store needs no capability; older manifests list them.
+    /// Scopes of its key-value store; `true` in the file is `*`. The store needs no capability:
+    /// older manifests ask for it all the same.
     pub kv: Vec<String>,
     /// Files it may read: `*` (the workspace), or a subtree `workspace://…`, `cwd://…`, `home://…`.
     pub fs_read: Vec<String>,
@@ -131,7 +132,6 @@ impl Capabilities {
                 &mut self.net,
                 patterns::http_host as fn(&str) -> Result<String, Wrong>,
             ),
-            ("kv", &mut self.kv, patterns::line),
             ("fs_read", &mut self.fs_read, patterns::files),
             ("fs_write", &mut self.fs_write, patterns::files),
             ("host_process", &mut self.host_process, patterns::command),
@@ -146,6 +146,8 @@ impl Capabilities {
                 .unwrap_or_default();
             append(list, values.iter().filter_map(|value| value.check(check)));
         }
+        let kv = table.get("kv").map(scopes).unwrap_or_default();
+        append(&mut self.kv, kv.into_iter());
         let identity = table
             .get("identity")
             .map(|value| value.list())
@@ -154,6 +156,15 @@ impl Capabilities {
         append(&mut self.identity, levels.map(str::to_owned));
 
         legacy.ipc(table.get("ipc_publish"), table.get("ipc_subscribe"));
+    }
+}
+
+/// `kv`: a list, or a flag.
+fn scopes(value: Value<'_>) -> Vec<String> {
+    match value.raw().as_bool() {
+        Some(true) => vec!["*".to_owned()],
+        Some(false) => Vec::new(),
+        None => value.lines(),
     }
 }
 

@@ -6,7 +6,7 @@ struct Guard;
 #[capsule]
 impl Guard {
     #[astrid::hook]
-    fn check(&self, text: &str) {}
+    fn check(&self, _text: &str) {}
 }
 
 fn main() {}

@@ -5,7 +5,7 @@ struct Guard;
 
 #[capsule]
 impl Guard {
-    #[cfg(feature = "check")]
+    #[cfg(unix)]
     #[astrid::hook]
     fn check(&self) {}
 }

@@ -6,7 +6,7 @@ struct Guard;
 #[capsule]
 impl Guard {
     #[astrid::hook]
-    fn check<T>(&self, payload: T) {}
+    fn check<T>(&self, _payload: T) {}
 }
 
 fn main() {}

@@ -6,7 +6,7 @@ struct Guard;
 #[capsule]
 impl Guard {
     #[astrid::hook]
-    fn check(&self, text: impl Into<String>) {}
+    fn check(&self, _text: impl Into<String>) {}
 }
 
 fn main() {}

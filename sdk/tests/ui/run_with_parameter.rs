@@ -6,7 +6,7 @@ struct Guard;
 #[capsule]
 impl Guard {
     #[astrid::run]
-    fn run(&self, text: String) {}
+    fn run(&self, _text: String) {}
 }
 
 fn main() {}

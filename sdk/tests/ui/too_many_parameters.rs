@@ -6,7 +6,7 @@ struct Guard;
 #[capsule]
 impl Guard {
     #[astrid::hook]
-    fn check(&self, text: String, user: String) {}
+    fn check(&self, _text: String, _user: String) {}
 }
 
 fn main() {}

@@ -6,7 +6,7 @@ struct Guard;
 #[capsule]
 impl Guard {
     #[astrid::upgrade]
-    fn upgrade(&self, previous: String) {}
+    fn upgrade(&self, _previous: String) {}
 }
 
 fn main() {}

@@ -1,0 +1,3 @@
+//! The end-to-end scenarios.
+
+fn main() {}
