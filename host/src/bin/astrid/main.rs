@@ -1,1 +1,111 @@
-fn main() {}
+//! `astrid`: for authors and operators. One file a command; what a command needs beyond asking and printing is in
+//! the library.
+
+mod build;
+mod check;
+mod failure;
+mod inspect;
+mod install;
+mod invoke;
+mod list;
+mod logs;
+mod new;
+mod output;
+mod principal;
+mod remove;
+mod session;
+mod sources;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+use output::Output;
+use session::Session;
+
+/// Builds, installs and calls capsules: plugins that run in a sandbox and get only what their manifest asks for.
+#[derive(Parser)]
+#[command(
+    name = "astrid",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done; 1 failed; 2 wrong usage, or a question without a terminal and without --yes; \
+                  3 refused (integrity, import, capability, policy, or a Deny verdict)."
+)]
+struct Cli {
+    /// The home directory [default: $ASTRID_HOME, else ~/.astrid]
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// The folder that capsules may be given as their workspace [default: the current folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+    /// Print one JSON document on stdout, and nothing else there
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say more on stderr; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    New(new::Args),
+    Build(build::Args),
+    Check(check::Args),
+    Install(install::Args),
+    List(list::Args),
+    Inspect(inspect::Args),
+    Verify(verify::Args),
+    Remove(remove::Args),
+    Invoke(invoke::Args),
+    Logs(logs::Args),
+    Principal(principal::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    output::trace(cli.verbose);
+    let out = Output::new(cli.json);
+    let session = Session::new(cli.home, cli.workspace, cli.verbose, out);
+    let done = match cli.command {
+        Command::New(args) => new::run(&session, &args),
+        Command::Build(args) => build::run(&session, &args),
+        Command::Check(args) => check::run(&session, &args),
+        Command::Install(args) => install::run(&session, &args),
+        Command::List(args) => list::run(&session, &args),
+        Command::Inspect(args) => inspect::run(&session, &args),
+        Command::Verify(args) => verify::run(&session, &args),
+        Command::Remove(args) => remove::run(&session, &args),
+        Command::Invoke(args) => invoke::run(&session, &args),
+        Command::Logs(args) => logs::run(&session, &args),
+        Command::Principal(args) => principal::run(&session, &args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            out.failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+/// clap's own word on wrong arguments, as JSON where JSON was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Output::new(true).failure(&Failure::usage(first).hint("see: astrid --help"));
+    } else {
+        // Nobody is left to tell if stderr is gone.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

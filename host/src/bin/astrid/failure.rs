@@ -1,0 +1,157 @@
+//! A command that failed: what, where, what to do, and with which exit code.
+
+use std::process::ExitCode;
+
+use astrid_host::authoring::AuthoringError;
+use astrid_host::call::InvalidCall;
+use astrid_host::exports::BinaryError;
+use astrid_host::home::HomeError;
+use astrid_host::package::PackageError;
+use astrid_host::principal::{InvalidPrincipal, PrincipalError};
+use astrid_host::{BuildError, CallError, LoadError};
+use serde_json::{Value, json};
+
+/// Done.
+pub(crate) const DONE: ExitCode = ExitCode::SUCCESS;
+/// Failed.
+const FAILED: u8 = 1;
+/// Wrong usage.
+const USAGE: u8 = 2;
+/// Refused: integrity, import, capability, policy, or a Deny verdict.
+pub(crate) const REFUSED: u8 = 3;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: &'static str,
+    message: String,
+    hint: Option<String>,
+    backtrace: Vec<String>,
+    exit: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        let exit = match kind {
+            "usage" => USAGE,
+            "integrity" | "import" | "capability" | "policy" | "binary" | "disabled" | "deny" => REFUSED,
+            _ => FAILED,
+        };
+        Self { kind, message: message.into(), hint: None, backtrace: Vec::new(), exit }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new("usage", message)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn maybe(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit)
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub(crate) fn backtrace(&self) -> &[String] {
+        &self.backtrace
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let mut error = json!({ "kind": self.kind, "message": self.message, "hint": self.hint });
+        if !self.backtrace.is_empty() {
+            error["backtrace"] = json!(self.backtrace);
+        }
+        json!({ "error": error })
+    }
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        let kind = if matches!(error, HomeError::Untrusted { .. }) { "policy" } else { "home" };
+        Self::new(kind, error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<InvalidPrincipal> for Failure {
+    fn from(error: InvalidPrincipal) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<PrincipalError> for Failure {
+    fn from(error: PrincipalError) -> Self {
+        CallError::from(error).into()
+    }
+}
+
+impl From<PackageError> for Failure {
+    fn from(error: PackageError) -> Self {
+        Self::new(error.kind(), error.to_string()).maybe(error.hint())
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let mut failure = Self::new(error.kind(), error.to_string()).maybe(error.hint());
+        if let LoadError::Lifecycle { source, .. } = &error {
+            failure.backtrace = source.backtrace().to_vec();
+        }
+        failure
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let mut failure = Self::new(error.kind(), error.to_string()).maybe(error.hint());
+        failure.backtrace = error.backtrace().to_vec();
+        failure
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Home(error) => error.into(),
+            BuildError::Config(_) => Self::new("config", error.to_string()).hint("mend or remove that file"),
+            BuildError::Workspace { .. } => Self::usage(error.to_string()).hint("pass --workspace DIR"),
+            _ => Self::new("engine", error.to_string()),
+        }
+    }
+}
+
+impl From<AuthoringError> for Failure {
+    fn from(error: AuthoringError) -> Self {
+        let kind = match error {
+            AuthoringError::BadName { .. } | AuthoringError::UnknownTemplate { .. } => "usage",
+            _ => "build",
+        };
+        Self::new(kind, error.to_string()).maybe(error.hint())
+    }
+}
+
+impl From<BinaryError> for Failure {
+    fn from(error: BinaryError) -> Self {
+        // Its text says what to do.
+        Self::new("binary", error.to_string())
+    }
+}
+
+impl From<InvalidCall> for Failure {
+    fn from(error: InvalidCall) -> Self {
+        Self::usage(error.to_string())
+    }
+}

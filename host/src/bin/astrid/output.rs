@@ -1,0 +1,168 @@
+//! Results on stdout, everything else on stderr; what guests and files say is escaped before a terminal sees it.
+
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use astrid_host::storage::{LogLevel, LogRecord, LogSink};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Where a command says things.
+#[derive(Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// The result: a document where JSON was asked for, else a text.
+    pub(crate) fn result(self, document: &Value, text: impl Display) {
+        if self.json {
+            // A pipe that was closed early has had enough.
+            let _ = writeln!(anstream::stdout(), "{document:#}");
+        } else {
+            let _ = writeln!(anstream::stdout(), "{text}");
+        }
+    }
+
+    /// A line about what is going on.
+    pub(crate) fn note(self, text: impl Display) {
+        let _ = writeln!(anstream::stderr(), "{DIM}{text}{DIM:#}");
+    }
+
+    pub(crate) fn warning(self, text: impl Display) {
+        let _ = writeln!(anstream::stderr(), "{WARN}warning{WARN:#}: {}", clean(&text.to_string()));
+    }
+
+    pub(crate) fn failure(self, failure: &Failure) {
+        if self.json {
+            let _ = writeln!(anstream::stdout(), "{:#}", failure.json());
+            return;
+        }
+        let mut err = anstream::stderr().lock();
+        let _ = writeln!(err, "{BAD}error{BAD:#}: {}", clean(failure.message()));
+        for (depth, frame) in failure.backtrace().iter().enumerate() {
+            let _ = writeln!(err, "  {DIM}{depth:>3}: {}{DIM:#}", clean(frame));
+        }
+        if let Some(hint) = failure.hint_text() {
+            let _ = writeln!(err, " {BOLD}hint{BOLD:#}: {}", clean(hint));
+        }
+    }
+
+    /// Asks on stderr and reads one line; `None` where nobody can answer.
+    pub(crate) fn ask(self, question: &str) -> io::Result<Option<bool>> {
+        use std::io::IsTerminal as _;
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(None);
+        }
+        write!(anstream::stderr(), "{BOLD}{question}{BOLD:#} [y/N] ")?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
+    }
+}
+
+/// A verdict's word, coloured.
+pub(crate) fn verdict(word: &str) -> String {
+    let style = if word == "deny" { BAD } else { GOOD };
+    format!("{style}{word}{style:#}")
+}
+
+/// A heading.
+pub(crate) fn bold(text: impl Display) -> String {
+    format!("{BOLD}{text}{BOLD:#}")
+}
+
+/// Text with every control character but a line's end spelt out, so that it can't move a terminal's cursor.
+pub(crate) fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for character in text.chars() {
+        if (character.is_control() && character != '\n') || is_invisible(character) {
+            // Writing to a String can't fail.
+            let _ = write!(cleaned, "{}", character.escape_unicode());
+        } else {
+            cleaned.push(character);
+        }
+    }
+    cleaned
+}
+
+/// Characters that reorder or hide what stands around them.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A log line as `astrid logs` and a running guest show it.
+pub(crate) fn log_line(record: &LogRecord) -> String {
+    let (word, style) = match record.level {
+        LogLevel::Trace => ("TRACE", DIM),
+        LogLevel::Debug => ("DEBUG", DIM),
+        LogLevel::Info => ("INFO", GOOD),
+        LogLevel::Warn => ("WARN", WARN),
+        LogLevel::Error => ("ERROR", BAD),
+    };
+    let message = clean(&record.message).replace('\n', "\\n");
+    format!("{DIM}{:.3}{DIM:#} {style}{word:<5}{style:#} {}: {message}", record.time, clean(&record.capsule))
+}
+
+/// Shows what guests log on stderr while they run.
+pub(crate) struct StderrLog;
+
+impl LogSink for StderrLog {
+    fn write(&self, record: &LogRecord) {
+        let _ = writeln!(anstream::stderr(), "{}", log_line(record));
+    }
+}
+
+/// Lets the library's own remarks through to stderr: warnings, and more with `-v`.
+pub(crate) fn trace(verbose: u8) {
+    use tracing_subscriber::filter::LevelFilter;
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .without_time()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .init();
+}
+
+/// A number of bytes for people.
+pub(crate) fn bytes(count: u64) -> String {
+    indicatif::BinaryBytes(count).to_string()
+}
+
+/// A table without lines.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(head);
+    for row in rows {
+        table.add_row(row.map(|cell| clean(&cell)));
+    }
+    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_a_cursor_gets_through() {
+        assert_eq!(clean("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{d}\\u{9b}\\u{202e}c\nd");
+    }
+}

@@ -1,0 +1,86 @@
+//! What a command's CAPSULE, DIR or FILE stands for.
+
+use std::path::{Path, PathBuf};
+
+use astrid_host::Package;
+use astrid_host::authoring::{self, BuildOptions, Built, Sdk, Verbosity};
+use astrid_host::home::Home;
+use astrid_host::manifest::CapsuleName;
+use astrid_host::package::{self, MANIFEST};
+
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// Something that a capsule can be had from.
+pub(crate) enum Source {
+    /// An installed one.
+    Installed(CapsuleName),
+    /// The folder of its crate: it is built first.
+    Crate(PathBuf),
+    /// A folder that holds Capsule.toml beside the component.
+    Folder(PathBuf),
+    /// A component without a manifest.
+    Component(PathBuf),
+}
+
+impl Source {
+    /// What `given` stands for. A name without a slash is an installed capsule, if there is one; else it is a path.
+    pub(crate) fn find(home: &Home, given: &str) -> Result<Self, Failure> {
+        if let Ok(name) = CapsuleName::parse(given)
+            && package::installed(home)?.contains(&name)
+        {
+            return Ok(Self::Installed(name));
+        }
+        Self::path(given).map_err(|failure| match CapsuleName::parse(given) {
+            Ok(name) if !Path::new(given).exists() => package::PackageError::NotInstalled { name }.into(),
+            _ => failure,
+        })
+    }
+
+    /// What a path stands for.
+    pub(crate) fn path(given: &str) -> Result<Self, Failure> {
+        let path = PathBuf::from(given);
+        if path.is_dir() {
+            if path.join("Cargo.toml").is_file() && path.join(MANIFEST).is_file() {
+                return Ok(Self::Crate(path));
+            }
+            if path.join(MANIFEST).is_file() {
+                return Ok(Self::Folder(path));
+            }
+            return Err(package::PackageError::NoManifest { folder: path }.into());
+        }
+        if path.extension().is_some_and(|extension| extension == "capsule") {
+            return Err(Failure::usage(format!("{given}: archives can't be opened by this version"))
+                .hint("give the folder it was made from"));
+        }
+        if path.is_file() {
+            return Ok(Self::Component(path));
+        }
+        Err(Failure::new("not-found", format!("there is no {given}"))
+            .hint("give an installed capsule (astrid list) or a folder that holds a Capsule.toml"))
+    }
+
+    /// The package, built first if it is a crate.
+    pub(crate) fn package(&self, session: &Session, home: &Home) -> Result<Package, Failure> {
+        match self {
+            Self::Installed(name) => Ok(Package::installed(home, name)?),
+            Self::Crate(folder) => {
+                let built = build(session, home, folder)?;
+                Ok(Package::from_build(folder, built.component_bytes)?)
+            }
+            Self::Folder(folder) => Ok(Package::from_folder(folder)?),
+            Self::Component(file) => {
+                Err(Failure::usage(format!("{} has no manifest", file.display()))
+                    .hint("give the folder that holds it beside a Capsule.toml"))
+            }
+        }
+    }
+}
+
+/// Builds the crate in `folder` against the SDK that this command carries.
+pub(crate) fn build(session: &Session, home: &Home, folder: &Path) -> Result<Built, Failure> {
+    let sdk = Sdk::unpack_into(&home.sdk_dir())?;
+    let mut options = BuildOptions::new(sdk);
+    options.verbosity = if session.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal };
+    Ok(authoring::build(folder, &options)?)
+}
