@@ -15,59 +15,33 @@ pub mod sys;
 /// The functions this crate imports. What a capsule doesn't call is not in its component.
 mod imports {
     #![allow(missing_docs, unsafe_code, clippy::all)]
-    wit_bindgen::generate!({
-        path: "../wit",
-        inline: "
-            package astrid:sdk;
-            world imports {
-                import astrid:sys/host@1.0.0;
-            }
-        ",
-        generate_all,
-    });
+    include!("../bindings/imports.rs");
 }
 
 /// Bindings of one entry point. Its export macro is expanded by `#[capsule]` in the capsule's crate,
 /// and only where the capsule has that entry point: there is nothing to export from here.
 macro_rules! entry_point {
-    ($module:ident, $world:literal, $export:literal, $what:literal) => {
+    ($module:ident, $bindings:literal, $what:literal) => {
         #[doc = $what]
         pub mod $module {
             #![allow(missing_docs, unsafe_code, clippy::all)]
-            wit_bindgen::generate!({
-                path: "../wit",
-                world: $world,
-                pub_export_macro: true,
-                export_macro_name: $export,
-            });
+            include!($bindings);
         }
     };
 }
 
 entry_point!(
     interceptor,
-    "astrid:guest/interceptor@1.0.0",
-    "export",
+    "../bindings/interceptor.rs",
     "`astrid-hook-trigger`."
 );
-entry_point!(
-    background,
-    "astrid:guest/background@1.0.0",
-    "export",
-    "`run`."
-);
+entry_point!(background, "../bindings/background.rs", "`run`.");
 entry_point!(
     installable,
-    "astrid:guest/installable@1.0.0",
-    "export",
+    "../bindings/installable.rs",
     "`astrid-install`."
 );
-entry_point!(
-    upgradable,
-    "astrid:guest/upgradable@1.0.0",
-    "export",
-    "`astrid-upgrade`."
-);
+entry_point!(upgradable, "../bindings/upgradable.rs", "`astrid-upgrade`.");
 
 /// What every entry point does first: from here on a panic is reported.
 pub fn enter() {
