@@ -50,10 +50,6 @@ impl Call {
     ///
     /// # Errors
     /// [`InvalidCall`].
-    #[expect(
-        clippy::new_ret_no_self,
-        reason = "a call exists only once its principal is named"
-    )]
     pub fn json<P: Serialize + ?Sized>(
         action: impl Into<String>,
         payload: &P,

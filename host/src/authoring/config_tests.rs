@@ -3,7 +3,7 @@
 use super::*;
 
 const OURS: &str = r#"[patch.crates-io]
-astrid-sdk = { path = "/home/sdk" }
+astrid-sdk = { path = "/opt/sdk" }
 
 [profile.capsule]
 inherits = "release"
@@ -23,7 +23,7 @@ fn edit(existing: &str) -> Result<String> {
 
 fn edit_with(existing: &str, authors_profile: &[&str]) -> Result<String> {
     let wanted = Wanted {
-        sdk_crate: Some("/home/sdk"),
+        sdk_crate: Some("/opt/sdk"),
         authors_profile: authors_profile
             .iter()
             .map(|key| (*key).to_owned())
@@ -67,7 +67,7 @@ jobs = 2 # few
 [patch.crates-io]
 # a fork
 serde = { git = "https://example.org/serde" }
-astrid-sdk = { path = "/home/sdk" } # where it is
+astrid-sdk = { path = "/opt/sdk" } # where it is
 
 [profile.capsule]
 opt-level = "z"   # smaller still
@@ -126,7 +126,7 @@ fn inline_and_dotted_tables_are_edited_as_they_are() {
     let parsed: DocumentMut = text.parse().unwrap();
     assert_eq!(
         parsed["patch"]["crates-io"]["astrid-sdk"]["path"].as_str(),
-        Some("/home/sdk")
+        Some("/opt/sdk")
     );
     assert_eq!(parsed["profile"]["capsule"]["lto"].as_str(), Some("thin"));
     assert_eq!(
@@ -138,7 +138,7 @@ fn inline_and_dotted_tables_are_edited_as_they_are() {
     let parsed: DocumentMut = text.parse().unwrap();
     assert_eq!(
         parsed["patch"]["crates-io"]["astrid-sdk"]["path"].as_str(),
-        Some("/home/sdk")
+        Some("/opt/sdk")
     );
 }
 

@@ -92,6 +92,8 @@ impl Live {
 
     /// Readies a used instance for its next call.
     pub(super) fn begin(&mut self, call: CallContext) {
+        // Ticks that passed while it was idle would make it yield at once.
+        self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
         state.call = call;
         state.limiter.begin_call();

@@ -58,6 +58,7 @@ impl LoadedCapsule {
         let memory_peak = live.memory_peak();
         if self.info.manifest.runtime.isolation != Isolation::Call {
             lane.idle.put(live, ended);
+            self.environment.slots.put_back();
         }
         let verdict = self.verdict(answer)?;
         Ok(Reply {

@@ -3,6 +3,7 @@
 //! An instance holds a slot for as long as it lives, idle or not. Before anybody waits for one, the instance
 //! that has been idle longest goes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -14,6 +15,17 @@ use super::LoadedCapsule;
 pub(crate) struct Slots {
     free: Arc<Semaphore>,
     capsules: Mutex<Vec<Weak<LoadedCapsule>>>,
+    /// Who waits for a slot now.
+    waiting: AtomicUsize,
+}
+
+/// Counts who waits, also when its future is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Slots {
@@ -23,6 +35,7 @@ impl Slots {
         Self {
             free: Arc::new(Semaphore::new(count)),
             capsules: Mutex::default(),
+            waiting: AtomicUsize::new(0),
         }
     }
 
@@ -35,11 +48,22 @@ impl Slots {
 
     /// A slot; who waits is served in order.
     pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
-        if self.free.available_permits() == 0 {
-            self.evict_one();
+        if let Ok(slot) = Arc::clone(&self.free).try_acquire_owned() {
+            return Some(slot);
         }
+        // Announced before looking for an idle instance: one that is put back later sees it.
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting(&self.waiting);
+        self.evict_one();
         // The semaphore is never closed.
         Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+
+    /// To be called after an instance was put back: it, or another idle one, goes if somebody waits for a slot.
+    pub(super) fn put_back(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.evict_one();
+        }
     }
 
     fn evict_one(&self) {

@@ -208,7 +208,9 @@ mod tests {
 
     #[test]
     fn a_pool_never_outgrows_what_the_kernel_maps() {
-        let wanted = Allocation::Pooled { instances: u32::MAX };
+        let wanted = Allocation::Pooled {
+            instances: u32::MAX,
+        };
         let engine = GuestEngine::start(wanted).expect("clamped");
         assert!(engine.capacity() <= map_limit() / MAPS_POOLED);
     }

@@ -3,6 +3,7 @@
 //! A [`Package`] can only be made of bytes whose hash was checked, and holds that very buffer: what is compiled
 //! later is what was checked. Nothing here runs guest code.
 
+mod check;
 mod error;
 mod hash;
 mod install;
@@ -11,6 +12,7 @@ mod source;
 
 use std::path::Path;
 
+pub use check::{Finding, LARGE, Severity, check, missing_subscriptions, subscribe_line};
 pub use error::PackageError;
 pub use hash::{ComponentHash, InvalidHash};
 pub use install::{Staged, installed, remove, stage, verify};

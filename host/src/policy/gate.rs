@@ -62,7 +62,7 @@ impl Gate {
         let missing = |name: &&'static str| !held.contains(name);
         let wanting = match self.needs {
             Needs::All(names) => names.iter().find(|name| missing(name)),
-            Needs::Any(names) if names.iter().all(|name| missing(name)) => names.first(),
+            Needs::Any(names) if names.iter().all(missing) => names.first(),
             _ => None,
         };
         wanting.map_or(Ok(()), |name| Err(Missing(name)))

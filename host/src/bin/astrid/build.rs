@@ -31,7 +31,12 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         "component": shown(&built.component), "archive": shown(&built.archive), "size": binary.size,
         "sdk": binary.sdk, "findings": findings,
     });
-    let text = format!("{} ({})\n{}", shown(&built.component), bytes(binary.size), shown(&built.archive));
+    let text = format!(
+        "{} ({})\n{}",
+        shown(&built.component),
+        bytes(binary.size),
+        shown(&built.archive)
+    );
     session.out.result(&document, text);
     Ok(DONE)
 }

@@ -3,29 +3,96 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use astrid_host::authoring::Built;
-use astrid_host::exports::Binary;
+use astrid_host::Package;
+use astrid_host::authoring::{Built, fix_subscriptions};
+use astrid_host::exports::{self, Binary};
+use astrid_host::package::{Finding, MANIFEST, Severity, check, missing_subscriptions};
+use serde_json::json;
 
 use crate::failure::{DONE, Failure};
-use crate::session::Session;
+use crate::output::clean;
+use crate::session::{Session, shown};
+use crate::sources::Source;
 
 /// Compare a capsule's manifest, exports and imports with each other
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A crate's folder
+    /// A crate's folder (built first), an installed capsule, or a folder with Capsule.toml beside its component
     #[arg(value_name = "DIR", default_value = ".")]
     target: String,
 }
 
-pub(crate) fn run(_session: &Session, _args: &Args) -> Result<ExitCode, Failure> {
-    Ok(DONE)
+pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
+    let home = session.home()?;
+    let _lock = home.lock_shared()?;
+    let package = Source::find(&home, &args.target)?.package(session, &home)?;
+    let manifest = package.manifest();
+    let binary = exports::analyse(package.component())?.with_run(manifest.runtime.run);
+    let findings = check(manifest, &binary);
+    let broken = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    let mut lines: Vec<_> = package
+        .warnings()
+        .iter()
+        .map(|warning| clean(&warning.to_string()))
+        .collect();
+    lines.extend(findings.iter().map(shown_finding));
+    if lines.is_empty() {
+        lines.push("manifest, exports and imports agree".into());
+    }
+    let document = json!({
+        "name": manifest.name(), "version": manifest.package.version, "ok": !broken,
+        "deprecated": package.warnings(), "findings": findings,
+    });
+    session.out.result(&document, lines.join("\n"));
+    Ok(if broken { ExitCode::FAILURE } else { DONE })
 }
+
+/// Checks what was just built, writes the missing lines if asked to, and shows what is left.
 pub(crate) fn against_manifest(
-    _session: &Session,
-    _folder: &Path,
-    _built: &Built,
-    _binary: &Binary,
-    _fix: bool,
-) -> Result<Vec<String>, Failure> {
-    Ok(vec![])
+    session: &Session,
+    folder: &Path,
+    built: &Built,
+    binary: &Binary,
+    fix: bool,
+) -> Result<Vec<Finding>, Failure> {
+    let mut package = Package::from_build(folder, built.component_bytes.clone())?;
+    if fix {
+        let missing = missing_subscriptions(package.manifest(), binary);
+        if !missing.is_empty() {
+            let path = folder.join(MANIFEST);
+            let failed =
+                |error: std::io::Error| Failure::new("io", format!("{}: {error}", shown(&path)));
+            let text = std::fs::read_to_string(&path).map_err(failed)?;
+            std::fs::write(&path, fix_subscriptions(&text, &missing)?).map_err(failed)?;
+            session.out.note(format!(
+                "{}: {} handlers added to [subscribe]",
+                shown(&path),
+                missing.len()
+            ));
+            package = Package::from_build(folder, built.component_bytes.clone())?;
+        }
+    }
+    for warning in package.warnings() {
+        session.out.warning(warning);
+    }
+    let binary = binary.clone().with_run(package.manifest().runtime.run);
+    let findings = check(package.manifest(), &binary);
+    for finding in &findings {
+        session.out.warning(shown_finding(finding));
+    }
+    Ok(findings)
+}
+
+fn shown_finding(finding: &Finding) -> String {
+    let word = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let message = clean(&finding.message);
+    match &finding.fix {
+        Some(fix) => format!("{word}: {message}\n  {}", clean(fix).replace('\n', "\n  ")),
+        None => format!("{word}: {message}"),
+    }
 }

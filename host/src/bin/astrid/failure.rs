@@ -34,10 +34,18 @@ impl Failure {
     pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
         let exit = match kind {
             "usage" => USAGE,
-            "integrity" | "import" | "capability" | "policy" | "binary" | "disabled" | "deny" => REFUSED,
+            "integrity" | "import" | "capability" | "policy" | "binary" | "disabled" | "deny" => {
+                REFUSED
+            }
             _ => FAILED,
         };
-        Self { kind, message: message.into(), hint: None, backtrace: Vec::new(), exit }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            backtrace: Vec::new(),
+            exit,
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -81,7 +89,11 @@ impl Failure {
 
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
-        let kind = if matches!(error, HomeError::Untrusted { .. }) { "policy" } else { "home" };
+        let kind = if matches!(error, HomeError::Untrusted { .. }) {
+            "policy"
+        } else {
+            "home"
+        };
         Self::new(kind, error.to_string()).hint(error.hint())
     }
 }
@@ -126,8 +138,12 @@ impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         match error {
             BuildError::Home(error) => error.into(),
-            BuildError::Config(_) => Self::new("config", error.to_string()).hint("mend or remove that file"),
-            BuildError::Workspace { .. } => Self::usage(error.to_string()).hint("pass --workspace DIR"),
+            BuildError::Config(_) => {
+                Self::new("config", error.to_string()).hint("mend or remove that file")
+            }
+            BuildError::Workspace { .. } => {
+                Self::usage(error.to_string()).hint("pass --workspace DIR")
+            }
             _ => Self::new("engine", error.to_string()),
         }
     }

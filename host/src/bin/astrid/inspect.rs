@@ -28,8 +28,12 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let run = manifest.as_ref().and_then(|manifest| manifest.runtime.run);
     let binary = exports::analyse(&component)?.with_run(run);
     let hash = ComponentHash::of(&component);
-    let name = manifest.as_ref().map(|manifest| manifest.name().to_string());
-    let version = manifest.as_ref().map(|manifest| manifest.package.version.to_string());
+    let name = manifest
+        .as_ref()
+        .map(|manifest| manifest.name().to_string());
+    let version = manifest
+        .as_ref()
+        .map(|manifest| manifest.package.version.to_string());
     let entry_points: Map<String, Value> = binary
         .entry_points
         .iter()
@@ -40,15 +44,22 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         "imports": binary.imports, "exports": entry_points, "handlers": binary.handlers,
         "capabilities": manifest.as_ref().map(|manifest| manifest.capabilities.held()),
     });
-    session.out.result(&document, text(manifest.as_ref(), &binary, &hash));
+    session
+        .out
+        .result(&document, text(manifest.as_ref(), &binary, &hash));
     Ok(DONE)
 }
 
-fn read(session: &Session, home: &Home, target: &str) -> Result<(Option<CapsuleManifest>, Vec<u8>), Failure> {
+fn read(
+    session: &Session,
+    home: &Home,
+    target: &str,
+) -> Result<(Option<CapsuleManifest>, Vec<u8>), Failure> {
     match Source::find(home, target)? {
         Source::Component(file) => {
-            let component = std::fs::read(&file)
-                .map_err(|error| Failure::new("io", format!("{} can't be read: {error}", file.display())))?;
+            let component = std::fs::read(&file).map_err(|error| {
+                Failure::new("io", format!("{} can't be read: {error}", file.display()))
+            })?;
             Ok((None, component))
         }
         source => {
@@ -56,7 +67,10 @@ fn read(session: &Session, home: &Home, target: &str) -> Result<(Option<CapsuleM
             for warning in package.warnings() {
                 session.out.warning(warning);
             }
-            Ok((Some(package.manifest().clone()), package.component().to_vec()))
+            Ok((
+                Some(package.manifest().clone()),
+                package.component().to_vec(),
+            ))
         }
     }
 }
@@ -64,20 +78,38 @@ fn read(session: &Session, home: &Home, target: &str) -> Result<(Option<CapsuleM
 fn text(manifest: Option<&CapsuleManifest>, binary: &Binary, hash: &ComponentHash) -> String {
     let mut lines = Vec::new();
     match manifest {
-        Some(manifest) => lines.push(bold(format!("{} {}", manifest.name(), manifest.package.version))),
+        Some(manifest) => lines.push(bold(format!(
+            "{} {}",
+            manifest.name(),
+            manifest.package.version
+        ))),
         None => lines.push(bold("a component without a manifest")),
     }
     lines.push(format!("hash     {hash}"));
     lines.push(format!("size     {}", bytes(binary.size)));
-    let made_with = binary.sdk.as_ref().map_or("another toolchain".to_owned(), |sdk| format!("astrid-sdk {sdk}"));
+    let made_with = binary
+        .sdk
+        .as_ref()
+        .map_or("another toolchain".to_owned(), |sdk| {
+            format!("astrid-sdk {sdk}")
+        });
     lines.push(format!("made by  {made_with}"));
     if let Some(manifest) = manifest {
         let held = manifest.capabilities.held();
-        let held = if held.is_empty() { "no capabilities".to_owned() } else { held.join(", ") };
+        let held = if held.is_empty() {
+            "no capabilities".to_owned()
+        } else {
+            held.join(", ")
+        };
         lines.push(format!("asks for {held}"));
     }
     lines.push("imports".to_owned());
-    lines.extend(binary.imports.iter().map(|import| format!("  {}", clean(import))));
+    lines.extend(
+        binary
+            .imports
+            .iter()
+            .map(|import| format!("  {}", clean(import))),
+    );
     lines.push("entry points".to_owned());
     for (entry, judgement) in &binary.entry_points {
         let word = if judgement.real { "real" } else { "stub" };

@@ -39,7 +39,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     if !args.yes && !consent(session, &home, package.manifest())? {
         return Err(Failure::new("declined", format!("{name} is not installed")));
     }
-    let from = std::path::absolute(&args.source).map_or(args.source.clone(), |path| path.display().to_string());
+    let from = std::path::absolute(&args.source)
+        .map_or(args.source.clone(), |path| path.display().to_string());
     let done = session.with_host(home, async |host| {
         host.principals().resolve(&owner)?;
         Ok(host.install(&alone, package, &from, &owner).await?)
@@ -50,7 +51,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         "previous": done.previous,
     });
     let text = match &done.previous {
-        Some(previous) if previous != version => format!("{name} {version} is installed, in the place of {previous}"),
+        Some(previous) if previous != version => {
+            format!("{name} {version} is installed, in the place of {previous}")
+        }
         Some(_) => format!("{name} {version} is installed again"),
         None => format!("{name} {version} is installed"),
     };
@@ -62,16 +65,30 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
 /// needs no answer.
 fn consent(session: &Session, home: &Home, manifest: &CapsuleManifest) -> Result<bool, Failure> {
     let before = Package::installed(home, manifest.name()).ok();
-    let known = before.as_ref().map(|package| asks(package.manifest())).unwrap_or_default();
-    let new: Vec<_> = asks(manifest).into_iter().filter(|ask| !known.contains(ask)).collect();
+    let known = before
+        .as_ref()
+        .map(|package| asks(package.manifest()))
+        .unwrap_or_default();
+    let new: Vec<_> = asks(manifest)
+        .into_iter()
+        .filter(|ask| !known.contains(ask))
+        .collect();
     let (name, version) = (manifest.name(), &manifest.package.version);
     if new.is_empty() && before.is_some() {
         return Ok(true);
     }
-    let what = if before.is_some() { "asks for, which is new:" } else { "asks for:" };
-    session.out.note(format!("{} {what}", bold(format!("{name} {version}"))));
+    let what = if before.is_some() {
+        "asks for, which is new:"
+    } else {
+        "asks for:"
+    };
+    session
+        .out
+        .note(format!("{} {what}", bold(format!("{name} {version}"))));
     if new.is_empty() {
-        session.out.note("  nothing: it computes, logs and reads its own configuration");
+        session
+            .out
+            .note("  nothing: it computes, logs and reads its own configuration");
     }
     for ask in &new {
         session.out.note(format!("  {}", clean(ask)));
@@ -81,8 +98,10 @@ fn consent(session: &Session, home: &Home, manifest: &CapsuleManifest) -> Result
         .ask("Install it?")
         .map_err(|error| Failure::new("io", format!("the answer can't be read: {error}")))?;
     answer.ok_or_else(|| {
-        Failure::usage(format!("installing {name} needs an answer, and there is no terminal to ask on"))
-            .hint("read what it asks for above, then pass --yes")
+        Failure::usage(format!(
+            "installing {name} needs an answer, and there is no terminal to ask on"
+        ))
+        .hint("read what it asks for above, then pass --yes")
     })
 }
 
@@ -95,11 +114,21 @@ fn asks(manifest: &CapsuleManifest) -> Vec<String> {
         .into_iter()
         .map(|name| format!("{name} = {}", capabilities[name]))
         .collect();
-    lines.extend(manifest.publish.iter().map(|entry| format!("to publish {}", entry.topic)));
+    lines.extend(
+        manifest
+            .publish
+            .iter()
+            .map(|entry| format!("to publish {}", entry.topic)),
+    );
     lines.extend(manifest.subscribe.iter().map(|entry| match &entry.handler {
         Some(handler) => format!("to handle {} ({})", entry.topic, handler.action),
         None => format!("to hear {}", entry.topic),
     }));
-    lines.extend(manifest.env.iter().map(|(key, env)| format!("configuration {key} ({:?})", env.kind).to_lowercase()));
+    lines.extend(
+        manifest
+            .env
+            .iter()
+            .map(|(key, env)| format!("configuration {key} ({:?})", env.kind).to_lowercase()),
+    );
     lines
 }

@@ -26,7 +26,12 @@ pub(crate) struct Args {
     /// The handler
     action: String,
     /// What it is given: JSON, @FILE, or - for stdin
-    #[arg(long, default_value = "{}", value_name = "JSON|@FILE|-", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        default_value = "{}",
+        value_name = "JSON|@FILE|-",
+        allow_hyphen_values = true
+    )]
     payload: String,
     /// On whose behalf
     #[arg(long, default_value = "default", value_name = "P")]
@@ -53,12 +58,15 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     }
     let name = package.manifest().name().to_string();
     let reply = match source {
-        Source::Installed(_) => session.with_host(home, async |host| answer(host, package, call).await),
+        Source::Installed(_) => {
+            session.with_host(home, async |host| answer(host, package, call).await)
+        }
         _ => {
             let home = throw_away(&principal)?;
             session.with_host(home, async |host| {
                 let alone = host.home().lock_exclusive()?;
-                host.install(&alone, package.clone(), &args.target, &principal).await?;
+                host.install(&alone, package.clone(), &args.target, &principal)
+                    .await?;
                 answer(host, package, call).await
             })
         }
@@ -93,7 +101,9 @@ fn show(session: &Session, args: &Args, name: &str, reply: &Reply) -> ExitCode {
         "instance": reply.instance,
     });
     let said = data.or(reason).map(clean).unwrap_or_default();
-    session.out.result(&document, format!("{} {said}", verdict(word)).trim_end());
+    session
+        .out
+        .result(&document, format!("{} {said}", verdict(word)).trim_end());
     let instance = document["instance"].as_str().unwrap_or_default();
     session.out.note(format!(
         "{name} {} for {}: {elapsed} us, {}, {instance} instance",
@@ -101,7 +111,11 @@ fn show(session: &Session, args: &Args, name: &str, reply: &Reply) -> ExitCode {
         args.principal,
         bytes(reply.memory_peak as u64),
     ));
-    if word == "deny" { ExitCode::from(REFUSED) } else { DONE }
+    if word == "deny" {
+        ExitCode::from(REFUSED)
+    } else {
+        DONE
+    }
 }
 
 /// A guest's data as a document, or as a string if it is none.
@@ -114,13 +128,16 @@ fn payload(given: &str) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         from.take(PAYLOAD_BYTES)
             .read_to_end(&mut bytes)
-            .map_err(|error| Failure::usage(format!("the payload can't be read from {name}: {error}")))?;
+            .map_err(|error| {
+                Failure::usage(format!("the payload can't be read from {name}: {error}"))
+            })?;
         Ok(bytes)
     };
     match given.strip_prefix('@') {
         Some(path) => {
-            let mut file = std::fs::File::open(path)
-                .map_err(|error| Failure::usage(format!("the payload can't be read from {path}: {error}")))?;
+            let mut file = std::fs::File::open(path).map_err(|error| {
+                Failure::usage(format!("the payload can't be read from {path}: {error}"))
+            })?;
             limited(&mut file, path)
         }
         None if given == "-" => limited(&mut std::io::stdin().lock(), "stdin"),
@@ -133,8 +150,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(Duration::from_secs(seconds.into()));
     }
-    let duration: jiff::SignedDuration =
-        text.parse().map_err(|_| "a duration is written like 500ms, 2s or 1m".to_owned())?;
+    let duration: jiff::SignedDuration = text
+        .parse()
+        .map_err(|_| "a duration is written like 500ms, 2s or 1m".to_owned())?;
     Duration::try_from(duration).map_err(|_| "a duration can't be negative".to_owned())
 }
 

@@ -27,13 +27,25 @@ pub(crate) fn run(session: &Session, _args: &Args) -> Result<ExitCode, Failure> 
                     "source": meta.source, "installed_at": meta.installed_at, "updated_at": meta.updated_at,
                 }));
                 let hash = package.hash().as_str()[..12].to_owned();
-                rows.push([name.to_string(), meta.version, hash, owner, format!("{:.0}", meta.updated_at)]);
+                rows.push([
+                    name.to_string(),
+                    meta.version,
+                    hash,
+                    owner,
+                    format!("{:.0}", meta.updated_at),
+                ]);
             }
             // One that is damaged must not hide the others.
             Err(error) => {
                 documents.push(json!({ "name": name, "error": { "kind": error.kind(), "message": error.to_string() } }));
                 let damaged = format!("damaged ({})", error.kind());
-                rows.push([name.to_string(), damaged, String::new(), String::new(), String::new()]);
+                rows.push([
+                    name.to_string(),
+                    damaged,
+                    String::new(),
+                    String::new(),
+                    String::new(),
+                ]);
             }
         }
     }

@@ -34,8 +34,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let (name, principal) = (capsule(&args.capsule)?, principal(&args.principal)?);
     astrid_host::principal::Principals::new(home.clone()).resolve(&principal)?;
     let files = || {
-        log_files(&home, &principal, &name)
-            .map_err(|error| Failure::new("io", format!("the logs of {name} can't be listed: {error}")))
+        log_files(&home, &principal, &name).map_err(|error| {
+            Failure::new("io", format!("the logs of {name} can't be listed: {error}"))
+        })
     };
     let mut all = files()?;
     if all.is_empty() && !args.follow {
@@ -43,7 +44,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         if !installed {
             return Err(astrid_host::package::PackageError::NotInstalled { name }.into());
         }
-        session.out.note(format!("{name} has logged nothing for {principal}"));
+        session
+            .out
+            .note(format!("{name} has logged nothing for {principal}"));
     }
     let mut records = Vec::new();
     let mut read_to = 0;
@@ -54,23 +57,29 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     if !lines.is_empty() || !args.follow {
         session.out.result(&json!(records), lines.join("\n"));
     }
+    if !args.follow {
+        return Ok(DONE);
+    }
     let mut newest: Option<PathBuf> = all.pop();
-    while args.follow {
+    loop {
         std::thread::sleep(LOOK);
         let now = files()?.pop();
         if now != newest {
             (newest, read_to) = (now, 0);
         }
         if let Some(file) = &newest {
-            read_to = read(file, read_to, |record| session.out.result(&json!(record), log_line(&record)))?;
+            read_to = read(file, read_to, |record| {
+                session.out.result(&json!(record), log_line(&record))
+            })?;
         }
     }
-    Ok(DONE)
 }
 
 /// Hands over the records of a file from an offset on; answers with the offset after the last whole line.
 fn read(path: &Path, from: u64, mut each: impl FnMut(LogRecord)) -> Result<u64, Failure> {
-    let failed = |error: std::io::Error| Failure::new("io", format!("{} can't be read: {error}", shown(path)));
+    let failed = |error: std::io::Error| {
+        Failure::new("io", format!("{} can't be read: {error}", shown(path)))
+    };
     let mut file = File::open(path).map_err(failed)?;
     file.seek(SeekFrom::Start(from)).map_err(failed)?;
     let mut reader = BufReader::new(file);

@@ -37,7 +37,11 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     });
     session.out.result(
         &document,
-        format!("{} is made. Next: cd {}, and what its README.md says.", shown(folder), shown(folder)),
+        format!(
+            "{} is made. Next: cd {}, and what its README.md says.",
+            shown(folder),
+            shown(folder)
+        ),
     );
     Ok(DONE)
 }

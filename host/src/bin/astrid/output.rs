@@ -42,7 +42,11 @@ impl Output {
     }
 
     pub(crate) fn warning(self, text: impl Display) {
-        let _ = writeln!(anstream::stderr(), "{WARN}warning{WARN:#}: {}", clean(&text.to_string()));
+        let _ = writeln!(
+            anstream::stderr(),
+            "{WARN}warning{WARN:#}: {}",
+            clean(&text.to_string())
+        );
     }
 
     pub(crate) fn failure(self, failure: &Failure) {
@@ -113,7 +117,11 @@ pub(crate) fn log_line(record: &LogRecord) -> String {
         LogLevel::Error => ("ERROR", BAD),
     };
     let message = clean(&record.message).replace('\n', "\\n");
-    format!("{DIM}{:.3}{DIM:#} {style}{word:<5}{style:#} {}: {message}", record.time, clean(&record.capsule))
+    format!(
+        "{DIM}{:.3}{DIM:#} {style}{word:<5}{style:#} {}: {message}",
+        record.time,
+        clean(&record.capsule)
+    )
 }
 
 /// Shows what guests log on stderr while they run.
@@ -148,13 +156,22 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// A table without lines.
-pub(crate) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(crate) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(head);
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_header(head);
     for row in rows {
         table.add_row(row.map(|cell| clean(&cell)));
     }
-    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+    table
+        .lines()
+        .map(|line| line.trim().to_owned())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -163,6 +180,9 @@ mod tests {
 
     #[test]
     fn nothing_that_moves_a_cursor_gets_through() {
-        assert_eq!(clean("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{d}\\u{9b}\\u{202e}c\nd");
+        assert_eq!(
+            clean("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"),
+            "a\\u{1b}[2Jb\\u{d}\\u{9b}\\u{202e}c\nd"
+        );
     }
 }

@@ -41,13 +41,19 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
             let id = principal(name)?;
             let _alone = home.lock_exclusive()?;
             principals.add(&id)?;
-            session.out.result(&json!({ "added": id.as_str() }), format!("principal {id} is added"));
+            session.out.result(
+                &json!({ "added": id.as_str() }),
+                format!("principal {id} is added"),
+            );
         }
         Verb::Disable { name } => {
             let id = principal(name)?;
             let _alone = home.lock_exclusive()?;
             principals.disable(&id)?;
-            session.out.result(&json!({ "disabled": id.as_str() }), format!("principal {id} is disabled"));
+            session.out.result(
+                &json!({ "disabled": id.as_str() }),
+                format!("principal {id} is disabled"),
+            );
         }
         Verb::List => {
             let _lock = home.lock_shared()?;
@@ -57,10 +63,16 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
                 .map(|principal| json!({ "name": principal.id.as_str(), "enabled": principal.profile.enabled }))
                 .collect();
             let rows = all.iter().map(|principal| {
-                let state = if principal.profile.enabled { "enabled" } else { "disabled" };
+                let state = if principal.profile.enabled {
+                    "enabled"
+                } else {
+                    "disabled"
+                };
                 [principal.id.to_string(), state.to_owned()]
             });
-            session.out.result(&json!(document), table(["NAME", "STATE"], rows));
+            session
+                .out
+                .result(&json!(document), table(["NAME", "STATE"], rows));
         }
     }
     Ok(DONE)

@@ -20,6 +20,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let alone = home.lock_exclusive()?;
     let name = capsule(&args.capsule)?;
     package::remove(&home, &alone, &name)?;
-    session.out.result(&json!({ "removed": name }), format!("{name} is removed"));
+    session
+        .out
+        .result(&json!({ "removed": name }), format!("{name} is removed"));
     Ok(DONE)
 }

@@ -20,8 +20,18 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(home: Option<PathBuf>, workspace: Option<PathBuf>, verbose: u8, out: Output) -> Self {
-        Self { home, workspace, verbose, out }
+    pub(crate) fn new(
+        home: Option<PathBuf>,
+        workspace: Option<PathBuf>,
+        verbose: u8,
+        out: Output,
+    ) -> Self {
+        Self {
+            home,
+            workspace,
+            verbose,
+            out,
+        }
     }
 
     /// The home, made at its first use.
@@ -42,10 +52,14 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
-            .map_err(|error| Failure::new("engine", format!("no event loop can be started: {error}")))?;
+            .map_err(|error| {
+                Failure::new("engine", format!("no event loop can be started: {error}"))
+            })?;
         runtime.block_on(async {
-            let mut builder =
-                Host::builder().home(home).allocation(Allocation::OnDemand).log_sink(Arc::new(StderrLog));
+            let mut builder = Host::builder()
+                .home(home)
+                .allocation(Allocation::OnDemand)
+                .log_sink(Arc::new(StderrLog));
             if let Some(workspace) = &self.workspace {
                 builder = builder.workspace(workspace);
             }
@@ -64,7 +78,8 @@ pub(crate) fn principal(name: &str) -> Result<PrincipalId, Failure> {
 
 /// A capsule's name from the command line.
 pub(crate) fn capsule(name: &str) -> Result<CapsuleName, Failure> {
-    CapsuleName::parse(name).map_err(|error| Failure::usage(format!("{name:?} is no capsule: {error}")))
+    CapsuleName::parse(name)
+        .map_err(|error| Failure::usage(format!("{name:?} is no capsule: {error}")))
 }
 
 /// A path as it was given, for people.

@@ -32,7 +32,9 @@ impl Source {
             return Ok(Self::Installed(name));
         }
         Self::path(given).map_err(|failure| match CapsuleName::parse(given) {
-            Ok(name) if !Path::new(given).exists() => package::PackageError::NotInstalled { name }.into(),
+            Ok(name) if !Path::new(given).exists() => {
+                package::PackageError::NotInstalled { name }.into()
+            }
             _ => failure,
         })
     }
@@ -49,9 +51,14 @@ impl Source {
             }
             return Err(package::PackageError::NoManifest { folder: path }.into());
         }
-        if path.extension().is_some_and(|extension| extension == "capsule") {
-            return Err(Failure::usage(format!("{given}: archives can't be opened by this version"))
-                .hint("give the folder it was made from"));
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "capsule")
+        {
+            return Err(Failure::usage(format!(
+                "{given}: archives can't be opened by this version"
+            ))
+            .hint("give the folder it was made from"));
         }
         if path.is_file() {
             return Ok(Self::Component(path));
@@ -69,10 +76,11 @@ impl Source {
                 Ok(Package::from_build(folder, built.component_bytes)?)
             }
             Self::Folder(folder) => Ok(Package::from_folder(folder)?),
-            Self::Component(file) => {
-                Err(Failure::usage(format!("{} has no manifest", file.display()))
-                    .hint("give the folder that holds it beside a Capsule.toml"))
-            }
+            Self::Component(file) => Err(Failure::usage(format!(
+                "{} has no manifest",
+                file.display()
+            ))
+            .hint("give the folder that holds it beside a Capsule.toml")),
         }
     }
 }
@@ -81,6 +89,10 @@ impl Source {
 pub(crate) fn build(session: &Session, home: &Home, folder: &Path) -> Result<Built, Failure> {
     let sdk = Sdk::unpack_into(&home.sdk_dir())?;
     let mut options = BuildOptions::new(sdk);
-    options.verbosity = if session.verbose > 0 { Verbosity::Verbose } else { Verbosity::Normal };
+    options.verbosity = if session.verbose > 0 {
+        Verbosity::Verbose
+    } else {
+        Verbosity::Normal
+    };
     Ok(authoring::build(folder, &options)?)
 }

@@ -32,9 +32,10 @@ impl Misbehave {
         }
     }
 
-    /// Waits for ever, in naps that the host allows.
+    /// Says that it sleeps, then waits for ever, in naps that the host allows.
     #[astrid::hook]
     fn sleep(&self) -> Result<()> {
+        log::info("asleep");
         loop {
             time::sleep(Duration::from_secs(60))?;
         }

@@ -1,0 +1,354 @@
+//! What `astrid build --fix` writes: the lines that `[subscribe]` lacks. All else of the file, comments and layout
+//! too, stays as it is.
+
+use std::path::Path;
+
+use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+use super::files::parse_toml;
+use super::{AuthoringError, Result};
+use crate::exports::HandlerDecl;
+use crate::package::subscribe_line;
+
+const SUBSCRIBE: &str = "subscribe";
+
+/// The tables after which a new `[subscribe]` is put; the others come after it.
+const BEFORE: [&str; 6] = [
+    "package",
+    "component",
+    "imports",
+    "exports",
+    "publish",
+    "interceptor",
+];
+
+/// A manifest's text with what `[subscribe]` lacks for these handlers, as
+/// [`missing_subscriptions`](crate::package::missing_subscriptions) found them. A topic that has an entry without a
+/// handler gets one in it. One that has another handler is left as it is, and so are handlers without a topic:
+/// [`check`](crate::package::check) goes on to tell of them. What is there already isn't added twice.
+///
+/// # Errors
+/// [`AuthoringError::Toml`] and [`AuthoringError::TomlShape`] for a text that isn't a manifest's.
+///
+/// # Examples
+///
+/// ```
+/// use astrid_host::authoring::fix_subscriptions;
+/// use astrid_host::exports::HandlerDecl;
+///
+/// let check = HandlerDecl {
+///     action: "check".into(),
+///     topic: Some("user.v1.prompt".into()),
+///     priority: Some(20),
+///     on_error: None,
+///     mode: None,
+/// };
+/// let text = "[package]\nname = \"guard\"\nversion = \"0.1.0\"\n";
+/// assert_eq!(
+///     fix_subscriptions(text, &[check])?,
+///     format!("{text}\n[subscribe]\n\"user.v1.prompt\" = {{ handler = \"check\", priority = 20 }}\n"),
+/// );
+/// # Ok::<(), astrid_host::authoring::AuthoringError>(())
+/// ```
+pub fn fix_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result<String> {
+    let path = Path::new("Capsule.toml");
+    let mut manifest = parse_toml(path, manifest_text)?;
+    let shape = |key: &str, expected| AuthoringError::TomlShape {
+        path: path.to_owned(),
+        key: key.to_owned(),
+        expected,
+    };
+    let mut changed = false;
+    for handler in missing {
+        let Some((topic, binding)) = entry(path, handler)? else {
+            continue;
+        };
+        let table = subscriptions(&mut manifest).ok_or_else(|| shape(SUBSCRIBE, "a table"))?;
+        changed |= match table.get_mut(&topic) {
+            None => {
+                table.insert(&topic, Item::Value(Value::InlineTable(binding)));
+                true
+            }
+            Some(found) => bind(found, binding).ok_or_else(|| {
+                shape(
+                    &format!("{SUBSCRIBE}.\"{topic}\""),
+                    "a WIT reference or a table",
+                )
+            })?,
+        };
+    }
+    // Untouched to the byte, then.
+    Ok(if changed {
+        manifest.to_string()
+    } else {
+        manifest_text.to_owned()
+    })
+}
+
+/// A handler's topic and its entry: those of the line that the check prints.
+fn entry(path: &Path, handler: &HandlerDecl) -> Result<Option<(String, InlineTable)>> {
+    let Some(line) = subscribe_line(handler) else {
+        return Ok(None);
+    };
+    let line = parse_toml(path, &line)?;
+    let first = line.iter().next();
+    Ok(first.and_then(|(topic, item)| Some((topic.to_owned(), item.as_inline_table()?.clone()))))
+}
+
+/// `[subscribe]`, made where it is missing; none if that is no table.
+fn subscriptions(manifest: &mut DocumentMut) -> Option<&mut dyn TableLike> {
+    if !manifest.contains_key(SUBSCRIBE) {
+        let mut table = Table::new();
+        // Tables of one position are written in the order in which they were added.
+        let places = BEFORE
+            .iter()
+            .filter_map(|name| last_position(manifest.get(name)?));
+        table.set_position(places.max());
+        if manifest.iter().next().is_some() {
+            table.decor_mut().set_prefix("\n");
+        }
+        manifest.insert(SUBSCRIBE, Item::Table(table));
+    }
+    manifest.get_mut(SUBSCRIBE)?.as_table_like_mut()
+}
+
+/// Where the last header of a table and of those within it stands.
+fn last_position(item: &Item) -> Option<isize> {
+    match item {
+        Item::Table(table) => {
+            let inner = table.iter().filter_map(|(_, item)| last_position(item));
+            inner.chain(table.position()).max()
+        }
+        Item::ArrayOfTables(tables) => {
+            let inner = |table: &Table| {
+                let inner = table.iter().filter_map(|(_, item)| last_position(item));
+                inner.chain(table.position()).max()
+            };
+            tables.iter().filter_map(inner).max()
+        }
+        Item::Value(_) | Item::None => None,
+    }
+}
+
+/// Adds a handler to a topic's entry; whether that changed it. None if the entry is neither string nor table.
+fn bind(found: &mut Item, binding: InlineTable) -> Option<bool> {
+    if let Item::Value(value @ Value::String(_)) = found {
+        // A WIT reference alone: the short form of a table.
+        let decor = value.decor().clone();
+        let mut table = InlineTable::new();
+        let mut wit = value.clone();
+        wit.decor_mut().clear();
+        table.insert("wit", wit);
+        extend(&mut table, binding);
+        *value = Value::InlineTable(table);
+        *value.decor_mut() = decor;
+        return Some(true);
+    }
+    if found.as_table_like()?.contains_key("handler") {
+        return Some(false);
+    }
+    match found {
+        Item::Value(Value::InlineTable(table)) => extend(table, binding),
+        _ => found.as_table_like_mut()?.extend_with(binding),
+    }
+    Some(true)
+}
+
+/// Appends to an inline table, whose space before the closing brace belongs to its last value.
+fn extend(table: &mut InlineTable, binding: InlineTable) {
+    let suffix = table.iter_mut().last().and_then(|(_, value)| {
+        // None for one that wasn't parsed: it is spaced by default.
+        let suffix = value.decor().suffix()?.as_str()?.to_owned();
+        value.decor_mut().set_suffix("");
+        Some(suffix)
+    });
+    table.extend_with(binding);
+    if let (Some(suffix), Some((_, value))) = (suffix, table.iter_mut().last()) {
+        value.decor_mut().set_suffix(suffix);
+    }
+}
+
+/// Takes over all keys of an inline table, spaced as by default.
+trait ExtendWith: TableLike {
+    fn extend_with(&mut self, other: InlineTable) {
+        for (key, mut value) in other {
+            value.decor_mut().clear();
+            self.insert(&key, Item::Value(value));
+        }
+    }
+}
+
+impl<T: TableLike + ?Sized> ExtendWith for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::CapsuleManifest;
+
+    const PACKAGE: &str = "[package]\nname = \"demo\" # the name\nversion = \"1.0.0\"\n";
+
+    fn handler(action: &str, topic: &str) -> HandlerDecl {
+        HandlerDecl {
+            action: action.into(),
+            topic: (!topic.is_empty()).then(|| topic.to_owned()),
+            priority: None,
+            on_error: None,
+            mode: None,
+        }
+    }
+
+    fn deny(action: &str, topic: &str) -> HandlerDecl {
+        HandlerDecl {
+            priority: Some(20),
+            on_error: Some("deny".into()),
+            ..handler(action, topic)
+        }
+    }
+
+    /// What comes of a manifest; it must be one that a host takes, and nothing more may be missing of it.
+    #[track_caller]
+    fn case(before: &str, missing: &[HandlerDecl], after: &str) {
+        let fixed = fix_subscriptions(&format!("{PACKAGE}{before}"), missing).expect("fixed");
+        assert_eq!(fixed, format!("{PACKAGE}{after}"));
+        let parsed = CapsuleManifest::parse(&fixed, "Capsule.toml").expect("a manifest");
+        for handler in missing.iter().filter(|handler| handler.topic.is_some()) {
+            let topic = handler.topic.as_deref();
+            let mut bound = parsed.manifest.handlers();
+            assert!(bound.any(|bound| Some(bound.topic.as_str()) == topic));
+        }
+        assert_eq!(
+            fix_subscriptions(&fixed, missing).expect("fixed"),
+            fixed,
+            "twice"
+        );
+    }
+
+    #[test]
+    fn the_table_is_made_where_there_is_none() {
+        case(
+            "",
+            &[deny("h", "a.b")],
+            "\n[subscribe]\n\"a.b\" = { handler = \"h\", priority = 20, on_error = \"deny\" }\n",
+        );
+    }
+
+    #[test]
+    fn it_is_put_before_what_comes_after_it() {
+        case(
+            "\n[[component]]\nfile = \"x.wasm\"\n\n# what it may do\n[capabilities]\nnet = [\"a.example\"] # one\n",
+            &[handler("h", "a.b"), handler("g", "a.*")],
+            "\n[[component]]\nfile = \"x.wasm\"\n\n[subscribe]\n\"a.b\" = { handler = \"h\" }\n\"a.*\" = { handler = \"g\" }\n\n# what it may do\n[capabilities]\nnet = [\"a.example\"] # one\n",
+        );
+    }
+
+    #[test]
+    fn after_the_tables_within_tables() {
+        case(
+            "\n[imports.acme]\nx = \"^1\"\n\n[[cron]]\nname = \"c\"\nschedule = \"s\"\naction = \"h\"\n",
+            &[handler("h", "a.b")],
+            "\n[imports.acme]\nx = \"^1\"\n\n[subscribe]\n\"a.b\" = { handler = \"h\" }\n\n[[cron]]\nname = \"c\"\nschedule = \"s\"\naction = \"h\"\n",
+        );
+    }
+
+    #[test]
+    fn lines_are_added_to_the_table_there_is() {
+        case(
+            "[subscribe]\n# heard\n\"a.a\"   = \"any\" # all\n\n[env]\n",
+            &[handler("h", "a.b")],
+            "[subscribe]\n# heard\n\"a.a\"   = \"any\" # all\n\"a.b\" = { handler = \"h\" }\n\n[env]\n",
+        );
+    }
+
+    #[test]
+    fn a_wit_reference_becomes_a_table() {
+        case(
+            "[subscribe]\n\"a.b\" = \"any\" # all\n",
+            &[deny("h", "a.b")],
+            "[subscribe]\n\"a.b\" = { wit = \"any\", handler = \"h\", priority = 20, on_error = \"deny\" } # all\n",
+        );
+    }
+
+    #[test]
+    fn an_entry_without_handler_gets_one() {
+        case(
+            "[subscribe]\n\"a.b\" = { wit = 'any' } # all\n",
+            &[handler("h", "a.b")],
+            "[subscribe]\n\"a.b\" = { wit = 'any', handler = \"h\" } # all\n",
+        );
+        case(
+            "[subscribe]\n\"a.b\" = {wit = \"any\"}\n",
+            &[handler("h", "a.b")],
+            "[subscribe]\n\"a.b\" = {wit = \"any\", handler = \"h\"}\n",
+        );
+        case(
+            "[subscribe]\n\"a.b\" = {}\n",
+            &[handler("h", "a.b")],
+            "[subscribe]\n\"a.b\" = { handler = \"h\" }\n",
+        );
+    }
+
+    #[test]
+    fn a_table_of_its_own_and_dotted_keys() {
+        case(
+            "[subscribe.\"a.b\"]\nwit = \"any\" # all\n",
+            &[deny("h", "a.b")],
+            "[subscribe.\"a.b\"]\nwit = \"any\" # all\nhandler = \"h\"\npriority = 20\non_error = \"deny\"\n",
+        );
+        case(
+            "[subscribe]\n\"a.b\".wit = \"any\"\n",
+            &[handler("h", "a.b")],
+            "[subscribe]\n\"a.b\".wit = \"any\"\n\"a.b\".handler = \"h\"\n",
+        );
+        case(
+            "[subscribe.\"a.b\"]\nwit = \"any\"\n",
+            &[handler("h", "a.c")],
+            "\n[subscribe]\n\"a.c\" = { handler = \"h\" }\n[subscribe.\"a.b\"]\nwit = \"any\"\n",
+        );
+    }
+
+    #[test]
+    fn an_inline_table_at_the_root() {
+        let text =
+            "subscribe = { \"a.a\" = \"any\" }\n[package]\nname = \"demo\"\nversion = \"1.0.0\"\n";
+        let fixed = fix_subscriptions(text, &[handler("h", "a.b")]).expect("fixed");
+        let parsed = CapsuleManifest::parse(&fixed, "Capsule.toml").expect("a manifest");
+        assert_eq!(parsed.manifest.handlers().count(), 1);
+        assert_eq!(parsed.manifest.subscribe.len(), 2);
+    }
+
+    #[test]
+    fn what_has_a_handler_is_left_alone() {
+        let there = "[subscribe]\n\"a.b\"={handler='g'}";
+        case(there, &[handler("h", "a.b"), handler("free", "")], there);
+        case(there, &[], there);
+    }
+
+    #[test]
+    fn of_two_on_one_topic_the_first_gets_it() {
+        case(
+            "",
+            &[handler("h", "a.b"), handler("g", "a.b")],
+            "\n[subscribe]\n\"a.b\" = { handler = \"h\" }\n",
+        );
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_an_error() {
+        let fix = |text: &str| {
+            fix_subscriptions(text, &[handler("h", "a.b")]).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            fix("subscribe = 1").expect_err("refused"),
+            "Capsule.toml: `subscribe` must be a table"
+        );
+        assert_eq!(
+            fix("[subscribe]\n\"a.b\" = 1").expect_err("refused"),
+            "Capsule.toml: `subscribe.\"a.b\"` must be a WIT reference or a table"
+        );
+        assert!(
+            fix("[")
+                .expect_err("refused")
+                .starts_with("Capsule.toml:1:")
+        );
+    }
+}

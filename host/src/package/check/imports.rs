@@ -1,0 +1,354 @@
+//! Imports: those that the host doesn't offer, and capabilities that are missing or not needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finding, IMPORT_FINDINGS, quoted};
+use crate::domain::gates::{self, Interface};
+use crate::exports::{Binary, EntryPoint};
+use crate::manifest::CapsuleManifest;
+use crate::policy::gate::{Gate, Needs};
+
+/// Everything that is to be said of imports.
+pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
+    let mut refused = binary
+        .imports
+        .iter()
+        .filter_map(|import| refusal(binary, import));
+    let mut findings: Vec<Finding> = refused.by_ref().take(IMPORT_FINDINGS).collect();
+    let more = refused.count();
+    if more > 0 {
+        findings.push(Finding::error(format!(
+            "{more} more imports that this host doesn't offer"
+        )));
+    }
+    // A binary too intricate to be wired doesn't say which functions it takes.
+    if binary.imports.is_empty() || !binary.import_functions.is_empty() {
+        let taken = taken(binary);
+        findings.extend(missing(manifest, binary, &taken));
+        findings.extend(unused(manifest, binary, &taken));
+    }
+    findings
+}
+
+/// The interface of an import, whatever its version.
+fn interface(import: &str) -> Option<&'static Interface> {
+    gates::interface(import.split_once('@').map_or(import, |(name, _)| name))
+}
+
+fn functions<'a>(binary: &'a Binary, import: &str) -> &'a [String] {
+    binary
+        .import_functions
+        .get(import)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// Why a host can't link this import.
+fn refusal(binary: &Binary, import: &str) -> Option<Finding> {
+    let shown = quoted(import);
+    let version = import.split_once('@').map_or("", |(_, version)| version);
+    let Some(interface) = interface(import) else {
+        return Some(if import.starts_with("wasi:") {
+            Finding::error(format!(
+                "it imports {shown}, and this host offers no WASI: build it for wasm32-unknown-unknown with \
+                 astrid-sdk, as `astrid build` does"
+            ))
+        } else if import.starts_with("astrid:") {
+            Finding::error(format!(
+                "it imports {shown}, which no version of the contract has"
+            ))
+        } else {
+            Finding::warning(format!(
+                "it imports {shown}: only a host whose embedder adds that loads it"
+            ))
+        });
+    };
+    if !interface.versions.contains(&version) {
+        return Some(Finding::error(format!(
+            "it imports {shown}, which this host knows in {}",
+            interface.versions.join(" and ")
+        )));
+    }
+    if !interface.served {
+        return Some(Finding::error(format!(
+            "it imports {shown}, which this host doesn't serve"
+        )));
+    }
+    let known = |function: &String| {
+        interface
+            .functions
+            .iter()
+            .any(|(known, _)| known == function)
+    };
+    let unknown = functions(binary, import)
+        .iter()
+        .find(|function| !known(function))?;
+    Some(Finding::error(format!(
+        "it imports {} of {shown}, which has no such function",
+        quoted(unknown)
+    )))
+}
+
+/// The functions of the contract that the binary takes, each with its gate.
+fn taken(binary: &Binary) -> Vec<(&'static str, Gate)> {
+    let mut taken = Vec::new();
+    for import in &binary.imports {
+        let names: BTreeSet<&str> = functions(binary, import)
+            .iter()
+            .map(String::as_str)
+            .collect();
+        let known = interface(import).map_or(&[][..], |interface| interface.functions);
+        taken.extend(known.iter().filter(|(name, _)| names.contains(name)));
+    }
+    taken
+}
+
+/// Functions that are there to be called and would deny every call, together with what they lack.
+fn missing(
+    manifest: &CapsuleManifest,
+    binary: &Binary,
+    taken: &[(&'static str, Gate)],
+) -> Vec<Finding> {
+    let held = manifest.capabilities.held();
+    let lifecycle = binary.is_real(EntryPoint::Install) || binary.is_real(EntryPoint::Upgrade);
+    let mut denied: BTreeMap<(String, Option<String>), BTreeSet<&str>> = BTreeMap::new();
+    for (name, gate) in taken {
+        let lacking = match gate.needs {
+            Needs::PublishAcl if manifest.publish.is_empty() => {
+                Some(("[publish] names no topic: nothing can be published".to_owned(), None))
+            }
+            Needs::SubscribeAcl if manifest.subscribe.is_empty() => {
+                Some(("[subscribe] names no topic: nothing can be heard".to_owned(), None))
+            }
+            Needs::Lifecycle if !lifecycle => {
+                Some(("it has no install or upgrade hook, where alone that works".to_owned(), None))
+            }
+            _ => gate.check(&held).err().map(|missing| {
+                let capability = missing.capability();
+                let why = format!(
+                    "the capability `{capability}` is missing, so every call is denied; add to [capabilities]"
+                );
+                (why, Some(missing.line()))
+            }),
+        };
+        if let Some(lacking) = lacking {
+            denied.entry(lacking).or_default().insert(name);
+        }
+    }
+    let finding = |((why, fix), names): ((String, Option<String>), BTreeSet<&str>)| {
+        let names: Vec<String> = names.into_iter().map(quoted).collect();
+        Finding {
+            fix,
+            ..Finding::warning(format!("it imports {}, and {why}", names.join(", ")))
+        }
+    };
+    denied.into_iter().map(finding).collect()
+}
+
+/// Capabilities that nothing in the binary could make use of.
+fn unused(
+    manifest: &CapsuleManifest,
+    binary: &Binary,
+    taken: &[(&'static str, Gate)],
+) -> Option<Finding> {
+    let imports = |prefix: &str| {
+        binary
+            .imports
+            .iter()
+            .any(|import| import.starts_with(prefix))
+    };
+    let used = |capability: &str| match capability {
+        // What it allows is said in a message, not by a function of its own.
+        "allow_prompt_injection" => true,
+        "wasi" => imports("wasi:"),
+        // No function asks for it.
+        "kv" => imports("astrid:kv/"),
+        // It also lets answers to approval and elicit be published.
+        "uplink"
+            if taken
+                .iter()
+                .any(|(_, gate)| gate.needs == Needs::PublishAcl) =>
+        {
+            true
+        }
+        _ => taken.iter().any(|(_, gate)| match gate.needs {
+            Needs::All(names) | Needs::Any(names) => names.contains(&capability),
+            Needs::Nothing | Needs::PublishAcl | Needs::SubscribeAcl | Needs::Lifecycle => false,
+        }),
+    };
+    let held = manifest.capabilities.held();
+    let unused: Vec<String> = held
+        .into_iter()
+        .filter(|capability| !used(capability))
+        .map(quoted)
+        .collect();
+    (!unused.is_empty()).then(|| {
+        Finding::warning(format!(
+            "[capabilities] asks for {}, and no function that needs it is imported: leave it out",
+            unused.join(", ")
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{binary, expect, manifest};
+    use super::*;
+
+    /// The findings about these imports, each `instance function function …`.
+    #[track_caller]
+    fn case(rest: &str, imports: &[&str], wanted: &[&str]) {
+        let mut binary = binary(&[]);
+        for import in imports {
+            let mut words = import.split(' ').map(str::to_owned);
+            let instance = words.next().expect("an instance");
+            binary.imports.push(instance.clone());
+            binary.import_functions.insert(instance, words.collect());
+        }
+        expect(&manifest(rest), &binary, wanted);
+    }
+
+    /// The same without what this host doesn't serve yet.
+    #[track_caller]
+    fn gate(rest: &str, import: &str, wanted: &[&str]) {
+        let unserved = format!(
+            "error: it imports `{}`",
+            import.split(' ').next().unwrap_or_default()
+        );
+        case(rest, &[import], &[&[unserved.as_str()], wanted].concat());
+    }
+
+    #[test]
+    fn what_is_served_needs_no_word() {
+        case(
+            "",
+            &["astrid:sys/host@1.0.0 log", "astrid:guest/lifecycle@1.0.0"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_is_not_offered_is_told_apart() {
+        case(
+            "",
+            &["astrid:sys/host@1.9.0 log"],
+            &["error: it imports `astrid:sys/host@1.9.0`, which this host knows in 1.0.0"],
+        );
+        case(
+            "",
+            &["astrid:sys/host@1.0.0 shout"],
+            &["error: it imports `shout` of `astrid:sys/host@1.0.0`, which has no such"],
+        );
+        case(
+            "",
+            &["astrid:kv/host@1.0.0 kv-get"],
+            &["error:  … which this host doesn't serve"],
+        );
+        case(
+            "",
+            &["astrid:warp/host@1.0.0 go"],
+            &["error:  … which no version of the contract has"],
+        );
+        case(
+            "",
+            &["wasi:cli/environment@0.2.0 x"],
+            &["error: it imports `wasi:cli/environment@0.2.0`, and this host offers no WASI"],
+        );
+        case(
+            "",
+            &["acme:billing/host@1.0.0 charge"],
+            &["warning: it imports `acme:billing/host@1.0.0`: only a host whose embedder"],
+        );
+    }
+
+    #[test]
+    fn many_refusals_are_counted() {
+        let imports: Vec<String> = (0..40).map(|n| format!("wasi:x/y{n} f")).collect();
+        let imports: Vec<&str> = imports.iter().map(String::as_str).collect();
+        let mut wanted = vec!["error: it imports `wasi:"; IMPORT_FINDINGS];
+        wanted.push("error: 8 more imports");
+        case("", &imports, &wanted);
+    }
+
+    #[test]
+    fn a_missing_capability_is_told_with_its_line() {
+        gate(
+            "",
+            "astrid:http/host@1.1.0 http-request-opts http-request",
+            &[
+                r#"warning: it imports `http-request`, `http-request-opts`, and the capability `net` is missing … | net = ["example.com"]"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_capability_that_is_held_and_needed() {
+        gate(
+            "[capabilities]\nnet = [\"a.example\"]",
+            "astrid:http/host@1.1.0 http-request",
+            &[],
+        );
+        gate(
+            "[capabilities]\nfs_read = [\"*\"]",
+            "astrid:fs/host@1.0.0 fs-open",
+            &[],
+        );
+    }
+
+    #[test]
+    fn only_what_is_missing_of_several() {
+        gate(
+            "[capabilities]\nhost_process = [\"git\"]",
+            "astrid:process/host@1.0.0 spawn-persistent",
+            &["warning:  … | allow_persistent = true"],
+        );
+    }
+
+    #[test]
+    fn a_capability_that_nothing_needs() {
+        case(
+            "[capabilities]\nnet = [\"*\"]\nkv = [\"*\"]\nwasi = true\nallow_prompt_injection = true",
+            &["astrid:sys/host@1.0.0 log"],
+            &["warning: [capabilities] asks for `kv`, `net`, `wasi`, and no function"],
+        );
+    }
+
+    #[test]
+    fn an_uplink_may_only_publish() {
+        let rest =
+            "[publish]\n\"astrid.v1.approval.response.*\" = \"any\"\n[capabilities]\nuplink = true";
+        gate(rest, "astrid:ipc/host@1.0.0 publish", &[]);
+    }
+
+    #[test]
+    fn publishing_and_hearing_need_topics() {
+        gate(
+            "",
+            "astrid:ipc/host@1.0.0 publish subscribe",
+            &[
+                "warning: it imports `publish`, and [publish]",
+                "warning: it imports `subscribe`, and [subscribe]",
+            ],
+        );
+        gate(
+            "[publish]\n\"a.b\" = \"any\"",
+            "astrid:ipc/host@1.0.0 publish",
+            &[],
+        );
+    }
+
+    #[test]
+    fn elicit_needs_a_hook_to_be_called_in() {
+        gate(
+            "",
+            "astrid:elicit/host@1.0.0 elicit",
+            &["warning: it imports `elicit`, and it has no install"],
+        );
+    }
+
+    #[test]
+    fn nothing_is_unused_where_the_functions_are_not_known() {
+        let mut binary = binary(&[]);
+        binary.imports.push("astrid:sys/host@1.0.0".into());
+        expect(&manifest("[capabilities]\nnet = [\"*\"]"), &binary, &[]);
+    }
+}

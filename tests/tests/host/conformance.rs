@@ -1,0 +1,99 @@
+//! The real host answers as the host in memory does: one guest, one list of what it must report.
+
+use std::sync::Arc;
+
+use astrid_e2e::guests::Guest;
+use astrid_host::storage::LogLevel;
+use conformance::{CAPABILITIES, ENV, EXPECTED, LOGS, PRINCIPAL};
+use serde_json::{Value, json};
+
+use crate::common::{Lines, Sink, builder, call_by, id, loaded, said, with_people};
+
+#[tokio::test]
+pub(crate) async fn every_area_reports_what_is_expected() {
+    let (host, capsule) = loaded(Guest::Conformance).await;
+    for (action, expected) in EXPECTED {
+        let reply = host
+            .invoke(&capsule, call_by(PRINCIPAL, action, ()))
+            .await
+            .unwrap();
+        let expected: Value = serde_json::from_str(expected).unwrap();
+        assert_eq!(said(&reply), ("final", expected), "{action}");
+    }
+}
+
+#[tokio::test]
+async fn the_guest_is_what_the_list_presumes() {
+    let (_host, capsule) = loaded(Guest::Conformance).await;
+    let manifest = capsule.manifest();
+    assert_eq!(manifest.capabilities.held(), CAPABILITIES);
+    let env: Vec<_> = manifest
+        .env
+        .iter()
+        .map(|(key, env)| (key.clone(), serde_json::to_value(&env.default).unwrap()))
+        .collect();
+    let mut expected = ENV.map(|(key, value)| (key.to_owned(), json!(value)));
+    expected.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(env, expected);
+    let mut actions: Vec<_> = capsule.binary().handlers.iter().flatten().collect();
+    actions.sort_by(|a, b| a.action.cmp(&b.action));
+    let mut expected = EXPECTED.map(|(action, _)| action);
+    expected.sort_unstable();
+    assert!(
+        actions
+            .iter()
+            .map(|handler| handler.action.as_str())
+            .eq(expected)
+    );
+}
+
+#[tokio::test]
+async fn log_lines_arrive_in_order_with_whom_they_are_of() {
+    let lines = Arc::<Lines>::default();
+    let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
+    let capsule = host.load(Guest::Conformance.package()).await.unwrap();
+    host.invoke(&capsule, call_by(PRINCIPAL, "log", ()))
+        .await
+        .unwrap();
+    let expected = LOGS.map(|(level, message)| {
+        let level: LogLevel = serde_json::from_value(json!(level)).unwrap();
+        (
+            level,
+            PRINCIPAL.to_owned(),
+            "conformance".to_owned(),
+            message.to_owned(),
+        )
+    });
+    assert_eq!(lines.all(), expected);
+
+    host.flush_logs();
+    let folder = host
+        .home()
+        .principal_dir(&id(PRINCIPAL))
+        .join("log/conformance");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().collect();
+    assert_eq!(files.len(), 1, "a file a day");
+    let text = std::fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
+    assert_eq!(text.lines().count(), LOGS.len());
+}
+
+#[tokio::test]
+async fn a_principals_own_configuration_outranks_the_manifests() {
+    let host = with_people(builder()).await;
+    let env = host
+        .home()
+        .principal_dir(&id("bob"))
+        .join("env/conformance.env.json");
+    std::fs::write(env, r#"{ "GREETING": "Moin", "NOT_SET": 5 }"#).unwrap();
+    let capsule = host.load(Guest::Conformance.package()).await.unwrap();
+    let by = async |principal| {
+        let reply = host
+            .invoke(&capsule, call_by(principal, "config", ()))
+            .await
+            .unwrap();
+        said(&reply).1
+    };
+    let bob = by("bob").await;
+    assert_eq!((&bob["set"], &bob["unset"]), (&json!("Moin"), &json!("5")));
+    assert_eq!(by("alice").await["set"], "Hello");
+}

@@ -1,0 +1,93 @@
+//! Who waits for whom, and what becomes of a call that its caller gives up.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use astrid_e2e::guests::Guest;
+use astrid_host::{Capsule, Host};
+
+use crate::common::{Lines, Sink, ask, builder, call_by, fresh, said, with_people};
+
+/// A host, a capsule that can fall asleep, and what it says.
+async fn sleeper() -> (Host, Capsule, Arc<Lines>) {
+    let lines = Arc::<Lines>::default();
+    let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
+    let capsule = host.load(Guest::Misbehave.package()).await.unwrap();
+    (host, capsule, lines)
+}
+
+/// Polls a call until its guest says that it sleeps.
+async fn fall_asleep(call: Pin<&mut impl Future>, lines: &Lines) {
+    tokio::select! {
+        biased;
+        _ = call => panic!("it sleeps for ever"),
+        () = lines.have(1) => {}
+    }
+}
+
+/// Whether a future is still waiting after one look at it.
+async fn waits(mut future: Pin<&mut impl Future>) -> bool {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
+#[tokio::test]
+pub(crate) async fn a_dropped_call_frees_its_lane() {
+    let (host, capsule, lines) = sleeper().await;
+    ask(&host, &capsule, "behave", ()).await.unwrap();
+    let mut first = Box::pin(ask(&host, &capsule, "sleep", ()));
+    fall_asleep(first.as_mut(), &lines).await;
+    drop(first);
+    let next = ask(&host, &capsule, "behave", ()).await.unwrap();
+    assert_eq!(fresh([&next]), [true], "the sleeper's instance is gone");
+    assert_eq!(host.capsules().len(), 1);
+}
+
+#[tokio::test]
+async fn calls_of_one_principal_wait_for_each_other_and_for_nobody_else() {
+    let (host, capsule, lines) = sleeper().await;
+    let mut first = Box::pin(host.invoke(&capsule, call_by("alice", "sleep", ())));
+    fall_asleep(first.as_mut(), &lines).await;
+
+    let mut second = Box::pin(host.invoke(&capsule, call_by("alice", "behave", ())));
+    assert!(waits(second.as_mut()).await);
+    let other = host.invoke(&capsule, call_by("bob", "behave", ())).await;
+    assert_eq!(said(&other.unwrap()).0, "continue");
+    assert!(waits(second.as_mut()).await, "its lane is still taken");
+
+    drop(first);
+    assert_eq!(said(&second.await.unwrap()).0, "continue");
+}
+
+#[tokio::test]
+async fn a_lane_serves_in_the_order_of_arrival() {
+    let (host, capsule, lines) = sleeper().await;
+    let mut asleep = Box::pin(ask(&host, &capsule, "sleep", ()));
+    fall_asleep(asleep.as_mut(), &lines).await;
+    let order = RefCell::new(Vec::new());
+    let turn = async |number| {
+        ask(&host, &capsule, "behave", ()).await.unwrap();
+        order.borrow_mut().push(number);
+    };
+    let [mut first, mut second, mut third] = [1, 2, 3].map(|number| Box::pin(turn(number)));
+    for call in [&mut first, &mut second, &mut third] {
+        assert!(waits(call.as_mut()).await);
+    }
+    drop(asleep);
+    // Whoever is looked at first.
+    tokio::join!(third, second, first);
+    assert_eq!(order.into_inner(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn unloading_ends_what_a_guest_is_blocked_in() {
+    let (host, capsule, lines) = sleeper().await;
+    let mut asleep = Box::pin(ask(&host, &capsule, "sleep", ()));
+    fall_asleep(asleep.as_mut(), &lines).await;
+    host.unload(&capsule);
+    let (word, reason) = said(&asleep.await.unwrap());
+    assert_eq!(word, "deny");
+    assert!(reason.as_str().unwrap().contains("cancelled"), "{reason}");
+}

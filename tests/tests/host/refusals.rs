@@ -1,0 +1,326 @@
+//! What is not loaded, and what is said about it.
+
+use std::path::{Path, PathBuf};
+
+use astrid_e2e::guests::Guest;
+use astrid_host::exports::BinaryError;
+use astrid_host::manifest::CapsuleName;
+use astrid_host::package::{ComponentHash, PackageError};
+use astrid_host::{Host, LoadError, Package};
+use serde_json::{Value, json};
+use wasm_encoder::{
+    Component, ComponentImportSection, ComponentTypeRef, ComponentTypeSection, InstanceType,
+    Module, PrimitiveValType,
+};
+
+use crate::common::{builder, host, id, with_people};
+
+/// A manifest that asks for nothing.
+const MANIFEST: &str = "[package]\nname = \"odd\"\nversion = \"0.1.0\"\n";
+
+/// A package of these bytes, with their own hash.
+fn package(bytes: &[u8]) -> Package {
+    Package::from_bytes(MANIFEST, bytes, ComponentHash::of(bytes)).unwrap()
+}
+
+/// A component that imports one function of one instance and does nothing.
+fn importing(instance: &str, function: &str) -> Vec<u8> {
+    let mut shape = InstanceType::new();
+    shape
+        .ty()
+        .function()
+        .params([("x", PrimitiveValType::U32)])
+        .result(None);
+    shape.export(function, ComponentTypeRef::Func(0));
+    let mut types = ComponentTypeSection::new();
+    types.instance(&shape);
+    let mut imports = ComponentImportSection::new();
+    imports.import(instance, ComponentTypeRef::Instance(0));
+    let mut component = Component::new();
+    component.section(&types).section(&imports);
+    component.finish()
+}
+
+/// Loads what must be refused; nothing may be left of it.
+async fn refused(package: Package) -> LoadError {
+    let host = host().await;
+    let error = host.load(package).await.unwrap_err();
+    assert!(host.capsules().is_empty());
+    assert_eq!(host.memory_used(), 0);
+    error
+}
+
+/// The kind of a refusal, its text, and its hint.
+fn parts(error: &LoadError) -> (&'static str, String, String) {
+    (
+        error.kind(),
+        error.to_string(),
+        error.hint().unwrap_or_default(),
+    )
+}
+
+#[tokio::test]
+async fn a_core_module() {
+    let error = refused(package(&Module::new().finish())).await;
+    let LoadError::Binary { source, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(*source, BinaryError::CoreModule);
+    let (kind, text, _) = parts(&error);
+    assert_eq!(kind, "binary");
+    assert!(text.contains("`astrid build`"), "{text}");
+}
+
+#[tokio::test]
+async fn no_wasm_at_all() {
+    for bytes in [&b""[..], b"\0as", b"#!/bin/sh\nexit 0\n", &[0; 4096]] {
+        let error = refused(package(bytes)).await;
+        assert!(
+            matches!(
+                error,
+                LoadError::Binary {
+                    source: BinaryError::NotWasm,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_was_cut_short() {
+    let whole = Guest::Noop.component();
+    let error = refused(package(&whole[..whole.len() / 2])).await;
+    assert_eq!(error.kind(), "binary", "{error}");
+}
+
+#[tokio::test]
+async fn wasi() {
+    let error = refused(package(&importing("wasi:cli/environment@0.2.0", "get"))).await;
+    let (kind, text, hint) = parts(&error);
+    assert_eq!(kind, "import");
+    assert!(text.contains("wasi:cli/environment@0.2.0"), "{text}");
+    assert!(hint.contains("wasm32-unknown-unknown"), "{hint}");
+}
+
+#[tokio::test]
+async fn an_import_that_nobody_knows() {
+    let (kind, text, hint) = parts(&refused(package(&importing("acme:else/thing", "do"))).await);
+    assert_eq!(kind, "import");
+    assert!(text.contains("acme:else/thing"), "{text}");
+    assert!(hint.contains("HostBuilder::domain"), "{hint}");
+}
+
+#[tokio::test]
+async fn an_import_that_is_not_served() {
+    let bytes = importing("astrid:kv/host@1.0.0", "kv-get");
+    let (kind, text, hint) = parts(&refused(package(&bytes)).await);
+    assert_eq!(kind, "import");
+    assert!(text.contains("astrid:kv/host@1.0.0"), "{text}");
+    assert!(hint.contains("astrid:kv"), "{hint}");
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_served() {
+    for version in ["0.9.0", "1.0.1", "1.7.0", "2.0.0"] {
+        let bytes = importing(&format!("astrid:sys/host@{version}"), "log");
+        let (kind, text, hint) = parts(&refused(package(&bytes)).await);
+        assert_eq!(kind, "import");
+        assert!(
+            text.contains(version) && text.contains("serves it in 1.0.0"),
+            "{text}"
+        );
+        assert!(hint.contains("SDK"), "{hint}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_its_interface_does_not_have() {
+    let bytes = importing("astrid:sys/host@1.0.0", "shout");
+    let (kind, text, _) = parts(&refused(package(&bytes)).await);
+    assert_eq!(kind, "import");
+    assert!(
+        text.contains("function shout of astrid:sys/host@1.0.0"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_function_of_another_shape() {
+    // `log` takes a level and a message.
+    let error = refused(package(&importing("astrid:sys/host@1.0.0", "log"))).await;
+    let (kind, text, hint) = parts(&error);
+    assert_eq!(kind, "binary");
+    assert!(text.contains("`log`") && !hint.is_empty(), "{text}");
+}
+
+#[test]
+fn bytes_with_another_hash() {
+    let error = Package::from_bytes(MANIFEST, Guest::Noop.component(), ComponentHash::of(b"x"))
+        .unwrap_err();
+    assert!(matches!(error, PackageError::OtherHash { .. }), "{error:?}");
+    assert_eq!(error.kind(), "integrity");
+}
+
+#[tokio::test]
+async fn a_workspace_that_holds_the_home() {
+    let home = astrid_host::Home::ephemeral().unwrap();
+    let parent = home.root().parent().unwrap().to_owned();
+    let host = with_people(builder().home(home).workspace(parent)).await;
+    let manifest = format!(
+        "{}\n[capabilities]\nfs_read = [\"workspace://\"]\n",
+        Guest::Noop.manifest()
+    );
+    let error = host
+        .load(Guest::Noop.package_with(&manifest))
+        .await
+        .unwrap_err();
+    let (kind, _, hint) = parts(&error);
+    assert_eq!(
+        (kind, hint.as_str()),
+        ("policy", "choose another --workspace")
+    );
+    host.load(Guest::Noop.package()).await.unwrap();
+}
+
+/// A host on whose home `noop` is installed, the folder of the installed capsule, and its component.
+async fn with_noop() -> (Host, PathBuf, PathBuf) {
+    let host = host().await;
+    let alone = host.home().lock_exclusive().unwrap();
+    let package = Guest::Noop.package();
+    let component = host.home().binary(package.hash().as_str());
+    host.install(&alone, package, "a test", &id("default"))
+        .await
+        .unwrap();
+    let folder = host.home().capsules_dir().join("noop");
+    (host, folder, component)
+}
+
+/// Loads the installed `noop`, which must be refused as not being what was installed.
+async fn not_intact(host: &Host) -> PackageError {
+    let name = CapsuleName::parse("noop").unwrap();
+    let error = host.load_installed(&name).await.unwrap_err();
+    assert_eq!(error.kind(), "integrity", "{error}");
+    assert!(error.hint().unwrap().contains("astrid install"), "{error}");
+    match error {
+        LoadError::Package(error) => error,
+        error => panic!("{error:?}"),
+    }
+}
+
+/// Changes an installed capsule's record.
+fn edit_meta(folder: &Path, edit: impl FnOnce(&mut Value)) {
+    let path = folder.join("meta.json");
+    let mut meta = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    edit(&mut meta);
+    std::fs::write(path, meta.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_installed() {
+    let host = host().await;
+    let name = CapsuleName::parse("noop").unwrap();
+    let (kind, _, hint) = parts(&host.load_installed(&name).await.unwrap_err());
+    assert_eq!(kind, "not-found");
+    assert!(hint.contains("astrid list"), "{hint}");
+}
+
+#[tokio::test]
+async fn no_record() {
+    let (host, folder, _) = with_noop().await;
+    std::fs::remove_file(folder.join("meta.json")).unwrap();
+    let error = not_intact(&host).await;
+    assert!(matches!(error, PackageError::NoMeta { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_record_without_a_hash() {
+    let (host, folder, _) = with_noop().await;
+    edit_meta(&folder, |meta| {
+        meta.as_object_mut().unwrap().remove("wasm_hash").unwrap();
+    });
+    let error = not_intact(&host).await;
+    assert!(matches!(error, PackageError::NoHash { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_is_none() {
+    let (host, folder, _) = with_noop().await;
+    for text in ["", "{", "[]", r#"{"version": 1}"#, "\u{0}"] {
+        std::fs::write(folder.join("meta.json"), text).unwrap();
+        let error = not_intact(&host).await;
+        assert!(matches!(error, PackageError::BadMeta { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_other_bytes() {
+    let (host, folder, _) = with_noop().await;
+    let other = ComponentHash::of(Guest::Hello.component());
+    edit_meta(&folder, |meta| meta["wasm_hash"] = json!(other));
+    let error = not_intact(&host).await;
+    assert!(
+        matches!(error, PackageError::NoComponent { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn swapped_bytes() {
+    let (host, _, component) = with_noop().await;
+    std::fs::write(component, Guest::Hello.component()).unwrap();
+    let error = not_intact(&host).await;
+    assert!(matches!(error, PackageError::OtherHash { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_single_flipped_bit() {
+    let (host, _, path) = with_noop().await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let error = not_intact(&host).await;
+    assert!(matches!(error, PackageError::OtherHash { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn no_component() {
+    let (host, _, path) = with_noop().await;
+    std::fs::remove_file(path).unwrap();
+    let error = not_intact(&host).await;
+    assert!(
+        matches!(error, PackageError::NoComponent { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_manifest_of_another_capsule() {
+    let (host, folder, _) = with_noop().await;
+    std::fs::write(folder.join("Capsule.toml"), Guest::Hello.manifest()).unwrap();
+    let error = not_intact(&host).await;
+    assert!(matches!(error, PackageError::OtherName { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_forged_compiled_component_is_not_run() {
+    let (host, _, _) = with_noop().await;
+    let cached: Vec<_> = std::fs::read_dir(host.home().cache_dir())
+        .unwrap()
+        .flatten()
+        .collect();
+    assert_eq!(cached.len(), 1, "installing compiled it");
+    let path = cached[0].path();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let name = CapsuleName::parse("noop").unwrap();
+    let capsule = host.load_installed(&name).await.unwrap();
+    crate::common::ask(&host, &capsule, "noop", ())
+        .await
+        .unwrap();
+    assert_ne!(std::fs::read(&path).unwrap(), bytes, "it was made anew");
+}
