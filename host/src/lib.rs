@@ -2,6 +2,29 @@
 //! only what their manifest asks for, and calls them on behalf of a principal.
 //!
 //! [`Host`] joins the rooms; each module's page says what happens in it, what may enter, and what must not.
+//!
+//! ```no_run
+//! use astrid_host::{Call, Home, Host, Package, PrincipalId, Verdict};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let host = Host::builder()
+//!         .home(Home::ephemeral()?) // or Home::open(dir)?
+//!         .build()
+//!         .await?;
+//!     // Capsule.toml, and the component that `astrid build` made.
+//!     let package = Package::from_folder("capsules/hello".as_ref())?;
+//!     let hello = host.load(package).await?;
+//!
+//!     let ada = serde_json::json!({ "name": "Ada" });
+//!     let call = Call::json("greet", &ada)?.by(&PrincipalId::default_principal());
+//!     let reply = host.invoke(&hello, call).await?;
+//!     if let Verdict::Final(Some(answer)) = reply.verdict {
+//!         println!("{answer} in {:?}", reply.elapsed);
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 pub mod authoring;
 pub mod call;

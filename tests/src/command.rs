@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -25,27 +26,64 @@ static BINARY: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
             ))
         };
     }
-    let target = folders::target();
+    let binary = folders::target().join("debug").join("astrid");
+    if !up_to_date(&binary) {
+        build()?;
+    }
+    Ok(binary)
+});
+
+/// Whether a binary is newer than all that it is made of.
+///
+/// Cargo isn't asked, because it would answer with another build of the engine: `cargo test --workspace`, which has
+/// just made the binary, and a build of the command alone don't agree on the features of every dependency.
+fn up_to_date(binary: &Path) -> bool {
+    let Some(built) = changed(binary) else {
+        return false;
+    };
+    let root = folders::root();
+    let mut open = SOURCES.map(|name| root.join(name)).to_vec();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+            open.extend(entries.map(|entry| entry.path()));
+        } else if changed(&path).is_none_or(|changed| changed > built) {
+            return false;
+        }
+    }
+    true
+}
+
+/// What the command is made of.
+const SOURCES: [&str; 8] = [
+    "wit",
+    "sdk/src",
+    "sdk/Cargo.toml",
+    "sdk-macros/src",
+    "sdk-macros/Cargo.toml",
+    "host/src",
+    "host/build.rs",
+    "host/Cargo.toml",
+];
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.modified().ok()
+}
+
+fn build() -> Result<(), String> {
     let status = cargo::cargo(&folders::root())
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "astrid-host",
-            "--bin",
-            "astrid",
-        ])
-        .env("CARGO_TARGET_DIR", &target)
+        .args(["build", "--package", "astrid-host", "--bin", "astrid"])
+        .env("CARGO_TARGET_DIR", folders::target())
         .status()
         .map_err(|error| format!("cargo can't be started: {error}"))?;
     if status.success() {
-        Ok(target.join("debug").join("astrid"))
+        Ok(())
     } else {
         Err(format!(
             "the command `astrid` can't be built: cargo ended with {status}"
         ))
     }
-});
+}
 
 /// The `astrid` that is tested: what `$ASTRID_BIN` names, else the workspace's own, built at the first call.
 ///
@@ -74,6 +112,8 @@ pub struct Output {
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
+    /// From its start to its end.
+    pub elapsed: Duration,
 }
 
 impl Astrid {
@@ -139,6 +179,7 @@ impl Astrid {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        let started = Instant::now();
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{:?} can't be started: {error}", self.binary));
@@ -161,6 +202,7 @@ impl Astrid {
             code: output.status.code().unwrap_or(-1),
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
+            elapsed: started.elapsed(),
         }
     }
 }
@@ -183,6 +225,7 @@ impl std::fmt::Display for Output {
             code,
             stdout,
             stderr,
+            ..
         } = self;
         write!(
             f,

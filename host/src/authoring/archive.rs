@@ -12,12 +12,7 @@ use flate2::{Compression, GzBuilder};
 use super::facts::CapsuleFacts;
 use super::files::write_atomically;
 use super::{AuthoringError, Result};
-
-/// The most entries that a host unpacks.
-pub const ARCHIVE_MAX_ENTRIES: usize = 4_096;
-
-/// The most bytes that a host unpacks: 256 MiB.
-pub const ARCHIVE_MAX_BYTES: u64 = 256 << 20;
+use crate::package::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
 
 /// What of a capsule's folder goes in, where it is there.
 const FOLDERS: [&str; 3] = ["wit", "assets", "skills"];
@@ -67,12 +62,12 @@ impl Entries<'_> {
             })
         };
         self.bytes = self.bytes.saturating_add(contents.len() as u64);
-        if self.bytes > ARCHIVE_MAX_BYTES {
-            return too_large(format!("{} MiB", ARCHIVE_MAX_BYTES >> 20));
+        if self.bytes > ARCHIVE_BYTES {
+            return too_large(format!("{} MiB", ARCHIVE_BYTES >> 20));
         }
         self.contents.insert(path, contents);
-        if self.contents.len() > ARCHIVE_MAX_ENTRIES {
-            return too_large(format!("{ARCHIVE_MAX_ENTRIES} files"));
+        if self.contents.len() > ARCHIVE_ENTRIES {
+            return too_large(format!("{ARCHIVE_ENTRIES} files"));
         }
         Ok(())
     }
@@ -91,7 +86,7 @@ impl Entries<'_> {
         if !metadata.is_file() {
             return refuse("it is neither a file nor a folder");
         }
-        if self.bytes.saturating_add(metadata.len()) > ARCHIVE_MAX_BYTES {
+        if self.bytes.saturating_add(metadata.len()) > ARCHIVE_BYTES {
             // Refused with the limit's error before it is read.
             self.bytes = u64::MAX;
             return self.add(name.to_owned(), Vec::new());
@@ -284,7 +279,7 @@ mod tests {
     fn what_a_host_would_not_unpack_is_not_packed() {
         let folder = capsule();
         let huge = fs::File::create(folder.path().join("assets/huge")).unwrap();
-        huge.set_len(ARCHIVE_MAX_BYTES).unwrap();
+        huge.set_len(ARCHIVE_BYTES).unwrap();
         let error = archive(folder.path(), "a.wasm").unwrap_err().to_string();
         assert!(error.contains("256 MiB"), "{error}");
 
@@ -293,7 +288,7 @@ mod tests {
             bytes: 0,
             contents: BTreeMap::new(),
         };
-        for n in 0..ARCHIVE_MAX_ENTRIES {
+        for n in 0..ARCHIVE_ENTRIES {
             entries.add(n.to_string(), Vec::new()).unwrap();
         }
         assert!(

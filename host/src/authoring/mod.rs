@@ -19,7 +19,7 @@ mod fix;
 mod new;
 mod toolchain;
 
-pub use archive::{ARCHIVE_MAX_BYTES, ARCHIVE_MAX_ENTRIES, write_archive};
+pub use archive::write_archive;
 pub use carried::{Sdk, Template, templates};
 pub use compile::{BuildOptions, Built, OUTPUT_FOLDER, Verbosity, build};
 pub use componentize::{ComponentizeError, componentize};

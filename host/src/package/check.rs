@@ -9,7 +9,7 @@ mod imports;
 use serde::Serialize;
 
 use crate::exports::{Binary, EntryPoint};
-use crate::manifest::{CapsuleManifest, ComponentKind};
+use crate::manifest::{CapsuleManifest, ComponentKind, Isolation};
 
 pub use handlers::{missing_subscriptions, subscribe_line};
 
@@ -69,6 +69,7 @@ impl Finding {
 pub fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
     let mut findings = handlers::check(manifest, binary);
     findings.extend(entry_points(manifest, binary));
+    findings.extend(shared_memory(manifest, binary));
     findings.extend(imports::check(manifest, binary));
     findings.extend(size(binary));
     findings.sort_by_key(|finding| finding.severity);
@@ -133,6 +134,24 @@ fn entry_points(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
             "exported, but stubs of the toolchain, which are not called: {}",
             stubs.join(", ")
         )));
+    }
+    findings
+}
+
+/// Where guest memory meets several principals: nothing that a host forbids, and nothing to be overlooked.
+fn shared_memory(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if manifest.runtime.isolation == Isolation::Shared {
+        findings.push(Finding::warning(
+            "[runtime] says isolation = \"shared\": its memory passes from one principal to another",
+        ));
+    }
+    let run = manifest.runtime.run;
+    let has_run = binary.entry_points.contains_key(&EntryPoint::Run);
+    if has_run && run.unwrap_or_else(|| binary.is_real(EntryPoint::Run)) {
+        findings.push(Finding::warning(
+            "its run loop is one instance that hears all principals",
+        ));
     }
     findings
 }
@@ -274,7 +293,10 @@ mod tests {
         expect(
             &manifest("[runtime]\nrun = true"),
             &with(EntryPoint::Run, false),
-            &["warning: [runtime] says run = true, and `run` looks like a stub … it does nothing"],
+            &[
+                "warning: [runtime] says run = true, and `run` looks like a stub … it does nothing",
+                "warning: its run loop is one instance",
+            ],
         );
     }
 
@@ -328,6 +350,23 @@ mod tests {
             &manifest(""),
             &binary,
             &["warning: the component exports no entry point"],
+        );
+    }
+
+    #[test]
+    fn memory_that_several_principals_meet_in() {
+        expect(
+            &manifest("[runtime]\nisolation = \"shared\""),
+            &with(EntryPoint::Run, true),
+            &[
+                "warning: [runtime] says isolation = \"shared\"",
+                "warning: its run loop is one instance",
+            ],
+        );
+        expect(
+            &manifest("[runtime]\nisolation = \"call\""),
+            &binary(&[]),
+            &[],
         );
     }
 

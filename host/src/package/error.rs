@@ -77,6 +77,14 @@ pub enum PackageError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// An archive that is damaged, or that holds what no archive of a capsule may.
+    #[error("{path} can't be unpacked: {reason}")]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file is larger than is taken.
     #[error("{path} is larger than {limit} bytes")]
     TooLarge {
@@ -126,6 +134,7 @@ impl PackageError {
             | Self::OtherHash { .. }
             | Self::OtherName { .. }
             | Self::NoComponent { .. } => "integrity",
+            Self::Archive { .. } => "integrity",
             Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
             Self::OddFile { .. } | Self::Io { .. } => "io",
             Self::Home(_) => "home",
@@ -156,6 +165,7 @@ impl PackageError {
             Self::TooLarge { .. } | Self::TooMany { .. } => {
                 "leave files out that the capsule doesn't need".into()
             }
+            Self::Archive { .. } => "have it built and sent again: `astrid build` makes it".into(),
             Self::OddFile { .. } => "replace it by a plain file".into(),
             Self::Io { path, .. } => {
                 format!("check that {} can be read and written", path.display())

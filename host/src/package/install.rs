@@ -11,17 +11,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::{MANIFEST, META, Meta, Package, PackageError, source};
+use super::{ARCHIVE_BYTES, ARCHIVE_ENTRIES, MANIFEST, META, Meta, Package, PackageError, source};
 use crate::home::{ExclusiveLock, Home, make_dir, write_private};
 use crate::manifest::CapsuleName;
 use crate::principal::PrincipalId;
 
 /// Folders of a package that are installed with it.
 const EXTRAS: [&str; 3] = ["wit", "assets", "skills"];
-/// Most files in each of them (an archive's bound on entries).
-const EXTRA_FILES: usize = 4_096;
-/// Most bytes of all of them (an archive's bound when unpacked).
-const EXTRA_BYTES: u64 = 256 * 1024 * 1024;
 /// Folders of installations under way begin so; no capsule's name does.
 const STAGE: &str = ".stage-";
 
@@ -226,13 +222,13 @@ fn clear_stages(capsules: &Path) -> Result<(), PackageError> {
 /// Copies the folders that belong to a package; answers with its WIT files.
 fn copy_extras(from: &Path, to: &Path) -> Result<Vec<String>, PackageError> {
     let mut wit_files = Vec::new();
-    let mut left = EXTRA_BYTES;
+    let mut left = ARCHIVE_BYTES;
     for extra in EXTRAS {
         let folder = from.join(extra);
         if !folder.is_dir() {
             continue;
         }
-        for file in source::files_below(&folder, EXTRA_FILES)? {
+        for file in source::files_below(&folder, ARCHIVE_ENTRIES)? {
             let (from, to) = (folder.join(&file), to.join(extra).join(&file));
             make_dir(to.parent().unwrap_or(Path::new(".")))?;
             let copied = fs::copy(&from, &to).map_err(|source| PackageError::Io {
@@ -244,7 +240,7 @@ fn copy_extras(from: &Path, to: &Path) -> Result<Vec<String>, PackageError> {
                 .checked_sub(copied)
                 .ok_or_else(|| PackageError::TooLarge {
                     path: folder.clone(),
-                    limit: EXTRA_BYTES,
+                    limit: ARCHIVE_BYTES,
                 })?;
             if extra == "wit" {
                 wit_files.push(file.display().to_string());

@@ -3,6 +3,7 @@
 //! A [`Package`] can only be made of bytes whose hash was checked, and holds that very buffer: what is compiled
 //! later is what was checked. Nothing here runs guest code.
 
+mod archive;
 mod check;
 mod error;
 mod hash;
@@ -12,6 +13,7 @@ mod source;
 
 use std::path::Path;
 
+pub use archive::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
 pub use check::{Finding, LARGE, Severity, check, missing_subscriptions, subscribe_line};
 pub use error::PackageError;
 pub use hash::{ComponentHash, InvalidHash};
@@ -37,6 +39,8 @@ pub struct Package {
     component: Vec<u8>,
     hash: ComponentHash,
     folder: Option<std::path::PathBuf>,
+    /// Keeps the folder of an unpacked archive for as long as the package is there.
+    unpacked: Option<std::sync::Arc<tempfile::TempDir>>,
 }
 
 impl Package {
@@ -77,6 +81,14 @@ impl Package {
         source::folder(folder)
     }
 
+    /// A `.capsule` archive.
+    ///
+    /// # Errors
+    /// [`PackageError::Archive`] for a damaged or hostile one; [`PackageError`].
+    pub fn from_archive(path: &Path) -> Result<Self, PackageError> {
+        archive::open(path)
+    }
+
     /// A freshly built component with the manifest of its crate.
     ///
     /// # Errors
@@ -115,6 +127,7 @@ impl Package {
             component,
             hash,
             folder: None,
+            unpacked: None,
         })
     }
 

@@ -1,5 +1,5 @@
 //! Takes turns: in each round every contestant runs once, so that what else the machine does meets all of them
-//! alike, and a median over many rounds forgets what met only one.
+//! alike. A ratio is taken within each round; the median over many rounds forgets what met only one contestant.
 
 use std::time::Duration;
 
@@ -16,20 +16,30 @@ impl Series {
 
     /// The middle of what was measured; not a number if nothing was.
     pub(crate) fn median(&self) -> f64 {
-        self.quantile(0.5)
+        quantile(self.0.clone(), 0.5)
+    }
+
+    /// What `combine` makes of the two in each round. A machine's speed may change between rounds, which a
+    /// comparison within each of them doesn't notice.
+    pub(crate) fn with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
+        let pairs = self.0.iter().zip(&other.0);
+        Self(
+            pairs
+                .map(|(ours, theirs)| combine(*ours, *theirs))
+                .collect(),
+        )
     }
 
     /// How far the middle half of the rounds spreads, as a part of the median.
     pub(crate) fn spread(&self) -> f64 {
-        (self.quantile(0.75) - self.quantile(0.25)) / self.median()
+        (quantile(self.0.clone(), 0.75) - quantile(self.0.clone(), 0.25)) / self.median()
     }
+}
 
-    fn quantile(&self, part: f64) -> f64 {
-        let mut sorted = self.0.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let at = (sorted.len().saturating_sub(1)) as f64 * part;
-        sorted.get(at.round() as usize).copied().unwrap_or(f64::NAN)
-    }
+fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let at = (values.len().saturating_sub(1)) as f64 * part;
+    values.get(at.round() as usize).copied().unwrap_or(f64::NAN)
 }
 
 /// Runs `turn` for each of the `N` contestants in each of `rounds`; who is first changes from round to round. The

@@ -28,9 +28,10 @@ pub(crate) struct Line {
     floor_value: f64,
     measured_value: f64,
     unit: &'static str,
-    /// How far the middle half of the rounds spreads, as a part of the median; the wider of the two.
-    spread: f64,
+    /// The median over the rounds of what is between the two in each; medians of either may differ more or less.
     ratio: f64,
+    /// How far the ratios of the middle half of the rounds spread, as a part of their median.
+    spread: f64,
     bound: Bound,
     verdict: Verdict,
 }
@@ -75,7 +76,15 @@ impl Line {
         floor: (&'static str, &Series),
         measured: &Series,
     ) -> Self {
-        Self::of_times(measure, Bound::AtMost(bound), floor, measured, |f, m| m / f)
+        let ratios = measured.with(floor.1, |m, f| m / f);
+        Self::new(
+            measure,
+            Bound::AtMost(bound),
+            floor.0,
+            floor.1,
+            measured,
+            &ratios,
+        )
     }
 
     /// `measured` has to be so many times faster than `floor`.
@@ -85,51 +94,55 @@ impl Line {
         floor: (&'static str, &Series),
         measured: &Series,
     ) -> Self {
-        Self::of_times(measure, Bound::AtLeast(bound), floor, measured, |f, m| {
-            f / m
-        })
+        let ratios = measured.with(floor.1, |m, f| f / m);
+        Self::new(
+            measure,
+            Bound::AtLeast(bound),
+            floor.0,
+            floor.1,
+            measured,
+            &ratios,
+        )
     }
 
     /// A gain (a plain number) has to be so much of that of the floor.
     pub(crate) fn gain(
         measure: &'static str,
         bound: f64,
-        floor: (&'static str, f64),
-        measured: f64,
-        spread: f64,
+        (floor, floor_series): (&'static str, &Series),
+        measured: &Series,
     ) -> Self {
-        let ratio = measured / floor.1;
-        let bound = Bound::AtLeast(bound);
+        let ratios = measured.with(floor_series, |m, f| m / f);
         Self {
-            measure,
-            floor: floor.0,
-            floor_value: floor.1,
-            measured_value: measured,
             unit: "x",
-            spread,
-            ratio,
-            bound,
-            verdict: bound.judge(ratio),
+            ..Self::new(
+                measure,
+                Bound::AtLeast(bound),
+                floor,
+                floor_series,
+                measured,
+                &ratios,
+            )
         }
     }
 
-    fn of_times(
+    fn new(
         measure: &'static str,
         bound: Bound,
-        (floor, floor_series): (&'static str, &Series),
+        floor: &'static str,
+        floor_series: &Series,
         measured: &Series,
-        ratio: impl Fn(f64, f64) -> f64,
+        ratios: &Series,
     ) -> Self {
-        let (floor_value, measured_value) = (floor_series.median(), measured.median());
-        let ratio = ratio(floor_value, measured_value);
+        let ratio = ratios.median();
         Self {
             measure,
             floor,
-            floor_value,
-            measured_value,
+            floor_value: floor_series.median(),
+            measured_value: measured.median(),
             unit: "ns",
-            spread: floor_series.spread().max(measured.spread()),
             ratio,
+            spread: ratios.spread(),
             bound,
             verdict: bound.judge(ratio),
         }
@@ -152,8 +165,8 @@ impl Line {
             self.floor.to_owned(),
             value(self.floor_value),
             value(self.measured_value),
-            format!("{:.0} %", self.spread * 100.0),
             format!("{:.2}", self.ratio),
+            format!("{:.0} %", self.spread * 100.0),
             self.bound.shown(),
             match self.verdict {
                 Verdict::Ok => "ok".to_owned(),
@@ -167,7 +180,7 @@ impl Line {
 /// Prints the table.
 pub(crate) fn print(lines: &[Line]) {
     const HEADER: [&str; 8] = [
-        "measure", "floor", "floor", "host", "spread", "ratio", "bound", "",
+        "measure", "floor", "floor", "host", "ratio", "spread", "bound", "",
     ];
     let mut rows = vec![HEADER.map(str::to_owned)];
     rows.extend(lines.iter().map(Line::cells));

@@ -89,5 +89,5 @@ async fn unloading_ends_what_a_guest_is_blocked_in() {
     host.unload(&capsule);
     let (word, reason) = said(&asleep.await.unwrap());
     assert_eq!(word, "deny");
-    assert!(reason.as_str().unwrap().contains("cancelled"), "{reason}");
+    assert!(reason.as_str().unwrap().contains("unloaded"), "{reason}");
 }

@@ -15,8 +15,8 @@ use crate::sources::Source;
 /// Install a capsule; shows what it asks for, or what is new, and asks
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A crate's folder (built first), or a folder with Capsule.toml beside its component
-    #[arg(value_name = "DIR")]
+    /// A crate's folder (built first), a folder with Capsule.toml beside its component, or an archive
+    #[arg(value_name = "DIR|FILE.capsule")]
     source: String,
     /// Don't ask
     #[arg(short, long)]

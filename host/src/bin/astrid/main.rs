@@ -32,8 +32,11 @@ use session::Session;
     name = "astrid",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done; 1 failed; 2 wrong usage, or a question without a terminal and without --yes; \
-                  3 refused (integrity, import, capability, policy, or a Deny verdict)."
+    after_help = "Exit codes:
+  0  done
+  1  failed
+  2  wrong usage, or a question without a terminal and without --yes
+  3  refused: integrity, import, capability, policy, or a Deny verdict"
 )]
 struct Cli {
     /// The home directory [default: $ASTRID_HOME, else ~/.astrid]

@@ -19,6 +19,8 @@ pub(crate) enum Source {
     Crate(PathBuf),
     /// A folder that holds Capsule.toml beside the component.
     Folder(PathBuf),
+    /// A `.capsule` archive.
+    Archive(PathBuf),
     /// A component without a manifest.
     Component(PathBuf),
 }
@@ -51,14 +53,12 @@ impl Source {
             }
             return Err(package::PackageError::NoManifest { folder: path }.into());
         }
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "capsule")
+        if path.is_file()
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "capsule")
         {
-            return Err(Failure::usage(format!(
-                "{given}: archives can't be opened by this version"
-            ))
-            .hint("give the folder it was made from"));
+            return Ok(Self::Archive(path));
         }
         if path.is_file() {
             return Ok(Self::Component(path));
@@ -76,6 +76,7 @@ impl Source {
                 Ok(Package::from_build(folder, built.component_bytes)?)
             }
             Self::Folder(folder) => Ok(Package::from_folder(folder)?),
+            Self::Archive(file) => Ok(Package::from_archive(file)?),
             Self::Component(file) => Err(Failure::usage(format!(
                 "{} has no manifest",
                 file.display()

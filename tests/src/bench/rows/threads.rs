@@ -49,16 +49,12 @@ pub(super) fn line(runtime: &Runtime, guests: &Guests) -> Result<Line, Failure> 
         ),
     })?;
     let [raw_one, raw_two, host_one, host_two] = &all;
-    let spread = all.iter().map(|series| series.spread()).fold(0.0, f64::max);
+    let gain = |one: f64, two: f64| one / two;
     Ok(Line::gain(
         "two principals on two threads against one on one",
         0.9,
-        (
-            "two stores on two threads",
-            raw_one.median() / raw_two.median(),
-        ),
-        host_one.median() / host_two.median(),
-        spread,
+        ("two stores on two threads", &raw_one.with(raw_two, gain)),
+        &host_one.with(host_two, gain),
     ))
 }
 
