@@ -79,10 +79,10 @@ pub struct HomeLock {
     _file: File,
 }
 
-/// Holds the home alone until dropped; what changes the home asks for one.
-#[derive(Debug)]
+/// Holds the home alone until its last clone is dropped; what changes the home asks for one.
+#[derive(Debug, Clone)]
 pub struct ExclusiveLock {
-    _lock: HomeLock,
+    _lock: Arc<HomeLock>,
 }
 
 impl Home {
@@ -149,7 +149,9 @@ impl Home {
         ] {
             make_dir(&home.root.join(folder))?;
         }
-        for trusted in ["etc", "bin", "cache", "run", "capsules", "secrets"] {
+        for trusted in [
+            "etc", "bin", "cache", "run", "capsules", "secrets", "sdk", "home", "var",
+        ] {
             check_trust(&home.root.join(trusted))?;
         }
         make_dir(&home.principal_dir(&PrincipalId::default_principal()))?;
@@ -215,7 +217,7 @@ impl Home {
     /// [`HomeError::Busy`] if anybody else holds it for longer than ten seconds; [`HomeError::Io`].
     pub fn lock_exclusive(&self) -> Result<ExclusiveLock, HomeError> {
         Ok(ExclusiveLock {
-            _lock: self.lock(File::try_lock)?,
+            _lock: Arc::new(self.lock(File::try_lock)?),
         })
     }
 

@@ -251,7 +251,9 @@ impl Host {
     /// # Errors
     /// [`LoadError`].
     pub async fn load_installed(&self, name: &CapsuleName) -> Result<Capsule, LoadError> {
-        self.load(Package::installed(self.home(), name)?).await
+        let (home, name) = (self.home().clone(), name.clone());
+        let package = blocking(move || Package::installed(&home, &name)).await??;
+        self.load(package).await
     }
 
     /// Unloads a capsule: what its guests are blocked in ends, waiting calls are refused.
@@ -279,7 +281,7 @@ impl Host {
         capsule.loaded.invoke(&call).await
     }
 
-    /// Installs a package for `owner`: checks that it can be loaded, runs its install or upgrade hook, and puts it
+    /// Installs a package for `owner`, who must exist: checks that it can be loaded, runs its install or upgrade hook, and puts it
     /// in the place of the version before.
     ///
     /// # Errors
@@ -291,7 +293,24 @@ impl Host {
         source: &str,
         owner: &PrincipalId,
     ) -> Result<Installed, LoadError> {
-        let staged = package::stage(self.home(), alone, &package, source, owner)?;
+        let environment = Arc::clone(&self.inner.environment);
+        let (held, from, of, staging) = (
+            alone.clone(),
+            source.to_owned(),
+            owner.clone(),
+            package.clone(),
+        );
+        let staged = blocking(move || {
+            environment.principals.resolve(&of)?;
+            Ok::<_, LoadError>(package::stage(
+                &environment.home,
+                &held,
+                &staging,
+                &from,
+                &of,
+            )?)
+        })
+        .await??;
         let previous = staged.previous().map(|meta| meta.version.clone());
         let loaded = self.prepare(package).await?;
         let hook = if previous.is_some() {
@@ -306,10 +325,8 @@ impl Host {
             hook,
             source: Box::new(error),
         })?;
-        Ok(Installed {
-            meta: staged.commit()?,
-            previous,
-        })
+        let meta = blocking(move || staged.commit()).await??;
+        Ok(Installed { meta, previous })
     }
 
     /// Waits until what guests have logged is in its files.
@@ -319,10 +336,16 @@ impl Host {
 
     async fn prepare(&self, package: Package) -> Result<Arc<LoadedCapsule>, LoadError> {
         let environment = Arc::clone(&self.inner.environment);
-        tokio::task::spawn_blocking(move || LoadedCapsule::prepare(&environment, package))
-            .await
-            .map_err(|error| LoadError::Interrupted(error.to_string()))?
+        blocking(move || LoadedCapsule::prepare(&environment, package)).await?
     }
+}
+
+/// Runs what reads or writes files in the blocking pool.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, LoadError> {
+    let ran = tokio::task::spawn_blocking(job).await;
+    ran.map_err(|error| LoadError::Interrupted(error.to_string()))
 }
 
 /// Half of the machine's memory, in bytes; 2 GiB where that can't be found out.

@@ -19,8 +19,8 @@ pub mod astrid {
             pub enum ErrorCode {
                 /// The caller lacks a capability. No function of this version answers so; a later host may.
                 CapabilityDenied,
-                /// The key is one that the host keeps for itself and gives to no capsule: those beginning with
-                /// `ASTRID_`, but for the one that `get-config` names.
+                /// The key is one that the host keeps for itself: those beginning with `ASTRID_`, and `prev_version`. A
+                /// host may answer so; this project's answers `none` to those that it doesn't set.
                 ConfigKeyReserved,
                 /// What was asked for is above the limit that the function states. Nothing was done.
                 TooLarge,

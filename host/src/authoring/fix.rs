@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::files::parse_toml;
+use super::files::{parse_toml, write_atomically};
 use super::{AuthoringError, Result};
 use crate::exports::HandlerDecl;
 use crate::package::subscribe_line;
@@ -21,6 +21,15 @@ const BEFORE: [&str; 6] = [
     "publish",
     "interceptor",
 ];
+
+/// Adds the lines to the manifest in `path`, which is replaced whole or not at all.
+///
+/// # Errors
+/// Those of [`fix_subscriptions`], and [`AuthoringError::Io`].
+pub fn fix_manifest(path: &Path, missing: &[HandlerDecl]) -> Result<()> {
+    let text = std::fs::read_to_string(path).map_err(AuthoringError::io("read", path))?;
+    write_atomically(path, fix_subscriptions(&text, missing)?.as_bytes())
+}
 
 /// A manifest's text with what `[subscribe]` lacks for these handlers, as
 /// [`missing_subscriptions`](crate::package::missing_subscriptions) found them. A topic that has an entry without a

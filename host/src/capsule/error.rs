@@ -17,6 +17,9 @@ pub enum LoadError {
     /// Its package can't be had.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// The principal it is to be installed for can't be acted for.
+    #[error(transparent)]
+    Principal(#[from] PrincipalError),
     /// Its bytes are no capsule.
     #[error("capsule {capsule} can't be loaded: {source}")]
     Binary {
@@ -76,6 +79,7 @@ impl LoadError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Package(error) => error.kind(),
+            Self::Principal(error) => error.kind(),
             Self::Binary { .. } | Self::Compile { .. } => "binary",
             Self::Import {
                 source: ImportError::Denied { .. },
@@ -93,6 +97,7 @@ impl LoadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Package(error) => error.hint(),
+            Self::Principal(error) => Some(error.hint()),
             // Its text says what to do.
             Self::Binary { .. } => None,
             Self::Import { source, .. } => Some(source.hint()),
@@ -246,9 +251,7 @@ impl CallError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NoHandler { .. } | Self::NoExport { .. } => "not-found",
-            Self::Principal(PrincipalError::NotFound(_)) => "not-found",
-            Self::Principal(PrincipalError::Disabled(_)) => "disabled",
-            Self::Principal(_) => "principal",
+            Self::Principal(error) => error.kind(),
             Self::Panic { .. } => "panic",
             Self::Trap { .. } => "trap",
             Self::StackOverflow { .. } => "stack-overflow",

@@ -91,12 +91,13 @@ impl Live {
     }
 
     /// Readies a used instance for its next call.
-    pub(super) fn begin(&mut self, call: CallContext) {
+    pub(super) fn begin(&mut self, call: CallContext, memory: usize) {
         // Ticks that passed while it was idle would make it yield at once.
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
         state.call = call;
-        state.limiter.begin_call();
+        state.limiter.begin_call(memory);
+        state.sys.begin_call();
     }
 
     /// Most bytes of linear memory held during the call.

@@ -26,25 +26,25 @@ impl LoadedCapsule {
     /// call gets a fresh one.
     pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
         self.known_action(&call.action)?;
-        let lane = self.lane(&call.principal)?;
+        let lane = self.lane(&call.principal).await?;
         let Ok(_permit) = lane.permits.acquire().await else {
-            return Err(CallError::Unloaded {
-                capsule: self.info.name.clone(),
-            });
+            return Err(self.unloaded());
         };
+        // A lane that is made while the capsule is closed is not closed with the others.
+        if self.info.unloaded().is_cancelled() {
+            return Err(self.unloaded());
+        }
         let ceilings = lane.ceilings.for_call(call.cpu, call.wall);
         let (mut live, instance, began) = match lane.idle.take() {
             Some(mut live) => {
                 let context = self.context(&lane, ceilings);
                 let began = context.began;
-                live.begin(context);
+                live.begin(context, ceilings.memory);
                 (live, InstanceState::Reused, began)
             }
             None => {
                 let Some(slot) = self.environment.slots.take().await else {
-                    return Err(CallError::Unloaded {
-                        capsule: self.info.name.clone(),
-                    });
+                    return Err(self.unloaded());
                 };
                 let context = self.context(&lane, ceilings);
                 let began = context.began;
@@ -59,6 +59,9 @@ impl LoadedCapsule {
         if self.info.manifest.runtime.isolation != Isolation::Call {
             lane.idle.put(live, ended);
             self.environment.slots.put_back();
+            if self.info.unloaded().is_cancelled() {
+                lane.idle.clear();
+            }
         }
         let verdict = self.verdict(answer)?;
         Ok(Reply {
@@ -85,7 +88,7 @@ impl LoadedCapsule {
         if !self.binary.is_real(entry) {
             return Ok(());
         }
-        let lane = self.lane(principal)?;
+        let lane = self.lane(principal).await?;
         let Some(slot) = self.environment.slots.take().await else {
             return Err(no_export(self, entry));
         };
@@ -96,6 +99,12 @@ impl LoadedCapsule {
         let context = self.context(&lane, ceilings);
         let live = Live::new(self, slot, context, ceilings.memory, previous_version);
         live.call_lifecycle(self, ceilings, which).await
+    }
+
+    fn unloaded(&self) -> CallError {
+        CallError::Unloaded {
+            capsule: self.info.name.clone(),
+        }
     }
 
     fn known_action(&self, action: &str) -> Result<(), CallError> {
@@ -116,7 +125,7 @@ impl LoadedCapsule {
     }
 
     /// The principal's lane, made at its first call; refused if the principal isn't there or is disabled.
-    fn lane(&self, principal: &PrincipalId) -> Result<Arc<Lane>, CallError> {
+    async fn lane(&self, principal: &PrincipalId) -> Result<Arc<Lane>, CallError> {
         let principals = &self.environment.principals;
         let changes = principals.changes();
         if let Some(lane) = self.lanes.get(principal) {
@@ -126,28 +135,42 @@ impl LoadedCapsule {
             }
             return Ok(lane);
         }
-        let found = principals.resolve(principal)?;
-        let runtime = &self.info.manifest.runtime;
-        let ceilings = Ceilings::new(
-            runtime,
-            &self.environment.config.limits,
-            &found.profile.limits,
+        let (environment, id, name) = (
+            Arc::clone(&self.environment),
+            principal.clone(),
+            self.info.name.clone(),
         );
-        let permits = if runtime.ordered {
-            1
-        } else {
-            runtime.instances.map_or(UNORDERED, |count| count as usize)
+        // It reads the profile and the overlay.
+        let resolve = move || {
+            let found = environment.principals.resolve(&id)?;
+            let sinks = Arc::clone(&environment.sinks);
+            Ok(PrincipalScope::resolve(found, &name, sinks))
+        };
+        let scope = match tokio::task::spawn_blocking(resolve).await {
+            Ok(scope) => scope.map_err(CallError::Principal)?,
+            // The runtime is shutting down.
+            Err(_) => return Err(self.unloaded()),
+        };
+        let lane = Arc::new(self.new_lane(scope, changes));
+        // Two first calls at once: both get the lane that came first.
+        self.lanes.get_or_insert_with(principal, || Ok(lane))
+    }
+
+    fn new_lane(&self, scope: PrincipalScope, checked_at: u64) -> Lane {
+        let runtime = &self.info.manifest.runtime;
+        let limits = &self.environment.config.limits;
+        let ceilings = Ceilings::new(runtime, limits, &scope.principal.profile.limits);
+        let permits = match runtime.instances {
+            _ if runtime.ordered => 1,
+            Some(instances) => instances as usize,
+            None => UNORDERED,
         };
         let idle = match runtime.isolation {
             Isolation::Shared => Arc::clone(&self.shared_idle),
             Isolation::Principal | Isolation::Call => Arc::default(),
         };
-        let scope =
-            PrincipalScope::resolve(found, &self.info.name, Arc::clone(&self.environment.sinks));
         let number = self.lane_count.fetch_add(1, Relaxed);
-        let lane = Arc::new(Lane::new(scope, ceilings, permits, idle, changes, number));
-        // Two first calls at once: both get the lane that came first.
-        self.lanes.get_or_insert_with(principal, || Ok(lane))
+        Lane::new(scope, ceilings, permits, idle, checked_at, number)
     }
 
     fn context(&self, lane: &Lane, ceilings: Ceilings) -> CallContext {

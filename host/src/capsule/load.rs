@@ -10,17 +10,19 @@ use std::time::Instant;
 
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::instance::guest::interceptor::InterceptorIndices;
 use super::lane::{Idle, KeepInUse, LANES, Lane};
-use super::{CustomGate, LoadError, Slots, StoreState, imports};
+use super::{CustomGate, LoadError, Slots, StoreState};
 use crate::config::HostConfig;
 use crate::domain::sys::SysShared;
 use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
 use crate::exports::{self, Binary, EntryPoint};
 use crate::home::Home;
 use crate::package::{ComponentHash, Package};
+use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
 use crate::principal::{PrincipalId, Principals};
 use crate::registry::CapsuleInfo;
@@ -174,34 +176,86 @@ fn compiled(
 ) -> Result<(Binary, Component), LoadError> {
     let engine = environment.engine.engine();
     let hash = package.hash().as_str();
-    let check = |binary: Binary| -> Result<Binary, LoadError> {
-        let binary = binary.with_run(info.manifest.runtime.run);
-        imports::check(&binary, &environment.custom, &info.capabilities).map_err(|source| {
-            LoadError::Import {
-                capsule: info.name.clone(),
-                source,
-            }
-        })?;
-        Ok(binary)
-    };
-    if let Some((facts, component)) = environment.cache.get(engine, hash)
-        && let Ok(binary) = serde_json::from_slice(&facts)
-    {
-        return Ok((check(binary)?, component));
-    }
-    let bytes = package.component();
-    let binary = exports::analyse(bytes).map_err(|source| LoadError::Binary {
+    let import = |source| LoadError::Import {
         capsule: info.name.clone(),
         source,
-    })?;
-    let facts = serde_json::to_vec(&binary).unwrap_or_default();
-    let binary = check(binary)?;
-    let component = Component::from_binary(engine, bytes).map_err(|error| LoadError::Compile {
-        capsule: info.name.clone(),
-        reason: format!("{error:#}"),
-    })?;
-    if let Err(error) = environment.cache.put(hash, &facts, &component) {
+    };
+    let offered = |imports: &Imports| {
+        imports::check(imports, &environment.custom, &info.capabilities).map_err(import)
+    };
+    let (binary, component) = match cached(environment, hash) {
+        Some(cached) => cached,
+        None => {
+            let bytes = package.component();
+            let binary = exports::analyse(bytes).map_err(|source| LoadError::Binary {
+                capsule: info.name.clone(),
+                source,
+            })?;
+            // Said before the time is spent to compile it.
+            offered(&declared(&binary))?;
+            let component =
+                Component::from_binary(engine, bytes).map_err(|error| LoadError::Compile {
+                    capsule: info.name.clone(),
+                    reason: format!("{error:#}"),
+                })?;
+            keep(environment, info, hash, &binary, &component);
+            (binary, component)
+        }
+    };
+    // The engine's own word on what will be linked: a gate must not depend on how we read the binary.
+    offered(&linked(engine, &component))?;
+    Ok((binary.with_run(info.manifest.runtime.run), component))
+}
+
+fn cached(environment: &Environment, hash: &str) -> Option<(Binary, Component)> {
+    let (facts, component) = environment.cache.get(environment.engine.engine(), hash)?;
+    Some((serde_json::from_slice(&facts).ok()?, component))
+}
+
+fn keep(
+    environment: &Environment,
+    info: &CapsuleInfo,
+    hash: &str,
+    binary: &Binary,
+    component: &Component,
+) {
+    let facts = serde_json::to_vec(binary).unwrap_or_default();
+    if let Err(error) = environment.cache.put(hash, &facts, component) {
         tracing::warn!(capsule = %info.name, %error, "the compiled component can't be kept");
     }
-    Ok((binary, component))
+}
+
+/// What the binary imports, as this host read it.
+fn declared(binary: &Binary) -> Imports {
+    let functions = |import| {
+        binary
+            .import_functions
+            .get(import)
+            .cloned()
+            .unwrap_or_default()
+    };
+    binary
+        .imports
+        .iter()
+        .map(|import| (import.clone(), functions(import)))
+        .collect()
+}
+
+/// What the component imports, as the engine will link it. Instances of types alone need nothing.
+fn linked(engine: &wasmtime::Engine, component: &Component) -> Imports {
+    let mut imports = Imports::new();
+    for (name, item) in component.component_type().imports(engine) {
+        match item.ty {
+            ComponentItem::ComponentInstance(instance) => {
+                let functions = instance.exports(engine).filter_map(|(function, item)| {
+                    matches!(item.ty, ComponentItem::ComponentFunc(_)).then(|| function.to_owned())
+                });
+                imports.insert(name.to_owned(), functions.collect());
+            }
+            ComponentItem::Type(_) => {}
+            // A bare function, module or component: nothing of the kind is offered.
+            _ => drop(imports.insert(name.to_owned(), Vec::new())),
+        }
+    }
+    imports
 }

@@ -2,7 +2,6 @@
 
 mod ceilings;
 mod error;
-mod imports;
 mod instance;
 mod invoke;
 mod lane;
@@ -14,10 +13,11 @@ use std::sync::Arc;
 
 pub use ceilings::Ceilings;
 pub use error::{CallError, LoadError};
-pub use imports::{CustomGate, ImportError};
 pub(crate) use load::{Environment, LoadedCapsule};
 pub(crate) use slots::Slots;
 pub use state::StoreState;
+
+pub use crate::policy::imports::{CustomGate, ImportError};
 
 use crate::exports::Binary;
 use crate::manifest::{CapsuleManifest, CapsuleName};

@@ -1,10 +1,10 @@
-//! What capsules may call: one folder for each `astrid:*` package, and the table of gates over all of them.
+//! What capsules may call: one folder for each `astrid:*` package. What opens each function is in
+//! [`crate::policy::gates`].
 //!
 //! Each domain has a context (what lives with an instance), a view (the context lent for one call, which can't
 //! be built without a [`crate::call::CallContext`]), a trait by which a store lends that view, and a key for
 //! the linker. The generated traits are implemented on the view, so one domain can't touch another's state.
 
-pub mod gates;
 pub mod sys;
 
 use wasmtime::component::Linker;

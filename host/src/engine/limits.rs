@@ -5,6 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use wasmtime::ResourceLimiter;
 
+/// Core instances of a component; the same for every allocation.
+pub(super) const CORE_INSTANCES: u32 = 8;
+/// Memories of a component.
+pub(super) const MEMORIES: u32 = 1;
+/// Tables of a component.
+pub(super) const TABLES: u32 = 4;
 /// Elements that all tables of an instance may hold together; the pool's own bound.
 const TABLE_ELEMENTS: usize = 20_000;
 
@@ -49,6 +55,8 @@ pub struct MemoryLimiter {
     held: usize,
     peak: usize,
     table_elements: usize,
+    /// Bytes of the last grant, and the peak before it: taken back if the growth fails after all.
+    granted: (usize, usize),
     refused: Option<usize>,
     budget: Arc<MemoryBudget>,
 }
@@ -61,14 +69,18 @@ impl MemoryLimiter {
             held: 0,
             peak: 0,
             table_elements: 0,
+            granted: (0, 0),
             refused: None,
             budget,
         }
     }
 
-    /// Forgets what earlier calls were refused, so that a later trap isn't blamed on memory.
-    pub fn begin_call(&mut self) {
+    /// Begins a call that may hold `limit` bytes, and forgets what earlier calls were refused, so that a later
+    /// trap isn't blamed on memory.
+    pub fn begin_call(&mut self, limit: usize) {
+        self.limit = limit;
         self.refused = None;
+        self.granted = (0, self.peak);
         self.peak = self.held;
     }
 
@@ -99,11 +111,36 @@ impl ResourceLimiter for MemoryLimiter {
         let held = self.held.saturating_add(more);
         if held > self.limit || !self.budget.take(more) {
             self.refused = Some(held);
+            self.granted = (0, self.peak);
             return Ok(false);
         }
+        self.granted = (more, self.peak);
         self.held = held;
         self.peak = self.peak.max(held);
         Ok(true)
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        // Asked before the memory's own maximum is: what wasn't had isn't held.
+        let (more, peak) = std::mem::take(&mut self.granted);
+        if more > 0 {
+            self.held = self.held.saturating_sub(more);
+            self.peak = peak;
+            self.budget.give_back(more);
+        }
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        CORE_INSTANCES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES as usize
+    }
+
+    fn tables(&self) -> usize {
+        TABLES as usize
     }
 
     fn table_growing(
@@ -154,7 +191,7 @@ mod tests {
             (limiter.peak(), limiter.refused()),
             (128 * KIB, Some(192 * KIB))
         );
-        limiter.begin_call();
+        limiter.begin_call(128 * KIB);
         assert_eq!(limiter.refused(), None);
     }
 
@@ -168,6 +205,21 @@ mod tests {
         drop(first);
         assert_eq!(budget.used(), 0);
         assert!(second.memory_growing(0, 64 * KIB, None).expect("answers"));
+    }
+
+    #[test]
+    fn a_growth_that_fails_after_all_is_not_charged() {
+        let budget = MemoryBudget::new(KIB * KIB);
+        let mut limiter = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget));
+        assert!(limiter.memory_growing(0, 64 * KIB, None).expect("answers"));
+        limiter
+            .memory_grow_failed(wasmtime::format_err!("its maximum"))
+            .expect("taken back");
+        assert_eq!((budget.used(), limiter.peak()), (0, 0));
+        limiter
+            .memory_grow_failed(wasmtime::format_err!("refused"))
+            .expect("nothing to take back");
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

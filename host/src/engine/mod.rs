@@ -11,7 +11,9 @@ mod trap;
 
 use std::hash::{Hash, Hasher};
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures,
+};
 
 pub use cache::{CacheKey, CompileCache};
 pub use clock::{CpuClock, TimedOut, timed};
@@ -25,10 +27,6 @@ const MAPS_POOLED: usize = 6;
 /// Mappings left to the rest of the process: past the kernel's limit even `malloc` fails.
 const MAPS_RESERVED: usize = 4_096;
 
-/// Most core instances that one component may consist of.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
-/// Most tables that one component may have.
-const TABLES_PER_COMPONENT: u32 = 4;
 /// Bytes of memory that a slot of the pool keeps mapped between two instances.
 const KEEP_RESIDENT: usize = 64 * 1024;
 /// Bytes that one host call, or one result of an export, may lift out of a guest: a 10 MiB write and
@@ -139,6 +137,18 @@ pub fn config(allocation: Allocation) -> Config {
         .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
         .wasm_wide_arithmetic(false);
+    // These have no setter unless a feature of wasmtime's is on, and an embedder's build may turn it on.
+    config.wasm_features(
+        WasmFeatures::THREADS
+            | WasmFeatures::SHARED_EVERYTHING_THREADS
+            | WasmFeatures::EXCEPTIONS
+            | WasmFeatures::LEGACY_EXCEPTIONS
+            | WasmFeatures::FUNCTION_REFERENCES
+            | WasmFeatures::GC
+            | WasmFeatures::STACK_SWITCHING
+            | WasmFeatures::CM_ASYNC,
+        false,
+    );
     match allocation {
         Allocation::OnDemand => config.allocation_strategy(InstanceAllocationStrategy::OnDemand),
         Allocation::Pooled { instances } => {
@@ -162,13 +172,13 @@ fn map_limit() -> usize {
 fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
+        .total_core_instances(instances.saturating_mul(limits::CORE_INSTANCES))
         .total_memories(instances)
-        .total_tables(instances.saturating_mul(TABLES_PER_COMPONENT))
+        .total_tables(instances.saturating_mul(limits::TABLES))
         .total_stacks(instances)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memories_per_component(1)
-        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_core_instances_per_component(limits::CORE_INSTANCES)
+        .max_memories_per_component(limits::MEMORIES)
+        .max_tables_per_component(limits::TABLES)
         .decommit_batch_size(16)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)

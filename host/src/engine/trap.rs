@@ -17,6 +17,9 @@ pub enum TrapKind {
     Other(String),
 }
 
+/// Most bytes of a function's name in a backtrace, which has at most 20 frames.
+const FRAME_NAME: usize = 512;
+
 /// Functions of the guest, innermost first.
 pub type Frames = Vec<String>;
 
@@ -48,7 +51,11 @@ pub fn backtrace(error: &wasmtime::Error) -> Frames {
         .frames()
         .iter()
         .map(|frame| match frame.func_name() {
-            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+            Some(name) => {
+                // Guest-controlled, so cut before it is worked on.
+                let name = &name[..name.floor_char_boundary(FRAME_NAME)];
+                format!("{:#}", rustc_demangle::demangle(name))
+            }
             None => format!("function {}", frame.func_index()),
         })
         .collect()

@@ -18,7 +18,7 @@ use super::tables::Tables;
 use super::{BinaryError, EntryPoint, Judgement, Work};
 
 /// The judgement when the work was cut short.
-pub(super) fn too_intricate() -> Judgement {
+fn too_intricate() -> Judgement {
     Judgement::real("taken as real: too intricate to be followed")
 }
 

@@ -40,6 +40,11 @@ pub enum BinaryError {
         /// Declarations allowed, in all.
         limit: usize,
     },
+    /// Components that instantiate each other over and over.
+    #[error(
+        "too intricate: it instantiates its parts too often to be wired; compose it of fewer instances"
+    )]
+    TooIntricate,
     /// Components within components, deeper than is accepted.
     #[error("components nested more than {limit} deep; compose it flatter")]
     TooDeep {

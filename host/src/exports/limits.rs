@@ -23,7 +23,11 @@ pub const HANDLERS: usize = 64;
 
 /// Steps in wiring a component. A component that `wit-component` makes needs some hundreds; only
 /// one that instantiates components over and over gets here.
-pub(super) const LINK_STEPS: u64 = 1 << 20;
+pub(super) const LINK_STEPS: u64 = 1 << 17;
+
+/// Core instances of a component, those that only rename exports included. `wit-component` makes about
+/// ten; the engine unrolls each, at a cost of its own.
+pub(super) const INSTANCES: usize = 1_024;
 
 /// Steps in following calls, for a binary of `bytes` bytes. Each of the four entry points may
 /// visit each function and each call once, and each of these is at least a byte. A component that

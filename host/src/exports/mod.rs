@@ -188,15 +188,15 @@ fn analyse_with(bytes: &[u8], work: &mut Work) -> Result<Binary, BinaryError> {
     let mut budget = Budget::new(limits::LINK_STEPS);
     let linked = link::link(&layout, &mut budget);
     work.link_steps = budget.spent();
+    // The engine unrolls every instantiation, so what can't be wired cheaply can't be compiled cheaply.
+    let linked = linked
+        .filter(|linked| linked.instances.len() <= limits::INSTANCES)
+        .ok_or(BinaryError::TooIntricate)?;
 
     let present = layout.entry_points()?;
-    let entry_points = match (&section, &linked) {
-        (Some(section), _) => section.judge(&present)?,
-        (None, Some(linked)) => effect::judge(&layout, linked, &present, bytes.len(), work)?,
-        (None, None) => present
-            .iter()
-            .map(|&entry| (entry, effect::too_intricate()))
-            .collect(),
+    let entry_points = match &section {
+        Some(section) => section.judge(&present)?,
+        None => effect::judge(&layout, &linked, &present, bytes.len(), work)?,
     };
 
     let (sdk, handlers) = match section {
@@ -211,7 +211,7 @@ fn analyse_with(bytes: &[u8], work: &mut Work) -> Result<Binary, BinaryError> {
         size: bytes.len() as u64,
         sdk,
         imports,
-        import_functions: linked.map_or_else(BTreeMap::new, |linked| linked.import_functions()),
+        import_functions: linked.import_functions(),
         entry_points,
         handlers,
     })

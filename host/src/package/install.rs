@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-use super::{ARCHIVE_BYTES, ARCHIVE_ENTRIES, MANIFEST, META, Meta, Package, PackageError, source};
+use super::{
+    ARCHIVE_BYTES, ARCHIVE_ENTRIES, ComponentHash, MANIFEST, META, Meta, Package, PackageError,
+    source,
+};
 use crate::home::{ExclusiveLock, Home, make_dir, write_private};
 use crate::manifest::CapsuleName;
 use crate::principal::PrincipalId;
@@ -24,6 +27,7 @@ const STAGE: &str = ".stage-";
 /// A new version that is complete but for its meta.json, and not yet seen by anybody.
 #[derive(Debug)]
 pub struct Staged {
+    home: Home,
     folder: tempfile::TempDir,
     target: PathBuf,
     meta: Meta,
@@ -91,6 +95,7 @@ pub fn stage(
         signature: None,
     };
     Ok(Staged {
+        home: home.clone(),
         folder,
         target,
         meta,
@@ -129,9 +134,17 @@ impl Staged {
             fs::rename(staged, &self.target).map_err(failed)?;
         }
         let parent = self.target.parent().unwrap_or(Path::new("."));
-        File::open(parent)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
+        // The new version is in place whatever comes of this.
+        if let Err(error) = File::open(parent).and_then(|folder| folder.sync_all()) {
+            tracing::warn!(folder = %parent.display(), %error, "an installation may not survive a power failure");
+        }
+        if let Some(hash) = self
+            .previous
+            .as_ref()
+            .and_then(|previous| previous.wasm_hash.as_ref())
+        {
+            drop_unused(&self.home, hash);
+        }
         Ok(self.meta)
     }
 }
@@ -160,16 +173,21 @@ pub fn remove(home: &Home, _alone: &ExclusiveLock, name: &CapsuleName) -> Result
     fs::rename(&folder, &gone).map_err(failed)?;
     fs::remove_dir_all(&gone).map_err(failed)?;
     if let Some(hash) = hash {
-        let others = installed(home)?;
-        let shared = others.iter().any(|other| {
-            matches!(source::meta(&capsules.join(other.as_str())), Ok(Some(meta)) if meta.wasm_hash.as_ref() == Some(&hash))
-        });
-        if !shared {
-            // Bytes that stay only cost space.
-            let _ = fs::remove_file(home.binary(hash.as_str()));
-        }
+        drop_unused(home, &hash);
     }
     Ok(())
+}
+
+/// Removes a component that no installed capsule has any more; bytes that stay only cost space.
+fn drop_unused(home: &Home, hash: &ComponentHash) {
+    let has = |name: &CapsuleName| match source::meta(&home.capsules_dir().join(name.as_str())) {
+        Ok(meta) => meta.is_some_and(|meta| meta.wasm_hash.as_ref() == Some(hash)),
+        // One that can't be read may have it.
+        Err(_) => true,
+    };
+    if installed(home).is_ok_and(|names| !names.iter().any(has)) {
+        let _ = fs::remove_file(home.binary(hash.as_str()));
+    }
 }
 
 /// The names of all installed capsules, sorted.
@@ -225,8 +243,10 @@ fn copy_extras(from: &Path, to: &Path) -> Result<Vec<String>, PackageError> {
     let mut left = ARCHIVE_BYTES;
     for extra in EXTRAS {
         let folder = from.join(extra);
-        if !folder.is_dir() {
-            continue;
+        match fs::symlink_metadata(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Ok(found) if found.is_dir() => {}
+            _ => return Err(PackageError::OddFile { path: folder }),
         }
         for file in source::files_below(&folder, ARCHIVE_ENTRIES)? {
             let (from, to) = (folder.join(&file), to.join(extra).join(&file));
@@ -253,7 +273,6 @@ fn copy_extras(from: &Path, to: &Path) -> Result<Vec<String>, PackageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::package::ComponentHash;
 
     fn package(version: &str, component: &[u8]) -> Package {
         let manifest = format!("[package]\nname = \"demo\"\nversion = \"{version}\"\n");

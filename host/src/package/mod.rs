@@ -36,7 +36,7 @@ pub struct Package {
     manifest: CapsuleManifest,
     manifest_text: String,
     warnings: Vec<Diagnostic>,
-    component: Vec<u8>,
+    component: std::sync::Arc<Vec<u8>>,
     hash: ComponentHash,
     folder: Option<std::path::PathBuf>,
     /// Keeps the folder of an unpacked archive for as long as the package is there.
@@ -124,7 +124,7 @@ impl Package {
             manifest,
             manifest_text,
             warnings,
-            component,
+            component: component.into(),
             hash,
             folder: None,
             unpacked: None,

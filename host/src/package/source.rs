@@ -119,8 +119,15 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PackageError> {
         path: path.to_owned(),
         source,
     };
+    let found = std::fs::metadata(path).map_err(failed)?;
+    // Opening a pipe would wait for somebody to write into it.
+    if !found.is_file() {
+        return Err(PackageError::OddFile {
+            path: path.to_owned(),
+        });
+    }
     let file = File::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
+    let size = found.len();
     let mut bytes = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or(0));
     // The file may grow while it is read.
     file.take(limit + 1)

@@ -4,5 +4,7 @@
 //! here does I/O, keeps state, or knows wasmtime.
 
 pub mod gate;
+pub mod gates;
+pub mod imports;
 pub mod paths;
 pub mod topic;

@@ -43,6 +43,16 @@ pub enum PrincipalError {
 }
 
 impl PrincipalError {
+    /// One word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not-found",
+            Self::Disabled(_) => "disabled",
+            Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } => "principal",
+            Self::Home(_) => "home",
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {

@@ -16,7 +16,9 @@ const HOST_WIDE: &str = "_host";
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The key can't be the name of a secret.
-    #[error("{0:?} is no key of a secret: up to 128 of letters, digits, _ and -")]
+    #[error(
+        "{0:?} is no key of a secret: up to 128 of letters, digits, _, - and ., not beginning with ."
+    )]
     InvalidKey(String),
     /// The value is larger than a secret may be.
     #[error("a secret of more than {SECRET_BYTES} bytes")]
@@ -76,8 +78,8 @@ impl FileSecrets {
 }
 
 fn checked(key: &str) -> Result<&Path, SecretError> {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if !key.is_empty() && key.len() <= 128 && key.bytes().all(known) {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if !key.is_empty() && !key.starts_with('.') && key.len() <= 128 && key.bytes().all(known) {
         Ok(Path::new(key))
     } else {
         Err(SecretError::InvalidKey(key.chars().take(128).collect()))

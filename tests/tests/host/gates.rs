@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use astrid_e2e::folders;
-use astrid_host::domain::gates::{self, INTERFACES};
+use astrid_host::policy::gates::{self, INTERFACES};
 use wit_parser::Resolve;
 
 /// What is known of an interface: versions, and the functions of all of them by their name in a binary.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use astrid_host::Package;
-use astrid_host::authoring::{Built, fix_subscriptions};
+use astrid_host::authoring::{Built, fix_manifest};
 use astrid_host::exports::{self, Binary};
 use astrid_host::package::{Finding, MANIFEST, Severity, check, missing_subscriptions};
 use serde_json::json;
@@ -27,7 +27,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let _lock = home.lock_shared()?;
     let package = Source::find(&home, &args.target)?.package(session, &home)?;
     let manifest = package.manifest();
-    let binary = exports::analyse(package.component())?.with_run(manifest.runtime.run);
+    let binary = exports::analyse(package.component())?;
     let findings = check(manifest, &binary);
     let broken = findings
         .iter()
@@ -62,10 +62,7 @@ pub(crate) fn against_manifest(
         let missing = missing_subscriptions(package.manifest(), binary);
         if !missing.is_empty() {
             let path = folder.join(MANIFEST);
-            let failed =
-                |error: std::io::Error| Failure::new("io", format!("{}: {error}", shown(&path)));
-            let text = std::fs::read_to_string(&path).map_err(failed)?;
-            std::fs::write(&path, fix_subscriptions(&text, &missing)?).map_err(failed)?;
+            fix_manifest(&path, &missing)?;
             session.out.note(format!(
                 "{}: {} handlers added to [subscribe]",
                 shown(&path),
@@ -77,8 +74,7 @@ pub(crate) fn against_manifest(
     for warning in package.warnings() {
         session.out.warning(warning);
     }
-    let binary = binary.clone().with_run(package.manifest().runtime.run);
-    let findings = check(package.manifest(), &binary);
+    let findings = check(package.manifest(), binary);
     for finding in &findings {
         session.out.warning(shown_finding(finding));
     }

@@ -106,7 +106,7 @@ impl From<InvalidPrincipal> for Failure {
 
 impl From<PrincipalError> for Failure {
     fn from(error: PrincipalError) -> Self {
-        CallError::from(error).into()
+        Self::new(error.kind(), error.to_string()).hint(error.hint())
     }
 }
 

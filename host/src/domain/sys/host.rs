@@ -37,15 +37,17 @@ impl Host for SysView<'_> {
             Level::Warn => LogLevel::Warn,
             Level::Error => LogLevel::Error,
         };
-        // A panic's line explains the trap that follows, so the rate doesn't hold it back. One an instance:
-        // the trap ends it, and a guest that only pretends gets no second line past the rate.
-        if level == LogLevel::Error && self.ctx.panic.is_none() && message.starts_with(PANIC) {
+        if level == LogLevel::Error && message.starts_with(PANIC) {
+            // It explains the trap that follows.
             let end = message.floor_char_boundary(crate::principal::LOG_LINE);
             self.ctx.panic = Some(message[..end].to_owned());
-            self.call.scope.log_always(level, message);
-        } else {
-            self.call.scope.log(level, message);
+            // Not held back by the rate, once for an instance: the trap ends it, and a guest that only pretends
+            // gets no second line.
+            if !std::mem::replace(&mut self.ctx.announced, true) {
+                return self.call.scope.log_always(level, message);
+            }
         }
+        self.call.scope.log(level, message);
     }
 
     fn signal_ready(&mut self) {

@@ -51,7 +51,10 @@ pub struct SysCtx {
     shared: Arc<SysShared>,
     capsule: Arc<CapsuleInfo>,
     born: Instant,
+    /// The panic that the guest announced in this call.
     panic: Option<String>,
+    /// Whether this instance has had its one line past the log's rate.
+    announced: bool,
     /// The version that is being upgraded from, while the upgrade hook runs.
     previous_version: Option<String>,
 }
@@ -68,8 +71,14 @@ impl SysCtx {
             capsule,
             born: Instant::now(),
             panic: None,
+            announced: false,
             previous_version,
         }
+    }
+
+    /// Forgets what an earlier call announced and then survived.
+    pub fn begin_call(&mut self) {
+        self.panic = None;
     }
 
     /// The line that the guest logged last when it panicked, if it did.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, IMPORT_FINDINGS, quoted};
-use crate::domain::gates::{self, Interface};
 use crate::exports::{Binary, EntryPoint};
 use crate::manifest::CapsuleManifest;
 use crate::policy::gate::{Gate, Needs};
+use crate::policy::gates::{self, Interface};
+use crate::policy::imports::{self, ImportError};
 
 /// Everything that is to be said of imports.
 pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
@@ -21,12 +22,9 @@ pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding>
             "{more} more imports that this host doesn't offer"
         )));
     }
-    // A binary too intricate to be wired doesn't say which functions it takes.
-    if binary.imports.is_empty() || !binary.import_functions.is_empty() {
-        let taken = taken(binary);
-        findings.extend(missing(manifest, binary, &taken));
-        findings.extend(unused(manifest, binary, &taken));
-    }
+    let taken = taken(binary);
+    findings.extend(missing(manifest, binary, &taken));
+    findings.extend(unused(manifest, binary, &taken));
     findings
 }
 
@@ -44,48 +42,15 @@ fn functions<'a>(binary: &'a Binary, import: &str) -> &'a [String] {
 
 /// Why a host can't link this import.
 fn refusal(binary: &Binary, import: &str) -> Option<Finding> {
-    let shown = quoted(import);
-    let version = import.split_once('@').map_or("", |(_, version)| version);
-    let Some(interface) = interface(import) else {
-        return Some(if import.starts_with("wasi:") {
-            Finding::error(format!(
-                "it imports {shown}, and this host offers no WASI: build it for wasm32-unknown-unknown with \
-                 astrid-sdk, as `astrid build` does"
-            ))
-        } else if import.starts_with("astrid:") {
-            Finding::error(format!(
-                "it imports {shown}, which no version of the contract has"
-            ))
-        } else {
-            Finding::warning(format!(
-                "it imports {shown}: only a host whose embedder adds that loads it"
-            ))
-        });
-    };
-    if !interface.versions.contains(&version) {
-        return Some(Finding::error(format!(
-            "it imports {shown}, which this host knows in {}",
-            interface.versions.join(" and ")
-        )));
-    }
-    if !interface.served {
-        return Some(Finding::error(format!(
-            "it imports {shown}, which this host doesn't serve"
-        )));
-    }
-    let known = |function: &String| {
-        interface
-            .functions
-            .iter()
-            .any(|(known, _)| known == function)
-    };
-    let unknown = functions(binary, import)
-        .iter()
-        .find(|function| !known(function))?;
-    Some(Finding::error(format!(
-        "it imports {} of {shown}, which has no such function",
-        quoted(unknown)
-    )))
+    let error = imports::contract(import, functions(binary, import)).err()?;
+    let said = format!("{error}: {}", error.hint());
+    // An embedder may offer what isn't in the contract.
+    let foreign = matches!(error, ImportError::Unknown { .. }) && !import.starts_with("astrid:");
+    Some(if foreign {
+        Finding::warning(said)
+    } else {
+        Finding::error(said)
+    })
 }
 
 /// The functions of the contract that the binary takes, each with its gate.
@@ -231,12 +196,12 @@ mod tests {
         case(
             "",
             &["astrid:sys/host@1.9.0 log"],
-            &["error: it imports `astrid:sys/host@1.9.0`, which this host knows in 1.0.0"],
+            &["error: it imports `astrid:sys/host@1.9.0`, and this host serves it in 1.0.0"],
         );
         case(
             "",
             &["astrid:sys/host@1.0.0 shout"],
-            &["error: it imports `shout` of `astrid:sys/host@1.0.0`, which has no such"],
+            &["error: it imports the function `shout` of `astrid:sys/host@1.0.0`, which has none"],
         );
         case(
             "",
@@ -256,7 +221,7 @@ mod tests {
         case(
             "",
             &["acme:billing/host@1.0.0 charge"],
-            &["warning: it imports `acme:billing/host@1.0.0`: only a host whose embedder"],
+            &["warning: it imports `acme:billing/host@1.0.0`, which is unknown to this host: a host whose embedder"],
         );
     }
 
@@ -343,12 +308,5 @@ mod tests {
             "astrid:elicit/host@1.0.0 elicit",
             &["warning: it imports `elicit`, and it has no install"],
         );
-    }
-
-    #[test]
-    fn nothing_is_unused_where_the_functions_are_not_known() {
-        let mut binary = binary(&[]);
-        binary.imports.push("astrid:sys/host@1.0.0".into());
-        expect(&manifest("[capabilities]\nnet = [\"*\"]"), &binary, &[]);
     }
 }

@@ -1,8 +1,9 @@
 //! Whether a host offers what a component imports; said before any of its code runs.
 
-use crate::domain::gates;
-use crate::exports::Binary;
-use crate::policy::gate::{Gate, Missing};
+use std::collections::BTreeMap;
+
+use super::gate::{Gate, Missing};
+use super::gates;
 
 /// The gate of one function that an embedder adds.
 #[derive(Debug, Clone)]
@@ -19,13 +20,13 @@ pub struct CustomGate {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// A WASI interface: the toolchain aimed at another kind of host.
-    #[error("it imports {import}, and this host offers no WASI")]
+    #[error("it imports `{import}`, and this host offers no WASI")]
     Wasi {
         /// The instance.
         import: String,
     },
     /// A package of the contract that this host doesn't serve.
-    #[error("it imports {import}, which this host doesn't serve")]
+    #[error("it imports `{import}`, which this host doesn't serve")]
     NotServed {
         /// The instance.
         import: String,
@@ -33,7 +34,7 @@ pub enum ImportError {
         package: String,
     },
     /// A version of a served interface that isn't.
-    #[error("it imports {import}, and this host serves it in {served}")]
+    #[error("it imports `{import}`, and this host serves it in {served}")]
     Version {
         /// The instance.
         import: String,
@@ -41,7 +42,7 @@ pub enum ImportError {
         served: String,
     },
     /// A function that its interface doesn't have.
-    #[error("it imports the function {function} of {import}, which has none of that name")]
+    #[error("it imports the function `{function}` of `{import}`, which has none of that name")]
     Function {
         /// The instance.
         import: String,
@@ -49,13 +50,13 @@ pub enum ImportError {
         function: String,
     },
     /// Something that nobody has heard of.
-    #[error("it imports {import}, which is unknown to this host")]
+    #[error("it imports `{import}`, which is unknown to this host")]
     Unknown {
         /// The instance.
         import: String,
     },
     /// A function whose capability the manifest doesn't ask for.
-    #[error("it calls {function} of {import}, but {missing}")]
+    #[error("it calls `{function}` of `{import}`, but {missing}")]
     Denied {
         /// The instance.
         import: String,
@@ -84,23 +85,21 @@ impl ImportError {
     }
 }
 
-/// Checks every import of a binary against the gate table and what the embedder adds.
-pub(super) fn check(
-    binary: &Binary,
-    custom: &[CustomGate],
-    held: &[&str],
-) -> Result<(), ImportError> {
-    binary.imports.iter().try_for_each(|import| {
-        let functions = binary
-            .import_functions
-            .get(import)
-            .map_or(&[][..], Vec::as_slice);
+/// The functions that a component takes from each instance it imports.
+pub type Imports = BTreeMap<String, Vec<String>>;
+
+/// Checks every import against the gate table and what the embedder adds.
+///
+/// # Errors
+/// The first import that isn't offered, or whose gate is closed.
+pub fn check(imports: &Imports, custom: &[CustomGate], held: &[&str]) -> Result<(), ImportError> {
+    imports.iter().try_for_each(|(import, functions)| {
         if custom.iter().any(|row| row.instance == *import) {
             functions
                 .iter()
                 .try_for_each(|function| check_custom(import, function, custom, held))
         } else {
-            check_contract(import, functions)
+            contract(import, functions)
         }
     })
 }
@@ -128,7 +127,11 @@ fn check_custom(
     }
 }
 
-fn check_contract(import: &str, functions: &[String]) -> Result<(), ImportError> {
+/// Checks one import against the contract: whether this host serves these functions of it.
+///
+/// # Errors
+/// Why it doesn't.
+pub fn contract(import: &str, functions: &[String]) -> Result<(), ImportError> {
     let import_ = import.to_owned();
     if import.starts_with("wasi:") {
         return Err(ImportError::Wasi { import: import_ });
@@ -166,20 +169,7 @@ fn check_contract(import: &str, functions: &[String]) -> Result<(), ImportError>
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-
-    fn binary(import: &str, function: &str) -> Binary {
-        Binary {
-            size: 0,
-            sdk: None,
-            imports: vec![import.into()],
-            import_functions: BTreeMap::from([(import.into(), vec![function.into()])]),
-            entry_points: BTreeMap::new(),
-            handlers: None,
-        }
-    }
 
     fn judge(import: &str, function: &str) -> Result<(), ImportError> {
         let custom = [CustomGate {
@@ -187,7 +177,8 @@ mod tests {
             function: "charge".into(),
             gate: Gate::capability(&["net"]),
         }];
-        check(&binary(import, function), &custom, &["uplink"])
+        let imports = Imports::from([(import.into(), vec![function.into()])]);
+        check(&imports, &custom, &["uplink"])
     }
 
     #[test]

@@ -1,0 +1,45 @@
+//! `cargo xtask e2e`: the scenarios, through the `astrid` command as a process, from a source file to a verdict.
+//!
+//! Each scenario is a chapter of what a user does; each line in it is one command, what it answered, and how long
+//! that took. The last line says how many went as they should.
+
+mod author;
+mod operator;
+mod report;
+mod trust;
+mod verdicts;
+
+use std::process::ExitCode;
+
+use astrid_e2e::command::{self, Astrid};
+use astrid_e2e::{folders, guests, published};
+
+use report::Report;
+
+fn main() -> ExitCode {
+    let mut report = Report::default();
+    if let Err(error) = scenarios(&mut report) {
+        report.broken(&error);
+    }
+    report.finish()
+}
+
+/// Runs all; what keeps the rest from being run is an error.
+fn scenarios(report: &mut Report) -> Result<(), String> {
+    report.note("building the guests (the first time takes a minute or two)");
+    guests::build_all()?;
+    published::build_all()?;
+    let binary = command::binary()?;
+    let astrid = Astrid::new(binary, &folders::guests("workspace"))?;
+
+    operator::installs(report, &astrid)?;
+    verdicts::answers(report, &astrid);
+    verdicts::mistakes(report, &astrid);
+    verdicts::failures(report, &astrid);
+    operator::principals_and_logs(report, &astrid);
+    operator::published(report, &astrid)?;
+    trust::swapped_bytes(report, &astrid)?;
+    trust::refusals(report, &astrid)?;
+    operator::removal(report, &astrid);
+    author::from_nothing(report)
+}

@@ -1,3 +1,0 @@
-//! The end-to-end scenarios.
-
-fn main() {}
