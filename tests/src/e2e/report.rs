@@ -26,7 +26,7 @@ impl Report {
     /// Says what was done to what the next command meets.
     #[expect(clippy::unused_self, reason = "all output goes through the report")]
     pub(crate) fn given(&self, what: &str) {
-        println!("        ({what})");
+        println!("  given {what}");
     }
 
     /// Says what is going on.

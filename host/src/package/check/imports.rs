@@ -206,7 +206,7 @@ mod tests {
         case(
             "",
             &["astrid:kv/host@1.0.0 kv-get"],
-            &["error:  … which this host doesn't serve"],
+            &["error: it imports `astrid:kv/host@1.0.0`, which this host doesn't serve"],
         );
         case(
             "",
