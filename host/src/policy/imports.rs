@@ -49,6 +49,12 @@ pub enum ImportError {
         /// The function.
         function: String,
     },
+    /// An `astrid:` package or interface that isn't in the contract.
+    #[error("it imports `{import}`, which no version of the contract has")]
+    NotInContract {
+        /// The instance.
+        import: String,
+    },
     /// Something that nobody has heard of.
     #[error("it imports `{import}`, which is unknown to this host")]
     Unknown {
@@ -77,6 +83,7 @@ impl ImportError {
             Self::NotServed { package, .. } => format!("a host that serves the package {package} would run it"),
             Self::Version { .. } => "build it with an SDK that imports one of these versions".into(),
             Self::Function { .. } => "build it with an SDK that was made for this version of the package".into(),
+            Self::NotInContract { .. } => "build it with an older SDK, or use a newer host".into(),
             Self::Unknown { .. } => {
                 "a host whose embedder adds it with HostBuilder::domain would run it".into()
             }
@@ -138,7 +145,11 @@ pub fn contract(import: &str, functions: &[String]) -> Result<(), ImportError> {
     }
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
     let Some(interface) = gates::interface(name) else {
-        return Err(ImportError::Unknown { import: import_ });
+        return Err(if name.starts_with("astrid:") {
+            ImportError::NotInContract { import: import_ }
+        } else {
+            ImportError::Unknown { import: import_ }
+        });
     };
     if !interface.served {
         let package = name.split('/').next().unwrap_or(name).to_owned();

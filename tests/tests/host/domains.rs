@@ -127,7 +127,10 @@ async fn a_function_without_a_row_can_not_be_called() {
     let host = with_people(builder().domain(Ungated)).await;
     let error = host.load(Guest::Billing.package()).await.unwrap_err();
     assert_eq!(error.kind(), "import");
-    assert!(error.to_string().contains("function charge"), "{error}");
+    assert!(
+        error.to_string().contains("charge") && error.to_string().contains(INSTANCE),
+        "{error}"
+    );
 }
 
 #[tokio::test]

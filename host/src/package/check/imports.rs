@@ -45,7 +45,7 @@ fn refusal(binary: &Binary, import: &str) -> Option<Finding> {
     let error = imports::contract(import, functions(binary, import)).err()?;
     let said = format!("{error}: {}", error.hint());
     // An embedder may offer what isn't in the contract.
-    let foreign = matches!(error, ImportError::Unknown { .. }) && !import.starts_with("astrid:");
+    let foreign = matches!(error, ImportError::Unknown { .. });
     Some(if foreign {
         Finding::warning(said)
     } else {
@@ -211,7 +211,7 @@ mod tests {
         case(
             "",
             &["astrid:warp/host@1.0.0 go"],
-            &["error:  … which no version of the contract has"],
+            &["error: it imports `astrid:warp/host@1.0.0`, which no version of the contract has"],
         );
         case(
             "",
@@ -221,7 +221,9 @@ mod tests {
         case(
             "",
             &["acme:billing/host@1.0.0 charge"],
-            &["warning: it imports `acme:billing/host@1.0.0`, which is unknown to this host: a host whose embedder"],
+            &[
+                "warning: it imports `acme:billing/host@1.0.0`, which is unknown to this host: a host whose embedder",
+            ],
         );
     }
 
