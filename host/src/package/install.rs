@@ -27,17 +27,30 @@ const STAGE: &str = ".stage-";
 /// A new version that is complete but for its meta.json, and not yet seen by anybody.
 #[derive(Debug)]
 pub struct Staged {
-    home: Home,
+    placed: Placed,
     folder: tempfile::TempDir,
     target: PathBuf,
     meta: Meta,
     previous: Option<Meta>,
 }
 
+/// Bytes in `bin/`, which go again unless a capsule was installed that has them.
+#[derive(Debug)]
+struct Placed {
+    home: Home,
+    hash: ComponentHash,
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        drop_unused(&self.home, &self.hash);
+    }
+}
+
 /// Puts a package's bytes into the home, beside whatever is installed under its name.
 ///
 /// # Errors
-/// [`PackageError`]; nothing but the content-addressed bytes is left behind.
+/// [`PackageError`]; nothing is left behind, nor is it when a [`Staged`] is dropped.
 pub fn stage(
     home: &Home,
     _alone: &ExclusiveLock,
@@ -56,6 +69,10 @@ pub fn stage(
         None
     };
 
+    let placed = Placed {
+        home: home.clone(),
+        hash: package.hash.clone(),
+    };
     let binary = home.binary(package.hash.as_str());
     // A file of that name may be damaged: only one that holds these very bytes is kept.
     if source::component(&binary).ok().as_deref() != Some(package.component()) {
@@ -95,7 +112,7 @@ pub fn stage(
         signature: None,
     };
     Ok(Staged {
-        home: home.clone(),
+        placed,
         folder,
         target,
         meta,
@@ -143,7 +160,7 @@ impl Staged {
             .as_ref()
             .and_then(|previous| previous.wasm_hash.as_ref())
         {
-            drop_unused(&self.home, hash);
+            drop_unused(&self.placed.home, hash);
         }
         Ok(self.meta)
     }
@@ -328,6 +345,12 @@ mod tests {
         );
         drop(staged);
         assert_eq!(verify(&home, &name()).expect("whole").0.version, "1.0.0");
+        assert_eq!(
+            fs::read_dir(home.root().join("bin"))
+                .expect("listed")
+                .count(),
+            1
+        );
     }
 
     #[test]
