@@ -54,7 +54,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         read_to = read(file, 0, |record| records.push(record))?;
     }
     let lines: Vec<_> = records.iter().map(log_line).collect();
-    if !lines.is_empty() || !args.follow {
+    if !lines.is_empty() || session.out.is_json() {
         session.out.result(&json!(records), lines.join("\n"));
     }
     if !args.follow {

@@ -104,12 +104,15 @@ fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();
-        let first = text
+        // What is wrong may take several lines; a blank one ends it.
+        let said: Vec<_> = text
             .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        Output::new(true).failure(&Failure::usage(first).hint("see: astrid --help"));
+            .map(str::trim)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let said = said.join(" ");
+        let message = said.trim_start_matches("error: ");
+        Output::new(true).failure(&Failure::usage(message).hint("see: astrid --help"));
     } else {
         // Nobody is left to tell if stderr is gone.
         let _ = error.print();

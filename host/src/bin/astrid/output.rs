@@ -26,6 +26,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether stdout is one JSON document.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// The result: a document where JSON was asked for, else a text.
     pub(crate) fn result(self, document: &Value, text: impl Display) {
         if self.json {
