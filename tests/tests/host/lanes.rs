@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use astrid_e2e::guests::Guest;
-use astrid_host::{Capsule, Host};
+use astrid_host::engine::Allocation;
+use astrid_host::{CallError, Capsule, Host};
 
-use crate::common::{Lines, Sink, ask, builder, call_by, fresh, said, with_people};
+use crate::common::{Lines, Sink, ask, builder, call_by, fresh, loaded, said, with_people};
 
 /// A host, a capsule that can fall asleep, and what it says.
 async fn sleeper() -> (Host, Capsule, Arc<Lines>) {
@@ -90,4 +91,38 @@ async fn unloading_ends_what_a_guest_is_blocked_in() {
     let (word, reason) = said(&asleep.await.unwrap());
     assert_eq!(word, "deny");
     assert!(reason.as_str().unwrap().contains("unloaded"), "{reason}");
+}
+
+#[tokio::test]
+async fn one_slot_serves_everybody_in_turn() {
+    let slots = Allocation::Pooled { instances: 1 };
+    let host = with_people(builder().allocation(slots)).await;
+    let capsule = host.load(Guest::Misbehave.package()).await.unwrap();
+    for _ in 0..3 {
+        // None of them waits for ever: who is idle makes room, also when it becomes idle while another waits.
+        let calls = ["alice", "bob", "default"].map(|who| call_by(who, "behave", ()));
+        let [alice, bob, default] = calls.map(|call| host.invoke(&capsule, call));
+        let (alice, bob, default) = tokio::join!(alice, bob, default);
+        for reply in [alice, bob, default] {
+            assert_eq!(said(&reply.unwrap()).0, "continue");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unloaded_capsule_answers_nobody() {
+    let (host, capsule) = loaded(Guest::Misbehave).await;
+    ask(&host, &capsule, "behave", ()).await.unwrap();
+    host.unload(&capsule);
+    for who in ["default", "alice"] {
+        let error = host
+            .invoke(&capsule, call_by(who, "behave", ()))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, CallError::Unloaded { .. }),
+            "{who}: {error}"
+        );
+    }
+    assert_eq!(host.memory_used(), 0, "nothing of it is left");
 }
