@@ -100,7 +100,7 @@ async fn one_slot_serves_everybody_in_turn() {
     let capsule = host.load(Guest::Misbehave.package()).await.unwrap();
     for _ in 0..3 {
         // None of them waits for ever: who is idle makes room, also when it becomes idle while another waits.
-        let calls = ["alice", "bob", "default"].map(|who| call_by(who, "behave", ()));
+        let calls = ["alice", "bob", "default"].map(|who| call_by(who, "nap", ()));
         let [alice, bob, default] = calls.map(|call| host.invoke(&capsule, call));
         let (alice, bob, default) = tokio::join!(alice, bob, default);
         for reply in [alice, bob, default] {

@@ -41,6 +41,12 @@ impl Misbehave {
         }
     }
 
+    /// Waits, so that others get their turn, and answers.
+    #[astrid::hook]
+    fn nap(&self) -> Result<()> {
+        Ok(time::sleep(Duration::from_millis(1))?)
+    }
+
     #[astrid::hook]
     fn panic(&self) {
         panic!("on purpose");

@@ -1,6 +1,6 @@
 //! What a second principal on a second thread gains.
 
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use astrid_host::{Capsule, Host, PrincipalId};
@@ -13,9 +13,10 @@ use crate::guests::Guests;
 use crate::measure::round_robin;
 use crate::report::Line;
 
-const ROUNDS: usize = 300;
-/// Calls of each thread in a turn: long enough that starting together doesn't count.
-const TURN: u32 = 4_000;
+const ROUNDS: usize = 1_000;
+/// Calls of each thread in a turn: long enough that starting together doesn't count, and short enough that the
+/// scheduler lets both threads run to the end even on a busy machine.
+const TURN: u32 = 500;
 const ACTION: &str = "noop";
 
 /// Calls by two principals on two threads, against one on one, as a part of what raw calls gain.
@@ -59,18 +60,30 @@ pub(super) fn line(runtime: &Runtime, guests: &Guests) -> Result<Line, Failure> 
 }
 
 /// A thread's part of a turn: waits for the others, then calls, and tells from when until when.
-trait Part: FnOnce(&Barrier) -> Result<(Instant, Instant), Failure> + Send {}
-impl<F: FnOnce(&Barrier) -> Result<(Instant, Instant), Failure> + Send> Part for F {}
+trait Part: FnOnce(&Start) -> Result<(Instant, Instant), Failure> + Send {}
+impl<F: FnOnce(&Start) -> Result<(Instant, Instant), Failure> + Send> Part for F {}
+
+/// Lets threads start at once: they spin, because one that sleeps is late by as much as many calls take.
+struct Start(AtomicUsize);
+
+impl Start {
+    fn together(&self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+        while self.0.load(Ordering::Acquire) > 0 {
+            std::hint::spin_loop();
+        }
+    }
+}
 
 /// Runs each part on a thread of its own; how long it took from the first call to the last one's end.
 fn together<P: Part>(parts: impl Iterator<Item = P>) -> Result<(Duration, u32), Failure> {
     let parts: Vec<P> = parts.collect();
     let calls = TURN * u32::try_from(parts.len())?;
-    let barrier = Barrier::new(parts.len());
+    let start = Start(AtomicUsize::new(parts.len()));
     let times = std::thread::scope(|scope| {
         let threads: Vec<_> = parts
             .into_iter()
-            .map(|part| scope.spawn(|| part(&barrier)))
+            .map(|part| scope.spawn(|| part(&start)))
             .collect();
         threads
             .into_iter()
@@ -90,11 +103,11 @@ fn together<P: Part>(parts: impl Iterator<Item = P>) -> Result<(Duration, u32), 
 }
 
 fn raw_calls(instance: &mut Instance, payload: &'static [u8]) -> impl Part {
-    move |barrier: &Barrier| {
+    move |start: &Start| {
         let runtime = on_this_thread()?;
         runtime.block_on(async {
             instance.call(ACTION, payload).await?;
-            barrier.wait();
+            start.together();
             let began = Instant::now();
             for _ in 0..TURN {
                 instance.call(ACTION, payload).await?;
@@ -110,7 +123,7 @@ fn host_calls<'a>(
     by: &'a PrincipalId,
     payload: &'a [u8],
 ) -> impl Part + 'a {
-    move |barrier: &Barrier| {
+    move |start: &Start| {
         let runtime = on_this_thread()?;
         let warm_up = calls(1, ACTION, payload, by)?;
         let calls = calls(TURN, ACTION, payload, by)?;
@@ -118,7 +131,7 @@ fn host_calls<'a>(
             for call in warm_up {
                 host.invoke(capsule, call).await?;
             }
-            barrier.wait();
+            start.together();
             let began = Instant::now();
             for call in calls {
                 host.invoke(capsule, call).await?;
