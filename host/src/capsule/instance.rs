@@ -1,11 +1,13 @@
 //! One instance of a capsule: its store, its clock, and the entry points found in it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
+use super::lane::Lane;
 use super::load::LoadedCapsule;
 use super::{CallError, Ceilings, StoreState};
 use crate::call::CallContext;
@@ -90,13 +92,29 @@ impl Live {
         }
     }
 
-    /// Readies a used instance for its next call.
-    pub(super) fn begin(&mut self, call: CallContext, memory: usize) {
+    /// Readies a used instance for its next call. The context is changed in place, field by field: counting up what
+    /// is shared already would cost more than the rest.
+    pub(super) fn begin(
+        &mut self,
+        capsule: &LoadedCapsule,
+        lane: &Lane,
+        began: Instant,
+        ceilings: Ceilings,
+    ) {
         // Ticks that passed while it was idle would make it yield at once.
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
-        state.call = call;
-        state.limiter.begin_call(memory);
+        let call = &mut state.call;
+        if !Arc::ptr_eq(&call.scope, &lane.scope) {
+            call.scope = Arc::clone(&lane.scope);
+        }
+        call.topic = None;
+        call.source = capsule.environment.session;
+        call.began = began;
+        call.deadline = began + ceilings.wall;
+        call.depth = 0;
+        call.trace = lane.next_trace();
+        state.limiter.begin_call(ceilings.memory);
         state.sys.begin_call();
     }
 
@@ -121,24 +139,27 @@ impl Live {
         };
         self.clock.begin(ceilings.cpu);
         let (store, hook) = (&mut self.store, &mut self.hook);
-        let call = async {
-            let hook = match hook {
-                Some(hook) => hook,
-                None => {
-                    let instance = capsule.pre.instantiate_async(&mut *store).await?;
-                    hook.insert(indices.load(&mut *store, &instance)?)
-                }
-            };
-            hook.call_astrid_hook_trigger(store, action, payload).await
+        let (result, ended) = {
+            // Pinned where it is made: it is large, and handing it over would move it twice.
+            let call = pin!(async {
+                let hook = match hook {
+                    Some(hook) => hook,
+                    None => {
+                        let instance = capsule.pre.instantiate_async(&mut *store).await?;
+                        hook.insert(indices.load(&mut *store, &instance)?)
+                    }
+                };
+                hook.call_astrid_hook_trigger(store, action, payload).await
+            });
+            timed(&self.clock, began, ceilings.wall, call).await
         };
-        let (result, ended) = timed(&self.clock, began, ceilings.wall, call).await;
-        let answer = result
-            .map_err(Failure::from)
-            .and_then(|result| result.map_err(Failure::Guest));
         self.store.data().call.scope.report_dropped();
-        answer
-            .map(|answer| (answer, ended))
-            .map_err(|failure| self.explain(capsule, ceilings, failure))
+        let failure = match result {
+            Ok(Ok(answer)) => return Ok((answer, ended)),
+            Ok(Err(error)) => Failure::Guest(error),
+            Err(timed_out) => timed_out.into(),
+        };
+        Err(self.explain(capsule, ceilings, failure))
     }
 
     /// Calls a lifecycle entry point in a fresh instance.

@@ -26,20 +26,27 @@ impl LoadedCapsule {
     /// call gets a fresh one.
     pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
         self.known_action(&call.action)?;
-        let lane = self.lane(&call.principal).await?;
-        let Ok(_permit) = lane.permits.acquire().await else {
-            return Err(self.unloaded());
+        let lane = match self.known_lane(&call.principal)? {
+            Some(lane) => lane,
+            None => self.lane(&call.principal).await?,
+        };
+        // A permit is only free when nobody waits for one.
+        let _permit = match lane.permits.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => match lane.permits.acquire().await {
+                Ok(permit) => permit,
+                Err(_) => return Err(self.unloaded()),
+            },
         };
         // A lane that is made while the capsule is closed is not closed with the others.
-        if self.info.unloaded().is_cancelled() {
+        if self.closed.load(Relaxed) {
             return Err(self.unloaded());
         }
         let ceilings = lane.ceilings.for_call(call.cpu, call.wall);
         let (mut live, instance, began) = match lane.idle.take() {
             Some(mut live) => {
-                let context = self.context(&lane, ceilings);
-                let began = context.began;
-                live.begin(context, ceilings.memory);
+                let began = Instant::now();
+                live.begin(self, &lane, began, ceilings);
                 (live, InstanceState::Reused, began)
             }
             None => {
@@ -48,7 +55,7 @@ impl LoadedCapsule {
                 };
                 let context = self.context(&lane, ceilings);
                 let began = context.began;
-                let live = Live::new(self, slot, context, ceilings.memory, None);
+                let live = Box::new(Live::new(self, slot, context, ceilings.memory, None));
                 (live, InstanceState::Fresh, began)
             }
         };
@@ -59,7 +66,7 @@ impl LoadedCapsule {
         if self.info.manifest.runtime.isolation != Isolation::Call {
             lane.idle.put(live, ended);
             self.environment.slots.put_back();
-            if self.info.unloaded().is_cancelled() {
+            if self.closed.load(Relaxed) {
                 lane.idle.clear();
             }
         }
@@ -124,15 +131,24 @@ impl LoadedCapsule {
         }
     }
 
-    /// The principal's lane, made at its first call; refused if the principal isn't there or is disabled.
-    async fn lane(&self, principal: &PrincipalId) -> Result<Arc<Lane>, CallError> {
+    /// The principal's lane, if it was called for before; refused if the principal is disabled.
+    fn known_lane(&self, principal: &PrincipalId) -> Result<Option<Arc<Lane>>, CallError> {
         let principals = &self.environment.principals;
         let changes = principals.changes();
-        if let Some(lane) = self.lanes.get(principal) {
-            if lane.checked_at.load(Relaxed) != changes {
-                principals.resolve(principal)?;
-                lane.checked_at.store(changes, Relaxed);
-            }
+        let lane = self.lanes.get(principal);
+        if let Some(lane) = &lane
+            && lane.checked_at.load(Relaxed) != changes
+        {
+            principals.resolve(principal)?;
+            lane.checked_at.store(changes, Relaxed);
+        }
+        Ok(lane)
+    }
+
+    /// The principal's lane, made at its first call; refused if the principal isn't there or is disabled.
+    async fn lane(&self, principal: &PrincipalId) -> Result<Arc<Lane>, CallError> {
+        let changes = self.environment.principals.changes();
+        if let Some(lane) = self.known_lane(principal)? {
             return Ok(lane);
         }
         let (environment, id, name) = (

@@ -58,15 +58,15 @@ impl Lane {
 
 /// Instances that wait for a call: those of a lane, or of a whole capsule where the manifest shares them.
 #[derive(Default)]
-pub(super) struct Idle(Mutex<Vec<(Instant, Live)>>);
+pub(super) struct Idle(Mutex<Vec<(Instant, Box<Live>)>>);
 
 impl Idle {
     /// The one that was put back last: its memory is the warmest.
-    pub(super) fn take(&self) -> Option<Live> {
+    pub(super) fn take(&self) -> Option<Box<Live>> {
         self.0.lock().pop().map(|(_, live)| live)
     }
 
-    pub(super) fn put(&self, live: Live, since: Instant) {
+    pub(super) fn put(&self, live: Box<Live>, since: Instant) {
         self.0.lock().push((since, live));
     }
 

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use quick_cache::sync::Cache;
@@ -64,6 +64,8 @@ pub(crate) struct LoadedCapsule {
     pub(super) lanes: Cache<PrincipalId, Arc<Lane>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
     pub(super) shared_idle: Arc<Idle>,
     pub(super) lane_count: AtomicU64,
+    /// Set before idle instances are ended: who puts one back later sees it (both hold the idle ones' lock).
+    pub(super) closed: AtomicBool,
 }
 
 impl LoadedCapsule {
@@ -115,6 +117,7 @@ impl LoadedCapsule {
             ),
             shared_idle: Arc::default(),
             lane_count: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
             info,
         });
         environment.slots.enlist(&capsule);
@@ -146,6 +149,7 @@ impl LoadedCapsule {
 
     /// Ends its idle instances and refuses further calls.
     pub(crate) fn close(&self) {
+        self.closed.store(true, Relaxed);
         self.info.unloaded().cancel();
         for (_, lane) in self.lanes.iter() {
             lane.permits.close();
