@@ -23,7 +23,7 @@ pub(super) const PROFILE: &str = "capsule";
 /// names of functions, for backtraces.
 const PROFILE_SETTINGS: [(&str, &str); 6] = [
     ("inherits", "\"release\""),
-    ("opt-level", "\"s\""),
+    ("opt-level", "3"),
     ("lto", "true"),
     ("codegen-units", "1"),
     ("panic", "\"abort\""),

@@ -7,7 +7,7 @@ astrid-sdk = { path = "/opt/sdk" }
 
 [profile.capsule]
 inherits = "release"
-opt-level = "s"
+opt-level = 3
 lto = true
 codegen-units = 1
 panic = "abort"
@@ -130,8 +130,8 @@ fn inline_and_dotted_tables_are_edited_as_they_are() {
     );
     assert_eq!(parsed["profile"]["capsule"]["lto"].as_str(), Some("thin"));
     assert_eq!(
-        parsed["profile"]["capsule"]["opt-level"].as_str(),
-        Some("s")
+        parsed["profile"]["capsule"]["opt-level"].as_integer(),
+        Some(3)
     );
 
     let text = edit("patch = {}\n").unwrap();
@@ -147,9 +147,9 @@ fn a_profile_in_the_manifest_is_not_overridden() {
     let text = edit_with(OURS, &["opt-level", "inherits"]).unwrap();
     assert_eq!(
         text,
-        OURS.replace("inherits = \"release\"\nopt-level = \"s\"\n", "")
+        OURS.replace("inherits = \"release\"\nopt-level = 3\n", "")
     );
-    let own = OURS.replace("opt-level = \"s\"", "opt-level = 3");
+    let own = OURS.replace("opt-level = 3", "opt-level = \"z\"");
     assert_eq!(
         edit_with(&own, &["opt-level"]).unwrap(),
         own,
@@ -283,7 +283,7 @@ fn arguments_are_for_what_the_workspace_does_not_set() {
     assert_eq!(
         settings,
         [
-            "profile.capsule.opt-level=\"s\"",
+            "profile.capsule.opt-level=3",
             "profile.capsule.codegen-units=1",
             "profile.capsule.panic=\"abort\"",
             "profile.capsule.strip=\"debuginfo\"",
