@@ -9,7 +9,7 @@ use wasmtime::component::Linker;
 
 use crate::call::{Call, Reply};
 use crate::capsule::{
-    CallError, Capsule, CustomGate, Environment, LoadError, LoadedCapsule, Slots, StoreState,
+    CallError, Capsule, CustomGate, Environment, Known, LoadError, LoadedCapsule, Slots, StoreState,
 };
 use crate::config::{ConfigError, HostConfig};
 use crate::domain::{self, sys::SysShared};
@@ -239,7 +239,11 @@ impl Host {
     /// # Errors
     /// [`LoadError`]; then no code of it ran and nothing is registered.
     pub async fn load(&self, package: Package) -> Result<Capsule, LoadError> {
-        let loaded = self.prepare(package).await?;
+        let environment = Arc::clone(&self.inner.environment);
+        self.register(blocking(move || LoadedCapsule::prepare(&environment, package, None)).await??)
+    }
+
+    fn register(&self, loaded: Arc<LoadedCapsule>) -> Result<Capsule, LoadError> {
         self.inner.environment.sys.registry.register(&loaded.info)?;
         let capsule = Capsule { loaded };
         self.inner.capsules.lock().push(capsule.clone());
@@ -251,9 +255,23 @@ impl Host {
     /// # Errors
     /// [`LoadError`].
     pub async fn load_installed(&self, name: &CapsuleName) -> Result<Capsule, LoadError> {
-        let (home, name) = (self.home().clone(), name.clone());
-        let package = blocking(move || Package::installed(&home, &name)).await??;
-        self.load(package).await
+        // Its code is found while its bytes are checked; without them it isn't used.
+        let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
+        let known = tokio::task::spawn_blocking(move || {
+            Known::find(
+                &environment,
+                &Package::recorded_hash(&environment.home, &of).ok()?,
+            )
+        });
+        let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let loaded = blocking(move || {
+            let package = Package::installed(&environment.home, &of);
+            // Waited for in any case: it may not outlive this call.
+            let known = runtime.block_on(known).ok().flatten();
+            LoadedCapsule::prepare(&environment, package?, known)
+        });
+        self.register(loaded.await??)
     }
 
     /// Unloads a capsule: what its guests are blocked in ends, waiting calls are refused.
@@ -312,7 +330,9 @@ impl Host {
         })
         .await??;
         let previous = staged.previous().map(|meta| meta.version.clone());
-        let loaded = self.prepare(package).await?;
+        let environment = Arc::clone(&self.inner.environment);
+        let loaded =
+            blocking(move || LoadedCapsule::prepare(&environment, package, None)).await??;
         let hook = if previous.is_some() {
             "upgrade"
         } else {
@@ -332,11 +352,6 @@ impl Host {
     /// Waits until what guests have logged is in its files.
     pub fn flush_logs(&self) {
         self.inner.logs.flush();
-    }
-
-    async fn prepare(&self, package: Package) -> Result<Arc<LoadedCapsule>, LoadError> {
-        let environment = Arc::clone(&self.inner.environment);
-        blocking(move || LoadedCapsule::prepare(&environment, package)).await?
     }
 }
 

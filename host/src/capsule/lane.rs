@@ -16,6 +16,8 @@ use crate::principal::{PrincipalId, PrincipalScope};
 
 /// How many principals' lanes a capsule keeps; further ones replace those not in use.
 pub(super) const LANES: usize = 4_096;
+/// How many there is room for before the table grows: room for all of them costs a load tens of microseconds.
+pub(super) const LANES_AT_FIRST: usize = 32;
 
 /// One principal's way into one capsule.
 pub(super) struct Lane {

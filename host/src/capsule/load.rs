@@ -14,7 +14,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::instance::guest::interceptor::InterceptorIndices;
-use super::lane::{Idle, KeepInUse, LANES, Lane};
+use super::lane::{Idle, KeepInUse, LANES, LANES_AT_FIRST, Lane};
 use super::{CustomGate, LoadError, Slots, StoreState};
 use crate::config::HostConfig;
 use crate::domain::sys::SysShared;
@@ -76,10 +76,11 @@ impl LoadedCapsule {
     pub(crate) fn prepare(
         environment: &Arc<Environment>,
         package: Package,
+        known: Option<Known>,
     ) -> Result<Arc<Self>, LoadError> {
         let info = Arc::new(CapsuleInfo::new(package.manifest().clone()));
         check_workspace(environment, &info)?;
-        let (binary, component) = compiled(environment, &info, &package)?;
+        let (binary, component) = compiled(environment, &info, &package, known)?;
         let refused = |error: wasmtime::Error| LoadError::Compile {
             capsule: info.name.clone(),
             reason: format!("{error:#}"),
@@ -109,7 +110,7 @@ impl LoadedCapsule {
             entry_points: EntryPoints { hook },
             actions,
             lanes: Cache::with(
-                LANES,
+                LANES_AT_FIRST,
                 LANES as u64,
                 UnitWeighter,
                 DefaultHashBuilder::default(),
@@ -177,6 +178,7 @@ fn compiled(
     environment: &Environment,
     info: &CapsuleInfo,
     package: &Package,
+    known: Option<Known>,
 ) -> Result<(Binary, Component), LoadError> {
     let engine = environment.engine.engine();
     let hash = package.hash().as_str();
@@ -187,8 +189,11 @@ fn compiled(
     let offered = |imports: &Imports| {
         imports::check(imports, &environment.custom, &info.capabilities).map_err(import)
     };
-    let (binary, component) = match cached(environment, hash) {
-        Some(cached) => cached,
+    let known = known.filter(|known| known.hash == *package.hash());
+    let (binary, component) = match known.or_else(|| Known::find(environment, package.hash())) {
+        Some(Known {
+            binary, component, ..
+        }) => (binary, component),
         None => {
             let bytes = package.component();
             let binary = exports::analyse(bytes).map_err(|source| LoadError::Binary {
@@ -211,9 +216,26 @@ fn compiled(
     Ok((binary.with_run(info.manifest.runtime.run), component))
 }
 
-fn cached(environment: &Environment, hash: &str) -> Option<(Binary, Component)> {
-    let (facts, component) = environment.cache.get(environment.engine.engine(), hash)?;
-    Some((serde_json::from_slice(&facts).ok()?, component))
+/// What the compiled cache keeps for the component of a hash.
+pub(crate) struct Known {
+    hash: ComponentHash,
+    binary: Binary,
+    component: Component,
+}
+
+impl Known {
+    /// Looks it up. Blocks.
+    pub(crate) fn find(environment: &Environment, hash: &ComponentHash) -> Option<Self> {
+        let (facts, component) = environment
+            .cache
+            .get(environment.engine.engine(), hash.as_str())?;
+        let binary = serde_json::from_slice(&facts).ok()?;
+        Some(Self {
+            hash: hash.clone(),
+            binary,
+            component,
+        })
+    }
 }
 
 fn keep(

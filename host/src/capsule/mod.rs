@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub use ceilings::Ceilings;
 pub use error::{CallError, LoadError};
-pub(crate) use load::{Environment, LoadedCapsule};
+pub(crate) use load::{Environment, Known, LoadedCapsule};
 pub(crate) use slots::Slots;
 pub use state::StoreState;
 

@@ -98,7 +98,7 @@ impl CompileCache {
         ] {
             mac.update(&(part.len() as u64).to_le_bytes()).update(part);
         }
-        mac.update_rayon(body).finalize()
+        mac.update(body).finalize()
     }
 }
 

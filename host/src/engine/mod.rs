@@ -124,6 +124,8 @@ pub fn config(allocation: Allocation) -> Config {
     config.concurrency_support(false);
     config.epoch_interruption(true);
     config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+    // Backtraces name functions, not byte offsets: without the map of these there is less to read, check and keep.
+    config.generate_address_map(false);
     // The accepted proposals are pinned: a newer wasmtime must not widen what a guest may be made of.
     config
         .wasm_bulk_memory(true)

@@ -18,8 +18,7 @@ pub struct InvalidHash;
 impl ComponentHash {
     /// The hash of these bytes.
     pub fn of(component: &[u8]) -> Self {
-        let hash = blake3::Hasher::new().update_rayon(component).finalize();
-        Self(hash.to_hex().to_string())
+        Self(blake3::hash(component).to_hex().to_string())
     }
 
     /// The digits.

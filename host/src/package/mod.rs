@@ -71,6 +71,14 @@ impl Package {
         source::installed(home, name)
     }
 
+    /// The hash that an installed capsule's component must have, without looking at the component.
+    ///
+    /// # Errors
+    /// [`PackageError::NotInstalled`]; what is wrong with its record.
+    pub fn recorded_hash(home: &Home, name: &CapsuleName) -> Result<ComponentHash, PackageError> {
+        source::recorded(home, name).map(|(_, hash)| hash)
+    }
+
     /// A folder that holds Capsule.toml beside its component: the file that `[[component]]` names, else
     /// `<name>.wasm`. A `hash` in `[[component]]` and a meta.json beside it are checked; with neither, the
     /// bytes that are there are taken for the right ones.

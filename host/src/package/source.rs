@@ -10,10 +10,7 @@ use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Parsed};
 
 pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, PackageError> {
-    let folder = home.capsules_dir().join(name.as_str());
-    if !folder.is_dir() {
-        return Err(PackageError::NotInstalled { name: name.clone() });
-    }
+    let (folder, expected) = recorded(home, name)?;
     let (parsed, text) = manifest(&folder)?;
     if parsed.manifest.name() != name {
         let found = parsed.manifest.name().clone();
@@ -23,10 +20,6 @@ pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, Pack
             found,
         });
     }
-    let meta = meta(&folder)?.ok_or_else(|| PackageError::NoMeta { name: name.clone() })?;
-    let expected = meta
-        .wasm_hash
-        .ok_or_else(|| PackageError::NoHash { name: name.clone() })?;
     let path = home.binary(expected.as_str());
     let component = component(&path)?;
     let mut package = Package::checked(parsed, text, component, &expected, || {
@@ -34,6 +27,22 @@ pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, Pack
     })?;
     package.folder = Some(folder);
     Ok(package)
+}
+
+/// An installed capsule's folder, and the hash that its meta.json says.
+pub(super) fn recorded(
+    home: &Home,
+    name: &CapsuleName,
+) -> Result<(PathBuf, ComponentHash), PackageError> {
+    let folder = home.capsules_dir().join(name.as_str());
+    if !folder.is_dir() {
+        return Err(PackageError::NotInstalled { name: name.clone() });
+    }
+    let meta = meta(&folder)?.ok_or_else(|| PackageError::NoMeta { name: name.clone() })?;
+    let hash = meta
+        .wasm_hash
+        .ok_or_else(|| PackageError::NoHash { name: name.clone() })?;
+    Ok((folder, hash))
 }
 
 pub(super) fn folder(folder: &Path) -> Result<Package, PackageError> {

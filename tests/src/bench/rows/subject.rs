@@ -27,8 +27,7 @@ impl Subject {
 
     /// Loads what is installed: its files are read, its compiled code is known.
     pub(super) async fn load(&self) -> Result<Capsule, Failure> {
-        let package = Package::installed(self.host.home(), &self.name)?;
-        Ok(self.host.load(package).await?)
+        Ok(self.host.load_installed(&self.name).await?)
     }
 }
 
