@@ -63,8 +63,9 @@ pub(crate) fn against_manifest(
         if !missing.is_empty() {
             let path = folder.join(MANIFEST);
             fix_manifest(&path, &missing)?;
+            let lines = if missing.len() == 1 { "line" } else { "lines" };
             session.out.note(format!(
-                "{}: {} handlers added to [subscribe]",
+                "{}: {} {lines} added to [subscribe]",
                 shown(&path),
                 missing.len()
             ));
