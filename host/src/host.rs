@@ -214,7 +214,8 @@ pub struct Host {
 }
 
 impl Host {
-    /// Begins a host.
+    /// Begins a host. It is built and called within a tokio runtime whose time driver is enabled (as
+    /// `#[tokio::main]` does): a call that parks is timed by it.
     pub fn builder() -> HostBuilder {
         HostBuilder::default()
     }

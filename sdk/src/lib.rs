@@ -45,6 +45,11 @@
 //! Only what it implements: a capsule with nothing but hooks has no `run` and no
 //! `astrid-install`. The component says so itself, in the custom section `astrid:exports`.
 //!
+//! # Entropy
+//!
+//! `getrandom` (0.2, 0.3 and 0.4), and so `rand`, work without being configured: the host is asked. `uuid` wants
+//! its feature `rng-getrandom` beside `v4`.
+//!
 //! # Panics
 //!
 //! Nothing in this crate panics. A panic of the capsule's own ends the call: its message, file and
