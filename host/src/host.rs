@@ -268,7 +268,8 @@ impl Host {
         let runtime = tokio::runtime::Handle::current();
         let loaded = blocking(move || {
             let package = Package::installed(&environment.home, &of);
-            // Waited for in any case: it may not outlive this call.
+            // Waited for in any case: it may not outlive this call. It was queued before this job and waits for
+            // nothing, so waiting here can't use up the pool.
             let known = runtime.block_on(known).ok().flatten();
             LoadedCapsule::prepare(&environment, package?, known)
         });
@@ -300,8 +301,8 @@ impl Host {
         capsule.loaded.invoke(&call).await
     }
 
-    /// Installs a package for `owner`, who must exist: checks that it can be loaded, runs its install or upgrade hook, and puts it
-    /// in the place of the version before.
+    /// Installs a package for `owner`, who must exist: checks that it can be loaded, runs its install or upgrade
+    /// hook, and puts it in the place of the version before.
     ///
     /// # Errors
     /// [`LoadError`]; then the version before is still the installed one.

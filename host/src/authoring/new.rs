@@ -12,9 +12,10 @@ use super::Result;
 use super::carried::{Template, templates};
 use super::error::AuthoringError;
 use super::files::parse_toml;
+use crate::manifest::CapsuleName;
 
 /// The longest name of a capsule, in bytes.
-const NAME_MAX_BYTES: usize = 64;
+const NAME_MAX_BYTES: usize = CapsuleName::MAX_BYTES;
 
 /// What rustc takes for a word of the language in edition 2024; a crate cannot be called so.
 const KEYWORDS: [&str; 51] = [

@@ -8,7 +8,7 @@ use crate::engine::{Frames, LIFT_LIMIT};
 use crate::exports::BinaryError;
 use crate::manifest::CapsuleName;
 use crate::package::PackageError;
-use crate::principal::{PrincipalError, PrincipalId};
+use crate::principal::PrincipalError;
 use crate::registry::AlreadyLoaded;
 
 /// Why a capsule isn't loaded.
@@ -298,16 +298,6 @@ impl CallError {
             | Self::StackOverflow { trace, .. }
             | Self::CpuTimeout { trace, .. } => trace,
             _ => &[],
-        }
-    }
-
-    /// Who was called for, where that is what was wrong.
-    pub fn principal(&self) -> Option<&PrincipalId> {
-        match self {
-            Self::Principal(PrincipalError::NotFound(id) | PrincipalError::Disabled(id)) => {
-                Some(id)
-            }
-            _ => None,
         }
     }
 }

@@ -276,7 +276,7 @@ impl From<TimedOut> for Failure {
     }
 }
 
-pub(super) fn no_export(capsule: &LoadedCapsule, entry: EntryPoint) -> CallError {
+fn no_export(capsule: &LoadedCapsule, entry: EntryPoint) -> CallError {
     CallError::NoExport {
         capsule: capsule.info.name.clone(),
         export: entry.export_name(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::instance::{CapsuleResult, Lifecycle, Live, no_export};
+use super::instance::{CapsuleResult, Lifecycle, Live};
 use super::lane::Lane;
 use super::load::LoadedCapsule;
 use super::{CallError, Ceilings};
@@ -97,7 +97,7 @@ impl LoadedCapsule {
         }
         let lane = self.lane(principal).await?;
         let Some(slot) = self.environment.slots.take().await else {
-            return Err(no_export(self, entry));
+            return Err(self.unloaded());
         };
         let ceilings = Ceilings {
             wall: LIFECYCLE_WALL,
