@@ -11,6 +11,8 @@ use crate::home::{Home, HomeError};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostConfig {
+    /// `[engine]`.
+    pub engine: EngineConfig,
     /// `[limits]`: ceilings for every capsule and principal.
     pub limits: OperatorLimits,
     /// `[dispatch]`.
@@ -19,6 +21,31 @@ pub struct HostConfig {
     pub security: SecurityConfig,
     /// `[secrets]`.
     pub secrets: SecretsConfig,
+}
+
+/// `[engine]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Whether room for instances is reserved at the start, where the machine allows it; true. A host that
+    /// is told false makes each instance on demand, as one does whose address space has no room for a pool.
+    pub pool: bool,
+    /// Instances that may live at once, idle ones included; 1,000. Fewer where the kernel's limit on mappings allows
+    /// no more.
+    pub instances: u32,
+    /// Calls that an instance serves before a fresh one takes its place, so that what a guest leaks doesn't stay;
+    /// 10,000. A fresh instance costs microseconds.
+    pub instance_calls: u64,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            pool: true,
+            instances: 1_000,
+            instance_calls: 10_000,
+        }
+    }
 }
 
 /// `[limits]`. What a manifest asks for beyond these it doesn't get.

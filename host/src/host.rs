@@ -21,9 +21,6 @@ use crate::principal::{PrincipalId, Principals};
 use crate::registry::Registry;
 use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
 
-/// How many instances a host keeps room for unless told otherwise.
-const INSTANCES: u32 = 1_000;
-
 /// Host functions of an embedder's own.
 pub trait Domain: Send + Sync + 'static {
     /// A row for each function: what isn't here can't be linked.
@@ -108,7 +105,8 @@ impl HostBuilder {
         self
     }
 
-    /// Where instances come from; a pool of 1,000 unless set.
+    /// Where instances come from; unless set, a pool of as many as `[engine] instances` in etc/config.toml says. An
+    /// operator who says `pool = false` there has the last word.
     #[must_use]
     pub fn allocation(mut self, allocation: Allocation) -> Self {
         self.allocation = Some(allocation);
@@ -132,10 +130,14 @@ impl HostBuilder {
                 source,
             })?;
         let config = HostConfig::read(&home)?;
-        let engine = GuestEngine::start(self.allocation.unwrap_or(Allocation::Pooled {
-            instances: INSTANCES,
-        }))
-        .map_err(BuildError::Engine)?;
+        let wanted = match self.allocation {
+            _ if !config.engine.pool => Allocation::OnDemand,
+            Some(allocation) => allocation,
+            None => Allocation::Pooled {
+                instances: config.engine.instances,
+            },
+        };
+        let engine = GuestEngine::start(wanted).map_err(BuildError::Engine)?;
         let mut linker = Linker::new(engine.engine());
         domain::link(&mut linker).map_err(BuildError::Engine)?;
         let mut custom = Vec::new();
@@ -152,10 +154,18 @@ impl HostBuilder {
             .limits
             .total_memory
             .and_then(|total| usize::try_from(total).ok());
+        let slots = match engine.allocation() {
+            Allocation::Pooled { .. } => engine.capacity(),
+            Allocation::OnDemand => engine.capacity().min(config.engine.instances as usize),
+        };
+        let slots = Arc::new(Slots::new(slots));
+        let budget = MemoryBudget::new(total.unwrap_or_else(half_of_memory));
+        let idle = Arc::clone(&slots);
+        budget.reclaim_with(Box::new(move || idle.evict_one()));
         let environment = Environment {
             cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
-            slots: Slots::new(engine.capacity()),
-            budget: MemoryBudget::new(total.unwrap_or_else(half_of_memory)),
+            slots,
+            budget,
             principals: Principals::new(home.clone()),
             sinks: sinks.into(),
             sys: Arc::new(SysShared {
@@ -228,6 +238,11 @@ impl Host {
     /// Its principals.
     pub fn principals(&self) -> &Principals {
         &self.inner.environment.principals
+    }
+
+    /// Where instances come from: a pool, or on demand where there was no room for one.
+    pub fn allocation(&self) -> Allocation {
+        self.inner.environment.engine.allocation()
     }
 
     /// Linear memory that all guests hold now, in bytes.

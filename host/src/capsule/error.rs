@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ImportError;
-use crate::engine::{Frames, LIFT_LIMIT};
+use crate::engine::{Frames, LIFT_LIMIT, Refusal};
 use crate::exports::BinaryError;
 use crate::manifest::CapsuleName;
 use crate::package::PackageError;
-use crate::principal::PrincipalError;
+use crate::principal::{PrincipalError, PrincipalId};
 use crate::registry::AlreadyLoaded;
 
 /// Why a capsule isn't loaded.
@@ -190,6 +190,32 @@ pub enum CallError {
         /// Bytes it may hold.
         limit: usize,
     },
+    /// The guest wanted more memory than all guests of the host had left for it.
+    #[error(
+        "capsule {capsule} ran out of memory: it wanted {wanted} bytes more, and the guests that are at work have taken what the host gives to all of them, {limit} bytes"
+    )]
+    HostMemory {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// Bytes that it wanted besides what it held.
+        wanted: usize,
+        /// Bytes that all guests may hold.
+        limit: usize,
+    },
+    /// The capsule kept failing for the principal, and isn't called for it for a while.
+    #[error(
+        "capsule {capsule} keeps failing for {principal} and is not called {}; the last time: {reason}", pause(*retry_in)
+    )]
+    CircuitOpen {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// For whom.
+        principal: PrincipalId,
+        /// How the last call failed, at most 512 bytes.
+        reason: String,
+        /// When one call is let through again; zero while one is under way.
+        retry_in: Duration,
+    },
     /// More data than may cross to the host in one piece.
     #[error("capsule {capsule} handed over more than {limit} bytes at once")]
     TooLarge {
@@ -238,7 +264,31 @@ fn place(file: &str, line: u32) -> String {
     }
 }
 
+fn pause(left: Duration) -> String {
+    if left.is_zero() {
+        "until the call that is being tried has answered".into()
+    } else {
+        format!("for another {:.1} s", left.as_secs_f64())
+    }
+}
+
 impl CallError {
+    /// Memory that was refused.
+    pub(super) fn memory(capsule: CapsuleName, refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Instance { wanted, limit } => Self::Memory {
+                capsule,
+                wanted,
+                limit,
+            },
+            Refusal::Host { wanted, limit } => Self::HostMemory {
+                capsule,
+                wanted,
+                limit,
+            },
+        }
+    }
+
     /// More data than [`LIFT_LIMIT`].
     pub(super) fn too_much_data(capsule: CapsuleName) -> Self {
         Self::TooLarge {
@@ -258,6 +308,8 @@ impl CallError {
             Self::CpuTimeout { .. } => "cpu-timeout",
             Self::WallTimeout { .. } => "wall-timeout",
             Self::Memory { .. } => "memory",
+            Self::HostMemory { .. } => "host-memory",
+            Self::CircuitOpen { .. } => "circuit-open",
             Self::TooLarge { .. } => "too-large",
             Self::NoVerdict { .. } => "no-verdict",
             Self::Instantiate { .. } => "instantiate",
@@ -281,6 +333,12 @@ impl CallError {
                 "wait for less in one call, or ask for more: [runtime] wall_ms in Capsule.toml, or --timeout".into()
             }
             Self::Memory { .. } => "ask for more: [runtime] memory in Capsule.toml".into(),
+            Self::HostMemory { .. } => {
+                "call fewer at once, or let the host give more: [limits] total_memory in etc/config.toml".into()
+            }
+            Self::CircuitOpen { .. } => {
+                "mend what made it fail and load it again, or wait: one success is enough".into()
+            }
             Self::StackOverflow { .. } => "recurse less deeply; a guest's stack has 512 KiB".into(),
             Self::NoVerdict { .. } => "a handler answers continue, final, deny or abort".into(),
             Self::TooLarge { limit, .. } => format!("hand it over in pieces of at most {limit} bytes"),

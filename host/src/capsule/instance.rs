@@ -52,6 +52,8 @@ pub(super) struct Live {
     store: Store<StoreState>,
     clock: Arc<CpuClock>,
     hook: Option<guest::interceptor::Interceptor>,
+    /// Calls that it served, with the one under way.
+    calls: u64,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -88,6 +90,7 @@ impl Live {
             store,
             clock,
             hook: None,
+            calls: 1,
             _slot: slot,
         }
     }
@@ -101,6 +104,7 @@ impl Live {
         began: Instant,
         ceilings: Ceilings,
     ) {
+        self.calls += 1;
         // Ticks that passed while it was idle would make it yield at once.
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
@@ -116,6 +120,11 @@ impl Live {
         call.trace = lane.next_trace();
         state.limiter.begin_call(ceilings.memory);
         state.sys.begin_call();
+    }
+
+    /// Calls that it served.
+    pub(super) fn calls(&self) -> u64 {
+        self.calls
     }
 
     /// Most bytes of linear memory held during the call.
@@ -240,11 +249,9 @@ impl Live {
                 trace,
             },
             // An allocation that was refused ends in an abort, or in a failed instantiation.
-            (TrapKind::Unreachable | TrapKind::Other(_), None, Some(wanted)) => CallError::Memory {
-                capsule: name,
-                wanted,
-                limit: state.limiter.limit(),
-            },
+            (TrapKind::Unreachable | TrapKind::Other(_), None, Some(refusal)) => {
+                CallError::memory(name, refusal)
+            }
             (TrapKind::Unreachable, None, None) => CallError::Trap {
                 capsule: name,
                 message: "unreachable code was executed".into(),

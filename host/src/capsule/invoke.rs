@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::circuit::Open;
 use super::instance::{CapsuleResult, Lifecycle, Live};
 use super::lane::Lane;
 use super::load::LoadedCapsule;
@@ -42,6 +43,10 @@ impl LoadedCapsule {
         if self.closed.load(Relaxed) {
             return Err(self.unloaded());
         }
+        let attempt = match lane.circuit.enter() {
+            Ok(attempt) => attempt,
+            Err(open) => return Err(self.circuit_open(&call.principal, open)),
+        };
         let ceilings = lane.ceilings.for_call(call.cpu, call.wall);
         let (mut live, instance, began) = match lane.idle.take() {
             Some(mut live) => {
@@ -59,11 +64,18 @@ impl LoadedCapsule {
                 (live, InstanceState::Fresh, began)
             }
         };
-        let (answer, ended) = live
-            .call_hook(self, ceilings, began, &call.action, &call.payload)
-            .await?;
+        let called = live.call_hook(self, ceilings, began, &call.action, &call.payload);
+        let (answer, ended) = match called.await {
+            Ok(answered) => answered,
+            Err(error) => {
+                attempt.failed(&error.to_string());
+                return Err(error);
+            }
+        };
+        attempt.succeeded();
         let memory_peak = live.memory_peak();
-        if self.info.manifest.runtime.isolation != Isolation::Call {
+        let most = self.environment.config.engine.instance_calls;
+        if self.info.manifest.runtime.isolation != Isolation::Call && live.calls() < most {
             lane.idle.put(live, ended);
             self.environment.slots.put_back();
             if self.closed.load(Relaxed) {
@@ -106,6 +118,21 @@ impl LoadedCapsule {
         let context = self.context(&lane, ceilings);
         let live = Live::new(self, slot, context, ceilings.memory, previous_version);
         live.call_lifecycle(self, ceilings, which).await
+    }
+
+    /// Why calls for a principal are refused, while they are.
+    pub(super) fn failed_for(&self, principal: &PrincipalId) -> Option<CallError> {
+        let open = self.lanes.get(principal)?.circuit.refusal()?;
+        Some(self.circuit_open(principal, open))
+    }
+
+    fn circuit_open(&self, principal: &PrincipalId, open: Open) -> CallError {
+        CallError::CircuitOpen {
+            capsule: self.info.name.clone(),
+            principal: principal.clone(),
+            reason: open.reason,
+            retry_in: open.retry_in,
+        }
     }
 
     fn unloaded(&self) -> CallError {

@@ -10,7 +10,9 @@ use quick_cache::Lifecycle;
 use tokio::sync::Semaphore;
 
 use super::Ceilings;
+use super::circuit::Circuit;
 use super::instance::Live;
+use super::slots::Candidate;
 use crate::call::TraceId;
 use crate::principal::{PrincipalId, PrincipalScope};
 
@@ -26,6 +28,7 @@ pub(super) struct Lane {
     /// One for an ordered capsule: its calls run one at a time, first come first served.
     pub(super) permits: Semaphore,
     pub(super) idle: Arc<Idle>,
+    pub(super) circuit: Circuit,
     /// [`crate::principal::Principals::changes`] when the principal was last seen to be enabled.
     pub(super) checked_at: AtomicU64,
     number: u64,
@@ -46,6 +49,7 @@ impl Lane {
             ceilings,
             permits: Semaphore::new(permits),
             idle,
+            circuit: Circuit::default(),
             checked_at: AtomicU64::new(checked_at),
             number,
             calls: AtomicU64::new(0),
@@ -72,21 +76,21 @@ impl Idle {
         self.0.lock().push((since, live));
     }
 
-    pub(super) fn since(&self) -> Option<Instant> {
-        self.0.lock().first().map(|(since, _)| *since)
+    /// Since when each is, with a way back to here.
+    pub(super) fn candidates(self: &Arc<Self>, into: &mut Vec<Candidate>) {
+        let idle = self.0.lock();
+        into.extend(idle.iter().map(|(since, _)| (*since, Arc::downgrade(self))));
     }
 
-    pub(super) fn evict_oldest(&self) {
-        let oldest = {
+    /// Ends the one that is idle since then; false if there is none any more.
+    pub(super) fn evict(&self, since: Instant) -> bool {
+        let evicted = {
             let mut idle = self.0.lock();
-            if idle.is_empty() {
-                None
-            } else {
-                Some(idle.remove(0))
-            }
+            let at = idle.iter().position(|(other, _)| *other == since);
+            at.map(|at| idle.remove(at))
         };
         // Dropping a store takes microseconds: not under the lock.
-        drop(oldest);
+        evicted.is_some()
     }
 
     pub(super) fn clear(&self) {

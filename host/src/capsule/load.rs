@@ -6,7 +6,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
@@ -15,6 +14,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::instance::guest::interceptor::InterceptorIndices;
 use super::lane::{Idle, KeepInUse, LANES, LANES_AT_FIRST, Lane};
+use super::slots::Candidate;
 use super::{CustomGate, LoadError, Slots, StoreState};
 use crate::config::HostConfig;
 use crate::domain::sys::SysShared;
@@ -37,7 +37,7 @@ pub(crate) struct Environment {
     pub(crate) cache: CompileCache,
     pub(crate) linker: Linker<StoreState>,
     pub(crate) custom: Vec<CustomGate>,
-    pub(crate) slots: Slots,
+    pub(crate) slots: Arc<Slots>,
     pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) principals: Principals,
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
@@ -125,27 +125,12 @@ impl LoadedCapsule {
         Ok(capsule)
     }
 
-    /// Since when its longest idle instance is.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
-        let lanes = self
-            .lanes
-            .iter()
-            .filter_map(|(_, lane)| lane.idle.since())
-            .min();
-        lanes.into_iter().chain(self.shared_idle.since()).min()
-    }
-
-    /// Ends its longest idle instance.
-    pub(super) fn evict_oldest(&self) {
-        let oldest = self
-            .lanes
-            .iter()
-            .filter_map(|(_, lane)| Some((lane.idle.since()?, lane)))
-            .min_by_key(|(since, _)| *since);
-        match oldest {
-            Some((_, lane)) => lane.idle.evict_oldest(),
-            None => self.shared_idle.evict_oldest(),
+    /// Adds its idle instances.
+    pub(super) fn idle(&self, into: &mut Vec<Candidate>) {
+        for (_, lane) in self.lanes.iter() {
+            lane.idle.candidates(into);
         }
+        self.shared_idle.candidates(into);
     }
 
     /// Ends its idle instances and refuses further calls.

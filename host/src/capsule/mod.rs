@@ -1,6 +1,7 @@
 //! A loaded capsule: how it is prepared, and how a call gets through its lane to an instance.
 
 mod ceilings;
+mod circuit;
 mod error;
 mod instance;
 mod invoke;
@@ -22,6 +23,7 @@ pub use crate::policy::imports::{CustomGate, ImportError};
 use crate::exports::Binary;
 use crate::manifest::{CapsuleManifest, CapsuleName};
 use crate::package::ComponentHash;
+use crate::principal::PrincipalId;
 
 /// A capsule that a host has loaded. Cloning it is cheap; it works until the host unloads it.
 #[derive(Clone)]
@@ -53,6 +55,12 @@ impl Capsule {
     /// Names this load of it; what it publishes carries it.
     pub fn session(&self) -> uuid::Uuid {
         self.loaded.info.session
+    }
+
+    /// Why calls of it on behalf of a principal are refused at present: [`CallError::CircuitOpen`], because it kept
+    /// failing.
+    pub fn failed_for(&self, principal: &PrincipalId) -> Option<CallError> {
+        self.loaded.failed_for(principal)
     }
 
     /// Whether its run loop has said that it is ready.

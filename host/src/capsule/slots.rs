@@ -1,15 +1,18 @@
-//! How many instances live at once, all capsules together.
+//! How many instances live at once, all capsules together, and which idle one goes first.
 //!
-//! An instance holds a slot for as long as it lives, idle or not. Before anybody waits for one, the instance
-//! that has been idle longest goes.
+//! An instance holds a slot for as long as it lives, idle or not. Before anybody waits for one, and before a guest is
+//! refused memory, the instance that has been idle longest goes.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::LoadedCapsule;
+use super::lane::Idle;
 
 /// The slots of a host.
 pub(crate) struct Slots {
@@ -17,7 +20,15 @@ pub(crate) struct Slots {
     capsules: Mutex<Vec<Weak<LoadedCapsule>>>,
     /// Who waits for a slot now.
     waiting: AtomicUsize,
+    oldest: Mutex<Oldest>,
 }
+
+/// An instance that was idle when it was looked for: since when, and among which ones.
+pub(super) type Candidate = (Instant, Weak<Idle>);
+
+/// What was idle when all lanes were last looked through, longest first. Whatever became idle later is younger than
+/// each of these that still is, so lanes are only looked through again when none is left.
+type Oldest = VecDeque<Candidate>;
 
 /// Counts who waits, also when its future is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
@@ -36,6 +47,7 @@ impl Slots {
             free: Arc::new(Semaphore::new(count)),
             capsules: Mutex::default(),
             waiting: AtomicUsize::new(0),
+            oldest: Mutex::default(),
         }
     }
 
@@ -66,19 +78,30 @@ impl Slots {
         }
     }
 
-    fn evict_one(&self) {
-        let capsules: Vec<_> = self
-            .capsules
-            .lock()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect();
-        let oldest = capsules
-            .iter()
-            .filter_map(|capsule| Some((capsule.idle_since()?, capsule)))
-            .min_by_key(|(since, _)| *since);
-        if let Some((_, capsule)) = oldest {
-            capsule.evict_oldest();
+    /// Ends the instance that has been idle longest; false if there is none.
+    pub(crate) fn evict_one(&self) -> bool {
+        self.evict_known() || {
+            self.look_through();
+            self.evict_known()
         }
+    }
+
+    fn evict_known(&self) -> bool {
+        // Not under the lock: ending an instance takes microseconds.
+        let next = || self.oldest.lock().pop_front();
+        std::iter::from_fn(next).any(|(since, idle)| {
+            // One that served a call meanwhile isn't the oldest any more.
+            idle.upgrade().is_some_and(|idle| idle.evict(since))
+        })
+    }
+
+    fn look_through(&self) {
+        let capsules = self.capsules.lock().clone();
+        let mut found = Vec::new();
+        for capsule in capsules.iter().filter_map(Weak::upgrade) {
+            capsule.idle(&mut found);
+        }
+        found.sort_unstable_by_key(|(since, _)| *since);
+        *self.oldest.lock() = found.into();
     }
 }

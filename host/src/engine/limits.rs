@@ -1,7 +1,7 @@
 //! What an instance may allocate, and what all instances of a host may allocate together.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::ResourceLimiter;
 
@@ -14,11 +14,14 @@ pub(super) const TABLES: u32 = 4;
 /// Elements that all tables of an instance may hold together; the pool's own bound.
 const TABLE_ELEMENTS: usize = 20_000;
 
+/// Ends one idle instance, so that its memory is free; false when there is none.
+pub type Reclaim = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// Linear memory that all guests of a host may hold together, in bytes.
-#[derive(Debug)]
 pub struct MemoryBudget {
     limit: usize,
     used: AtomicUsize,
+    reclaim: OnceLock<Reclaim>,
 }
 
 impl MemoryBudget {
@@ -27,7 +30,13 @@ impl MemoryBudget {
         Arc::new(Self {
             limit,
             used: AtomicUsize::new(0),
+            reclaim: OnceLock::new(),
         })
+    }
+
+    /// From now on what is idle goes before a growth is refused. Said once: a second time changes nothing.
+    pub fn reclaim_with(&self, reclaim: Reclaim) {
+        let _ = self.reclaim.set(reclaim);
     }
 
     /// Bytes held now.
@@ -36,6 +45,19 @@ impl MemoryBudget {
     }
 
     fn take(&self, bytes: usize) -> bool {
+        // What can never be had is not worth an idle instance.
+        if bytes > self.limit {
+            return false;
+        }
+        while !self.try_take(bytes) {
+            if !self.reclaim.get().is_some_and(|reclaim| reclaim()) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn try_take(&self, bytes: usize) -> bool {
         self.used
             .try_update(Relaxed, Relaxed, |used| {
                 used.checked_add(bytes).filter(|sum| *sum <= self.limit)
@@ -48,8 +70,26 @@ impl MemoryBudget {
     }
 }
 
+/// Why a growth was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The instance would have held more than it may.
+    Instance {
+        /// Bytes that it would have held.
+        wanted: usize,
+        /// Bytes that it may hold.
+        limit: usize,
+    },
+    /// All instances that are in use would have held more than they may together.
+    Host {
+        /// Bytes that it wanted besides what it held.
+        wanted: usize,
+        /// Bytes that all may hold.
+        limit: usize,
+    },
+}
+
 /// Admits or refuses each growth of one instance, and remembers the largest size and the last refusal.
-#[derive(Debug)]
 pub struct MemoryLimiter {
     limit: usize,
     held: usize,
@@ -57,7 +97,7 @@ pub struct MemoryLimiter {
     table_elements: usize,
     /// Bytes of the last grant, and the peak before it: taken back if the growth fails after all.
     granted: (usize, usize),
-    refused: Option<usize>,
+    refused: Option<Refusal>,
     budget: Arc<MemoryBudget>,
 }
 
@@ -89,13 +129,8 @@ impl MemoryLimiter {
         self.peak
     }
 
-    /// Bytes that the instance may hold.
-    pub fn limit(&self) -> usize {
-        self.limit
-    }
-
-    /// How many bytes the guest wanted when it was last refused in this call.
-    pub fn refused(&self) -> Option<usize> {
+    /// The last refusal in this call.
+    pub fn refused(&self) -> Option<Refusal> {
         self.refused
     }
 }
@@ -109,8 +144,21 @@ impl ResourceLimiter for MemoryLimiter {
     ) -> wasmtime::Result<bool> {
         let more = desired.saturating_sub(current);
         let held = self.held.saturating_add(more);
-        if held > self.limit || !self.budget.take(more) {
-            self.refused = Some(held);
+        let refusal = if held > self.limit {
+            Some(Refusal::Instance {
+                wanted: held,
+                limit: self.limit,
+            })
+        } else if !self.budget.take(more) {
+            Some(Refusal::Host {
+                wanted: more,
+                limit: self.budget.limit,
+            })
+        } else {
+            None
+        };
+        if refusal.is_some() {
+            self.refused = refusal;
             self.granted = (0, self.peak);
             return Ok(false);
         }
@@ -187,9 +235,13 @@ mod tests {
                 .memory_growing(128 * KIB, 192 * KIB, None)
                 .expect("answers")
         );
+        let refusal = Refusal::Instance {
+            wanted: 192 * KIB,
+            limit: 128 * KIB,
+        };
         assert_eq!(
             (limiter.peak(), limiter.refused()),
-            (128 * KIB, Some(192 * KIB))
+            (128 * KIB, Some(refusal))
         );
         limiter.begin_call(128 * KIB);
         assert_eq!(limiter.refused(), None);
@@ -205,6 +257,36 @@ mod tests {
         drop(first);
         assert_eq!(budget.used(), 0);
         assert!(second.memory_growing(0, 64 * KIB, None).expect("answers"));
+    }
+
+    #[test]
+    fn what_is_idle_goes_before_a_growth_is_refused() {
+        let budget = MemoryBudget::new(100 * KIB);
+        let grown = |bytes| {
+            let mut limiter = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget));
+            let had = limiter.memory_growing(0, bytes, None).expect("answers");
+            (had, limiter)
+        };
+        let idle = parking_lot::Mutex::new(vec![grown(40 * KIB).1, grown(40 * KIB).1]);
+        let idle = Arc::new(idle);
+        let seen = Arc::clone(&idle);
+        budget.reclaim_with(Box::new(move || seen.lock().pop().is_some()));
+
+        assert!(!grown(101 * KIB).0, "more than there ever is");
+        assert_eq!(idle.lock().len(), 2, "nothing went for it");
+        let (had, _held) = grown(60 * KIB);
+        assert_eq!(
+            (had, idle.lock().len()),
+            (true, 1),
+            "no more went than had to"
+        );
+        let (had, limiter) = grown(60 * KIB);
+        assert_eq!((had, idle.lock().len()), (false, 0));
+        let refusal = Refusal::Host {
+            wanted: 60 * KIB,
+            limit: 100 * KIB,
+        };
+        assert_eq!(limiter.refused(), Some(refusal));
     }
 
     #[test]

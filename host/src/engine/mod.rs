@@ -17,7 +17,7 @@ use wasmtime::{
 
 pub use cache::{CacheKey, CompileCache};
 pub use clock::{CpuClock, TimedOut, timed};
-pub use limits::{MemoryBudget, MemoryLimiter};
+pub use limits::{MemoryBudget, MemoryLimiter, Reclaim, Refusal};
 pub use ticker::TICK;
 pub use trap::{Frames, TrapKind, backtrace, trap_kind};
 
@@ -168,7 +168,12 @@ fn map_limit() -> usize {
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or(DEFAULT);
-    limit.saturating_sub(MAPS_RESERVED).max(MAPS_RESERVED)
+    guests_share(limit)
+}
+
+/// Of the kernel's limit on mappings, what guests may use.
+fn guests_share(limit: usize) -> usize {
+    limit.saturating_sub(MAPS_RESERVED).max(limit / 2)
 }
 
 fn pool(instances: u32) -> PoolingAllocationConfig {
@@ -225,5 +230,12 @@ mod tests {
         };
         let engine = GuestEngine::start(wanted).expect("clamped");
         assert!(engine.capacity() <= map_limit() / MAPS_POOLED);
+    }
+
+    #[test]
+    fn guests_leave_mappings_to_the_process() {
+        assert_eq!(guests_share(65_530), 61_434);
+        assert_eq!(guests_share(4_000), 2_000);
+        assert_eq!(guests_share(0), 0);
     }
 }

@@ -23,6 +23,13 @@ pub(crate) fn builder() -> HostBuilder {
         .allocation(Allocation::OnDemand)
 }
 
+/// The beginning of a host whose operator wrote this into etc/config.toml.
+pub(crate) fn configured(config: &str) -> HostBuilder {
+    let home = Home::ephemeral().unwrap();
+    std::fs::write(home.root().join("etc/config.toml"), config).unwrap();
+    Host::builder().home(home)
+}
+
 /// A host with the principals `default`, `alice` and `bob`.
 pub(crate) async fn host() -> Host {
     with_people(builder()).await

@@ -10,8 +10,10 @@ mod failures;
 mod gates;
 mod installs;
 mod lanes;
+mod pool;
 mod published;
 mod refusals;
+mod supervision;
 
 use std::collections::BTreeSet;
 
