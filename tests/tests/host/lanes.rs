@@ -16,7 +16,7 @@ use crate::common::{Lines, Sink, ask, builder, call_by, fresh, loaded, said, wit
 async fn sleeper() -> (Host, Capsule, Arc<Lines>) {
     let lines = Arc::<Lines>::default();
     let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
-    let capsule = host.load(Guest::Misbehave.package()).await.unwrap();
+    let capsule = host.load(Guest::Sleeper.package()).await.unwrap();
     (host, capsule, lines)
 }
 
@@ -38,7 +38,7 @@ async fn waits(mut future: Pin<&mut impl Future>) -> bool {
 pub(crate) async fn a_dropped_call_frees_its_lane() {
     let (host, capsule, lines) = sleeper().await;
     ask(&host, &capsule, "behave", ()).await.unwrap();
-    let mut first = Box::pin(ask(&host, &capsule, "sleep", ()));
+    let mut first = Box::pin(ask(&host, &capsule, "misbehave", ()));
     fall_asleep(first.as_mut(), &lines).await;
     drop(first);
     let next = ask(&host, &capsule, "behave", ()).await.unwrap();
@@ -49,7 +49,7 @@ pub(crate) async fn a_dropped_call_frees_its_lane() {
 #[tokio::test]
 async fn calls_of_one_principal_wait_for_each_other_and_for_nobody_else() {
     let (host, capsule, lines) = sleeper().await;
-    let mut first = Box::pin(host.invoke(&capsule, call_by("alice", "sleep", ())));
+    let mut first = Box::pin(host.invoke(&capsule, call_by("alice", "misbehave", ())));
     fall_asleep(first.as_mut(), &lines).await;
 
     let mut second = Box::pin(host.invoke(&capsule, call_by("alice", "behave", ())));
@@ -65,7 +65,7 @@ async fn calls_of_one_principal_wait_for_each_other_and_for_nobody_else() {
 #[tokio::test]
 async fn a_lane_serves_in_the_order_of_arrival() {
     let (host, capsule, lines) = sleeper().await;
-    let mut asleep = Box::pin(ask(&host, &capsule, "sleep", ()));
+    let mut asleep = Box::pin(ask(&host, &capsule, "misbehave", ()));
     fall_asleep(asleep.as_mut(), &lines).await;
     let order = RefCell::new(Vec::new());
     let turn = async |number| {
@@ -85,7 +85,7 @@ async fn a_lane_serves_in_the_order_of_arrival() {
 #[tokio::test]
 async fn unloading_ends_what_a_guest_is_blocked_in() {
     let (host, capsule, lines) = sleeper().await;
-    let mut asleep = Box::pin(ask(&host, &capsule, "sleep", ()));
+    let mut asleep = Box::pin(ask(&host, &capsule, "misbehave", ()));
     fall_asleep(asleep.as_mut(), &lines).await;
     host.unload(&capsule);
     let (word, reason) = said(&asleep.await.unwrap());
@@ -97,7 +97,7 @@ async fn unloading_ends_what_a_guest_is_blocked_in() {
 async fn one_slot_serves_everybody_in_turn() {
     let slots = Allocation::Pooled { instances: 1 };
     let host = with_people(builder().allocation(slots)).await;
-    let capsule = host.load(Guest::Misbehave.package()).await.unwrap();
+    let capsule = host.load(Guest::Sleeper.package()).await.unwrap();
     for _ in 0..3 {
         // None of them waits for ever: who is idle makes room, also when it becomes idle while another waits.
         let calls = ["alice", "bob", "default"].map(|who| call_by(who, "nap", ()));
@@ -111,7 +111,7 @@ async fn one_slot_serves_everybody_in_turn() {
 
 #[tokio::test]
 async fn an_unloaded_capsule_answers_nobody() {
-    let (host, capsule) = loaded(Guest::Misbehave).await;
+    let (host, capsule) = loaded(Guest::Sleeper).await;
     ask(&host, &capsule, "behave", ()).await.unwrap();
     host.unload(&capsule);
     for who in ["default", "alice"] {

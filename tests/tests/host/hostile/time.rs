@@ -1,0 +1,63 @@
+//! Time: computing and waiting without end.
+
+use astrid_e2e::guests::Guest;
+use astrid_host::CallError;
+
+use super::{LITTLE, fails, hosts, misbehave};
+use crate::common::call;
+
+#[tokio::test]
+pub(crate) async fn an_endless_loop() {
+    let error = fails(Guest::EndlessLoop, misbehave()).await;
+    assert_eq!(error.kind(), "cpu-timeout");
+    let CallError::CpuTimeout { budget, trace, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(budget.as_millis(), 300, "the manifest's");
+    assert!(!trace.is_empty(), "it says what it was doing");
+}
+
+#[tokio::test]
+pub(crate) async fn an_endless_loop_that_calls_the_host() {
+    let error = fails(Guest::EndlessCalls, misbehave().cpu_within(LITTLE)).await;
+    assert!(
+        matches!(error, CallError::CpuTimeout { budget: LITTLE, .. }),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn computing_past_the_wall_limit() {
+    let error = fails(Guest::EndlessLoop, misbehave().within(LITTLE)).await;
+    assert_eq!(error.kind(), "wall-timeout", "{error}");
+}
+
+#[tokio::test]
+pub(crate) async fn sleeping_past_the_wall_limit() {
+    let error = fails(Guest::Sleeper, misbehave().within(LITTLE)).await;
+    assert_eq!(error.kind(), "wall-timeout");
+    let CallError::WallTimeout {
+        budget, computed, ..
+    } = error
+    else {
+        panic!("{error:?}")
+    };
+    assert_eq!(budget, LITTLE);
+    assert!(computed < budget, "a sleeper isn't charged for its sleep");
+}
+
+#[tokio::test]
+async fn cpu_time_begins_afresh_at_each_call() {
+    for (host, capsule) in hosts(Guest::EndlessLoop).await {
+        for _ in 0..3 {
+            let spin = misbehave().cpu_within(LITTLE);
+            let error = host.invoke(&capsule, spin).await.unwrap_err();
+            assert_eq!(error.kind(), "cpu-timeout");
+            // Calls that use none of it are not charged for earlier ones.
+            for _ in 0..3 {
+                let good = call("behave", ()).cpu_within(LITTLE);
+                host.invoke(&capsule, good).await.unwrap();
+            }
+        }
+    }
+}
