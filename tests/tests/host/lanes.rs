@@ -10,12 +10,19 @@ use astrid_e2e::guests::Guest;
 use astrid_host::engine::Allocation;
 use astrid_host::{CallError, Capsule, Host};
 
-use crate::common::{Lines, Sink, ask, builder, call_by, fresh, loaded, said, with_people};
+use crate::common::{
+    ALLOCATIONS, Lines, Sink, ask, builder, call_by, fresh, loaded, said, with_people,
+};
 
 /// A host, a capsule that can fall asleep, and what it says.
 async fn sleeper() -> (Host, Capsule, Arc<Lines>) {
+    sleeper_in(Allocation::OnDemand).await
+}
+
+async fn sleeper_in(allocation: Allocation) -> (Host, Capsule, Arc<Lines>) {
     let lines = Arc::<Lines>::default();
-    let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
+    let sink = Arc::new(Sink(Arc::clone(&lines)));
+    let host = with_people(builder().allocation(allocation).log_sink(sink)).await;
     let capsule = host.load(Guest::Sleeper.package()).await.unwrap();
     (host, capsule, lines)
 }
@@ -36,14 +43,17 @@ async fn waits(mut future: Pin<&mut impl Future>) -> bool {
 
 #[tokio::test]
 pub(crate) async fn a_dropped_call_frees_its_lane() {
-    let (host, capsule, lines) = sleeper().await;
-    ask(&host, &capsule, "behave", ()).await.unwrap();
-    let mut first = Box::pin(ask(&host, &capsule, "misbehave", ()));
-    fall_asleep(first.as_mut(), &lines).await;
-    drop(first);
-    let next = ask(&host, &capsule, "behave", ()).await.unwrap();
-    assert_eq!(fresh([&next]), [true], "the sleeper's instance is gone");
-    assert_eq!(host.capsules().len(), 1);
+    for allocation in ALLOCATIONS {
+        let (host, capsule, lines) = sleeper_in(allocation).await;
+        ask(&host, &capsule, "behave", ()).await.unwrap();
+        let mut first = Box::pin(ask(&host, &capsule, "misbehave", ()));
+        fall_asleep(first.as_mut(), &lines).await;
+        drop(first);
+        assert_eq!(host.memory_used(), 0, "the sleeper's instance is gone");
+        let next = ask(&host, &capsule, "behave", ()).await.unwrap();
+        assert_eq!(fresh([&next]), [true]);
+        assert_eq!(host.capsules().len(), 1);
+    }
 }
 
 #[tokio::test]

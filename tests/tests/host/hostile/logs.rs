@@ -7,8 +7,8 @@ use astrid_host::principal::LOG_RATE;
 use astrid_host::storage::{LogLevel, log_files};
 use astrid_host::{CallError, Home};
 
-use super::{ALLOCATIONS, fails, misbehave};
-use crate::common::{Lines, Sink, ask, builder, call, call_by, id, with_people};
+use super::{fails, misbehave};
+use crate::common::{ALLOCATIONS, Lines, Sink, ask, builder, call, call_by, id, with_people};
 
 #[tokio::test]
 pub(crate) async fn a_line_of_60_mib() {

@@ -10,16 +10,12 @@ pub(crate) mod traps;
 use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
-use astrid_host::engine::Allocation;
 use astrid_host::{Call, CallError, Capsule, Home, Host};
 
-use crate::common::{ask, builder, call, fresh};
+use crate::common::{ALLOCATIONS, ask, builder, call, fresh};
 
 /// Little time, so that nobody waits for it.
 const LITTLE: Duration = Duration::from_millis(40);
-
-/// On demand, and from a pool in which a slot that isn't given back is missed by the very next call.
-const ALLOCATIONS: [Allocation; 2] = [Allocation::OnDemand, Allocation::Pooled { instances: 1 }];
 
 /// A host of each allocation with the guest loaded. Its code is compiled once.
 async fn hosts(guest: Guest) -> Vec<(Host, Capsule)> {
