@@ -137,8 +137,12 @@ impl std::fmt::Display for Output {
     }
 }
 
-/// A word as one would type it to a shell.
+/// A word as one would type it to a shell, cut if it is very long.
 fn quoted(word: &str) -> String {
+    const LONG: usize = 120;
+    if let Some((end, _)) = word.char_indices().nth(LONG) {
+        return format!("{}…", quoted(&word[..end]));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

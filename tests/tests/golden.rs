@@ -59,8 +59,9 @@ fn story(pages: &mut Pages, json: bool) {
     let target = folders::guests("workspace");
     let astrid = Astrid::new(command::binary().unwrap(), &target).unwrap();
     let here = astrid.workspace();
-    for guest in [Guest::Hello, Guest::Guard, Guest::Misbehave] {
-        laid_out(&here.join("made"), guest);
+    let made = here.join("made");
+    for guest in [Guest::Hello, Guest::Guard] {
+        guest.lay_out(&made).unwrap();
     }
     let mut told = Told {
         pages,
@@ -80,9 +81,7 @@ fn story(pages: &mut Pages, json: bool) {
     told.page("install", &["install", "made/hello", "--yes"]);
     told.page("install_again", &["install", "made/hello", "--yes"]);
     told.page("install_nothing", &["install", "nowhere", "--yes"]);
-    for name in ["made/guard", "made/misbehave"] {
-        astrid.run(&["install", name, "--yes"]);
-    }
+    astrid.run(&["install", "made/guard", "--yes"]);
     told.page("list", &["list"]);
     told.page("inspect", &["inspect", "hello"]);
     told.page(
@@ -117,19 +116,25 @@ fn story(pages: &mut Pages, json: bool) {
         "invoke_continue",
         &[&["invoke", "guard", "check"], &harmless[..]].concat(),
     );
-    for (page, action) in [
-        ("invoke_panic", "panic"),
-        ("invoke_trap", "abort"),
-        ("invoke_cpu_timeout", "spin"),
-        ("invoke_stack_overflow", "recurse"),
-        ("invoke_memory", "hog"),
+    for (page, guest, more) in [
+        ("invoke_panic", Guest::Panic, &[][..]),
+        ("invoke_trap", Guest::Unreachable, &[]),
+        ("invoke_cpu_timeout", Guest::EndlessLoop, &[]),
+        (
+            "invoke_wall_timeout",
+            Guest::Sleeper,
+            &["--timeout", "100ms"],
+        ),
+        ("invoke_stack_overflow", Guest::DeepRecursion, &[]),
+        ("invoke_memory", Guest::MemoryHog, &[]),
+        ("invoke_too_large", Guest::HugeLine, &[]),
+        ("invoke_not_utf8", Guest::NotUtf8, &[]),
+        ("invoke_no_verdict", Guest::LongVerdict, &[]),
     ] {
-        told.page(page, &["invoke", "misbehave", action]);
+        guest.lay_out(&made).unwrap();
+        let folder = format!("made/{}", guest.name());
+        told.page(page, &[&["invoke", &folder, "misbehave"], more].concat());
     }
-    told.page(
-        "invoke_wall_timeout",
-        &["invoke", "misbehave", "sleep", "--timeout", "100ms"],
-    );
 
     told.page("logs", &["logs", "hello"]);
     told.page("logs_nothing", &["logs", "hello", "--principal", "nobody"]);
@@ -151,19 +156,6 @@ fn story(pages: &mut Pages, json: bool) {
     told.page("integrity_list", &["list"]);
     told.page("remove", &["remove", "hello"]);
     told.page("remove_again", &["remove", "hello"]);
-}
-
-/// Makes a folder that holds Capsule.toml beside its component.
-fn laid_out(parent: &Path, guest: Guest) {
-    let folder = parent.join(guest.name());
-    let output = folder.join("target/astrid");
-    std::fs::create_dir_all(&output).unwrap();
-    std::fs::write(folder.join("Capsule.toml"), guest.manifest()).unwrap();
-    std::fs::write(
-        output.join(format!("{}.wasm", guest.name())),
-        guest.component(),
-    )
-    .unwrap();
 }
 
 /// Writes pages.

@@ -4,6 +4,7 @@
 //! that took. The last line says how many went as they should.
 
 mod author;
+mod hostile;
 mod operator;
 mod report;
 mod trust;
@@ -30,12 +31,12 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     guests::build_all()?;
     published::build_all()?;
     let binary = command::binary()?;
-    let astrid = Astrid::new(binary, &folders::guests("workspace"))?;
+    let astrid = Astrid::new(binary.clone(), &folders::guests("workspace"))?;
 
     operator::installs(report, &astrid)?;
     verdicts::answers(report, &astrid);
     verdicts::mistakes(report, &astrid);
-    verdicts::failures(report, &astrid);
+    hostile::guests(report, binary)?;
     operator::principals_and_logs(report, &astrid);
     operator::published(report, &astrid)?;
     trust::swapped_bytes(report, &astrid)?;
