@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::home::{Home, HomeError};
+use crate::kind::ErrorKind;
 
 /// What the operator set; everything has a default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -93,6 +94,24 @@ pub enum ConfigError {
     /// It can't be read.
     #[error(transparent)]
     Home(#[from] HomeError),
+}
+
+impl ConfigError {
+    /// One word for programs.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid { .. } => ErrorKind::Config,
+            Self::Home(error) => error.kind(),
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Invalid { path, .. } => format!("mend or remove {}", path.display()),
+            Self::Home(error) => error.hint(),
+        }
+    }
 }
 
 impl HostConfig {
