@@ -124,7 +124,7 @@ impl HostConfig {
         match std::fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| ConfigError::Invalid {
                 path,
-                reason: error.to_string(),
+                reason: error.to_string().trim_end().to_owned(),
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(HomeError::Io {

@@ -218,7 +218,7 @@ impl AuthoringError {
             Self::NotACapsule { crate_name, .. } => format!(
                 "write a Capsule.toml beside it, or begin with `astrid new NAME`; the least there can be:\n\n\
                  [package]\nname = \"{crate_name}\"\nversion = \"0.1.0\"\n\n\
-                 [[component]]\nid = \"{crate_name}\"\nfile = \"{crate_name}.wasm\"\ntype = \"executable\""
+                 [[component]]\nfile = \"target/astrid/{crate_name}.wasm\""
             ),
             Self::NoPackage { .. } => "name the folder of one of its members".to_owned(),
             Self::NotACdylib { .. } => {

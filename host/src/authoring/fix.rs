@@ -192,15 +192,13 @@ fn agree(entry: &mut dyn TableLike, binding: InlineTable) -> (bool, InlineTable)
     let mut unsaid = InlineTable::new();
     for (key, wanted) in binding {
         match entry.get_mut(&key) {
-            Some(Item::Value(found)) => {
-                if meant(found) != meant(&wanted) {
-                    let decor = found.decor().clone();
-                    *found = wanted;
-                    *found.decor_mut() = decor;
-                    changed = true;
-                }
+            Some(Item::Value(found)) if meant(found) != meant(&wanted) => {
+                let decor = found.decor().clone();
+                *found = wanted;
+                *found.decor_mut() = decor;
+                changed = true;
             }
-            _ if meant(&unless_said(&key)) != meant(&wanted) => {
+            None if meant(&unless_said(&key)) != meant(&wanted) => {
                 unsaid.insert(&key, wanted);
             }
             _ => {}

@@ -39,7 +39,7 @@ pub enum LoadError {
         source: ImportError,
     },
     /// The engine refused it.
-    #[error("capsule {capsule} can't be compiled: {reason}")]
+    #[error("capsule {capsule} can't be compiled or linked: {reason}")]
     Compile {
         /// The capsule.
         capsule: CapsuleName,
@@ -104,7 +104,7 @@ impl LoadError {
             Self::Binary { .. } => None,
             Self::Import { source, .. } => Some(source.hint()),
             Self::Compile { .. } => {
-                Some("build it again with `astrid build`; the accepted proposals of WebAssembly are listed in the README".into())
+                Some("build it again with `astrid build`, whose SDK fits this host; the README lists what of WebAssembly is accepted".into())
             }
             Self::Loaded(AlreadyLoaded(name)) => Some(format!("unload {name} first")),
             Self::Workspace { .. } => Some("choose another --workspace".into()),
@@ -174,7 +174,8 @@ pub enum CallError {
     },
     /// The call took longer than it may.
     #[error(
-        "capsule {capsule} did not answer within its wall time, {budget:?}: it computed for {computed:.1?} of it{}",
+        "capsule {capsule} did not answer within its wall time, {budget:?}: it computed for {} ms of it{}",
+        computed.as_millis(),
         place_of_waiting(*waiting)
     )]
     WallTimeout {
@@ -214,7 +215,9 @@ pub enum CallError {
         answer: String,
     },
     /// The component doesn't export what was called.
-    #[error("capsule {capsule} doesn't export {export}")]
+    #[error(
+        "capsule {capsule} doesn't export `{export}`, so it has no handlers that could be called"
+    )]
     NoExport {
         /// The capsule.
         capsule: CapsuleName,
@@ -300,7 +303,7 @@ impl CallError {
             Self::StackOverflow { .. } => "recurse less deeply; a guest's stack has 512 KiB".into(),
             Self::NoVerdict { .. } => "a handler answers continue, final, deny or abort".into(),
             Self::TooLarge { limit, .. } => format!("hand it over in pieces of at most {limit} bytes"),
-            Self::NoExport { capsule, .. } => format!("see what it exports: astrid inspect {capsule}"),
+            Self::NoExport { capsule, .. } => format!("mark a method with #[astrid::hook], or see what it exports: astrid inspect {capsule}"),
             Self::Unloaded { capsule } => format!("load {capsule} again"),
             Self::Instantiate { .. } => {
                 "what it does before its first call went wrong: build it again with `astrid build`".into()

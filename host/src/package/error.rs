@@ -148,7 +148,7 @@ impl PackageError {
             Self::NotInstalled { .. } => {
                 "see what is: astrid list; install it: astrid install DIR".into()
             }
-            Self::NoManifest { .. } => "make a capsule with: astrid new NAME".into(),
+            Self::NoManifest { .. } => "name the folder of a capsule, or make one with: astrid new NAME".into(),
             Self::Manifest(_) => return None,
             Self::NoMeta { name } | Self::NoHash { name } => {
                 format!(
@@ -164,9 +164,8 @@ impl PackageError {
                     .into()
             }
             Self::NoComponent { .. } => "build it with: astrid build, or install it again".into(),
-            Self::TooLarge { .. } | Self::TooMany { .. } => {
-                "leave files out that the capsule doesn't need".into()
-            }
+            Self::TooLarge { .. } => "make it smaller".into(),
+            Self::TooMany { .. } => "leave files out that the capsule doesn't need".into(),
             Self::Archive { .. } => "have it built and sent again: `astrid build` makes it".into(),
             Self::OddFile { .. } => "replace it by a plain file".into(),
             Self::Io { path, source, .. } => io_hint(path, source),

@@ -202,7 +202,7 @@ impl Principals {
                 let text = std::fs::read_to_string(&path).map_err(io_error("read", &path))?;
                 toml::from_str(&text).map_err(|error| PrincipalError::Profile {
                     path,
-                    reason: error.to_string(),
+                    reason: error.to_string().trim_end().to_owned(),
                 })?
             }
         };

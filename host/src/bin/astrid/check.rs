@@ -35,7 +35,10 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let mut lines: Vec<_> = package
         .warnings()
         .iter()
-        .map(|warning| clean(&warning.to_string()))
+        .map(|warning| {
+            let word = severity(Severity::Warning);
+            format!("{word}: {}", clean(&warning.to_string()))
+        })
         .collect();
     lines.extend(findings.iter().map(|finding| {
         let word = severity(finding.severity);
