@@ -21,11 +21,24 @@ pub enum InvalidCall {
     #[error("an action's name has 1 to {MAX_ACTION} bytes, not {0}")]
     Action(usize),
     /// The payload is larger than [`MAX_PAYLOAD`].
-    #[error("a payload has at most {MAX_PAYLOAD} bytes, not {0}")]
+    #[error("the payload is larger than {MAX_PAYLOAD} bytes")]
     TooLarge(usize),
     /// The payload isn't JSON.
     #[error("the payload is no JSON: {0}")]
     NotJson(String),
+}
+
+impl InvalidCall {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Action(_) => "name a handler; `astrid inspect` shows which there are",
+            Self::TooLarge(_) => "hand over less, or in several calls",
+            Self::NotJson(_) => {
+                r#"write JSON, in single quotes for the shell: --payload '{"name": "Ada"}', or --payload @FILE"#
+            }
+        }
+    }
 }
 
 /// A handler's name and its payload, not yet on anybody's behalf: say [`CallDraft::by`].
@@ -146,6 +159,25 @@ pub struct Reply {
     pub memory_peak: usize,
     /// Fresh or reused.
     pub instance: InstanceState,
+}
+
+/// The host function that a guest waits in, if it does: what a call that runs out of wall time is blamed on.
+#[derive(Debug, Default)]
+pub struct Waiting(Option<&'static str>);
+
+impl Waiting {
+    /// Waits for `done` in `function`, such as `astrid:sys/host.sleep-ns`. Dropped meanwhile, it stays known.
+    pub async fn within<T>(&mut self, function: &'static str, done: impl Future<Output = T>) -> T {
+        self.0 = Some(function);
+        let done = done.await;
+        self.0 = None;
+        done
+    }
+
+    /// The function.
+    pub fn function(&self) -> Option<&'static str> {
+        self.0
+    }
 }
 
 /// Names one call among all of a host's; counts up within a lane.

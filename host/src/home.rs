@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::CacheKey;
+use crate::kind::ErrorKind;
 use crate::principal::PrincipalId;
 
 /// How long a command waits for another one that holds the home.
@@ -31,7 +32,9 @@ pub enum HomeError {
         why: String,
     },
     /// Another process holds the home and didn't let go of it.
-    #[error("{path} is in use by another astrid process")]
+    #[error(
+        "the home is in use: another astrid process held {path} for longer than {LOCK_PATIENCE:?}"
+    )]
     Busy {
         /// The lock file.
         path: PathBuf,
@@ -49,19 +52,48 @@ pub enum HomeError {
 }
 
 impl HomeError {
+    /// One word for programs.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Untrusted { .. } => ErrorKind::Policy,
+            Self::Unknown | Self::Busy { .. } | Self::Io { .. } => ErrorKind::Home,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
             Self::Unknown => "pass --home DIR or set ASTRID_HOME".into(),
             Self::Untrusted { path, .. } => {
                 format!(
-                    "make it yours alone (chown, chmod go-w {}) or choose another --home",
+                    "make it yours alone (chown, chmod go-rwx {}) or choose another --home",
                     path.display()
                 )
             }
             Self::Busy { .. } => "wait for it to end, or use another --home".into(),
-            Self::Io { path, .. } => format!("check that {} exists and is yours", path.display()),
+            Self::Io { path, source, .. } => io_hint(path, source),
         }
+    }
+}
+
+/// What to do about what the system said of a file or folder.
+pub(crate) fn io_hint(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("check that {path} is there"),
+        io::ErrorKind::PermissionDenied => {
+            format!("check that {path} is yours, and may be read and written")
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            format!("{path}, or a part of that path, is a file: move it, or choose another place")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("free some space on the disk of {path}")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            format!("{path} is on a disk that can't be written: choose another place")
+        }
+        _ => format!("check that {path} can be read and written"),
     }
 }
 

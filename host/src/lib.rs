@@ -35,7 +35,9 @@ pub mod engine;
 pub mod exports;
 pub mod home;
 mod host;
+pub mod kind;
 pub mod manifest;
+mod nearest;
 pub mod package;
 pub mod policy;
 pub mod principal;
@@ -46,6 +48,8 @@ pub use call::{Call, CallContext, CallDraft, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};
 pub use home::Home;
 pub use host::{BuildError, Domain, Host, HostBuilder, Installed};
+pub use kind::ErrorKind;
+pub use nearest::nearest;
 pub use package::Package;
 pub use principal::PrincipalId;
 /// The engine underneath, in the version that [`Domain`] is written against.

@@ -73,6 +73,20 @@ impl Astrid {
     /// # Panics
     /// If it can't be started: then nothing can be tested.
     pub fn run_in(&self, folder: &Path, arguments: &[&str], stdin: &str) -> Output {
+        self.run_with(folder, arguments, stdin, &[])
+    }
+
+    /// The same with variables of its environment set, or, with nothing, taken away.
+    ///
+    /// # Panics
+    /// If it can't be started: then nothing can be tested.
+    pub fn run_with(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        stdin: &str,
+        environment: &[(&str, &str)],
+    ) -> Output {
         let mut command = Command::new(&self.binary);
         command
             .args(arguments)
@@ -84,6 +98,13 @@ impl Astrid {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        for (name, value) in environment {
+            if value.is_empty() {
+                command.env_remove(name);
+            } else {
+                command.env(name, value);
+            }
+        }
         let started = Instant::now();
         let mut child = command
             .spawn()

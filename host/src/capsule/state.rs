@@ -1,12 +1,14 @@
-//! What a store holds: the call under way, one context for each domain, and the limiter. Nothing else.
+//! What a store holds: the call under way, what it waits in, one context for each domain, and the limiter. Nothing
+//! else.
 
-use crate::call::CallContext;
+use crate::call::{CallContext, Waiting};
 use crate::domain::sys::{SysCtx, SysStore, SysView};
 use crate::engine::MemoryLimiter;
 
 /// The state of one instance's store.
 pub struct StoreState {
     pub(super) call: CallContext,
+    pub(super) waiting: Waiting,
     pub(super) limiter: MemoryLimiter,
     pub(super) sys: SysCtx,
 }
@@ -20,6 +22,6 @@ impl StoreState {
 
 impl SysStore for StoreState {
     fn sys(&mut self) -> SysView<'_> {
-        SysView::new(&mut self.sys, &self.call)
+        SysView::new(&mut self.sys, &self.call, &mut self.waiting)
     }
 }

@@ -14,7 +14,7 @@ mod source;
 use std::path::Path;
 
 pub use archive::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
-pub use check::{Finding, LARGE, Severity, check, missing_subscriptions, subscribe_line};
+pub use check::{Finding, LARGE, Severity, check, subscribe_line, subscriptions_to_fix};
 pub use error::PackageError;
 pub use hash::{ComponentHash, InvalidHash};
 pub use install::{Staged, installed, remove, stage, verify};

@@ -66,7 +66,7 @@ async fn refused(package: Package) -> LoadError {
 /// The kind of a refusal, its text, and its hint.
 fn parts(error: &LoadError) -> (&'static str, String, String) {
     (
-        error.kind(),
+        error.kind().as_str(),
         error.to_string(),
         error.hint().unwrap_or_default(),
     )

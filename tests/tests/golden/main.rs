@@ -1,6 +1,10 @@
 //! What each command prints, word for word: `tests/golden/<command>.txt`, with placeholders for what differs from
 //! run to run. `UPDATE_GOLDEN=1 cargo test -p astrid-e2e --test golden` writes them anew; read the difference.
 
+mod checks;
+mod failures;
+mod odd;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,6 +12,7 @@ use std::path::Path;
 use astrid_e2e::command::{self, Astrid};
 use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
+use astrid_host::ErrorKind;
 
 /// Set, it has the files written anew.
 const UPDATE: &str = "UPDATE_GOLDEN";
@@ -18,24 +23,25 @@ type Pages = BTreeMap<&'static str, String>;
 #[test]
 fn commands_print_what_is_written_down() {
     let mut pages = Pages::new();
-    story(&mut pages, false);
-    story(&mut pages, true);
-    let folder = folders::root().join("tests/golden");
+    std::thread::scope(|scope| {
+        // It waits, and nothing else.
+        let busy = [false, true].map(|json| scope.spawn(move || told_by(failures::busy, json)));
+        for tell in [story, failures::story, checks::story] {
+            for json in [false, true] {
+                add(&mut pages, told_by(tell, json));
+            }
+        }
+        for told in busy {
+            add(&mut pages, told.join().unwrap());
+        }
+    });
     if std::env::var_os(UPDATE).is_some() {
+        let folder = folders::root().join("tests/golden");
         for (name, text) in &pages {
             std::fs::write(folder.join(format!("{name}.txt")), text).unwrap();
         }
     }
-    let written: BTreeMap<_, _> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| {
-            (
-                path.file_stem().unwrap().to_string_lossy().into_owned(),
-                path,
-            )
-        })
-        .collect();
+    let written = written();
     assert!(
         written.keys().eq(pages.keys()),
         "{:?} is written down, {:?} was said",
@@ -44,7 +50,7 @@ fn commands_print_what_is_written_down() {
     );
     let differing: Vec<_> = pages
         .iter()
-        .filter(|(name, text)| std::fs::read_to_string(&written[**name]).unwrap() != **text)
+        .filter(|(name, text)| written[**name] != **text)
         .map(|(name, text)| format!("tests/golden/{name}.txt differs. Said was:\n{text}"))
         .collect();
     assert!(
@@ -52,6 +58,72 @@ fn commands_print_what_is_written_down() {
         "{}\nIf that is as it should be: {UPDATE}=1 cargo test -p astrid-e2e --test golden",
         differing.join("\n")
     );
+}
+
+fn told_by(story: fn(&mut Pages, bool), json: bool) -> Pages {
+    let mut pages = Pages::new();
+    story(&mut pages, json);
+    pages
+}
+
+/// Adds what was said to the pages of the same name.
+fn add(pages: &mut Pages, told: Pages) {
+    for (name, text) in told {
+        let page = pages.entry(name).or_default();
+        if !page.is_empty() {
+            page.push('\n');
+        }
+        *page += &text;
+    }
+}
+
+/// What is written down, by the name of its page.
+fn written() -> BTreeMap<String, String> {
+    let folder = folders::root().join("tests/golden");
+    let files = std::fs::read_dir(&folder).unwrap();
+    files
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn every_kind_of_error_has_a_page_or_a_reason() {
+    if std::env::var_os(UPDATE).is_some() {
+        return;
+    }
+    let pages = written();
+    for kind in ErrorKind::ALL {
+        let shown = format!("\"kind\": \"{kind}\"");
+        let page = pages.values().find(|text| text.contains(&shown));
+        let reason = failures::UNSEEN.iter().find(|(unseen, _)| unseen == kind);
+        assert!(
+            page.is_some() || reason.is_some(),
+            "no page shows {kind}, and nothing says why"
+        );
+        assert!(
+            page.is_none() || reason.is_none(),
+            "{kind} is shown, though it is said that it can't be"
+        );
+    }
+}
+
+#[test]
+fn every_error_says_what_to_do() {
+    if std::env::var_os(UPDATE).is_some() {
+        return;
+    }
+    // Their texts end with it.
+    const IN_THE_TEXT: [ErrorKind; 2] = [ErrorKind::Binary, ErrorKind::Manifest];
+    for (name, text) in written() {
+        let in_the_text = IN_THE_TEXT
+            .iter()
+            .any(|kind| text.contains(&format!("\"kind\": \"{kind}\"")));
+        assert!(in_the_text || !text.contains("\"hint\": null"), "{name}");
+    }
 }
 
 /// Runs every command in a fresh home, and writes down what it says.
@@ -172,12 +244,27 @@ impl Told<'_> {
 
     /// Runs a command in a folder and appends what it said to a page.
     fn page_in(&mut self, folder: &Path, name: &'static str, arguments: &[&str]) {
+        self.page_of(folder, name, arguments, &[]);
+    }
+
+    /// The same in the workspace with other environment variables; an empty one is taken away.
+    fn page_with(&mut self, name: &'static str, arguments: &[&str], environment: &[(&str, &str)]) {
+        self.page_of(&self.astrid.workspace(), name, arguments, environment);
+    }
+
+    fn page_of(
+        &mut self,
+        folder: &Path,
+        name: &'static str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) {
         let arguments = if self.json {
             [arguments, &["--json"]].concat()
         } else {
             arguments.to_vec()
         };
-        let output = self.astrid.run_in(folder, &arguments, "");
+        let output = self.astrid.run_with(folder, &arguments, "", environment);
         let mut text = format!("$ {}\n", output.line);
         for (stream, said) in [("", &output.stdout), ("stderr: ", &output.stderr)] {
             for line in said.lines().filter(|line| !is_cargos(line)) {
@@ -255,7 +342,7 @@ fn is_cargos(line: &str) -> bool {
 
 /// Hashes, times, and numbers with a unit of time or size, or of a line in a source file.
 fn settled_line(line: &str) -> String {
-    const UNITS: [&str; 4] = [" us", " KiB", " MiB", " bytes"];
+    const UNITS: [&str; 5] = [" us", " ms", " KiB", " MiB", " bytes"];
     const FIELDS: [&str; 3] = ["\"elapsed_us\": ", "\"memory_peak\": ", "\"size\": "];
     let mut settled = String::new();
     let mut rest = line;
