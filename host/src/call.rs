@@ -233,4 +233,15 @@ mod tests {
         ));
         assert!(Call::json("a".repeat(256), "x").is_ok());
     }
+
+    #[tokio::test]
+    async fn what_was_waited_in_is_known_when_the_wait_is_given_up() {
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.within("done", async { 5 }).await, 5);
+        assert_eq!(waiting.function(), None);
+        let endless = waiting.within("endless", std::future::pending::<()>());
+        let given_up = std::future::ready(());
+        tokio::select! { biased; () = endless => {} () = given_up => {} }
+        assert_eq!(waiting.function(), Some("endless"));
+    }
 }

@@ -50,7 +50,7 @@ pub enum PackageError {
     },
     /// Other bytes than those that were installed.
     #[error(
-        "{place} is not the component of capsule {capsule} that is on record: its hash is {found}, on record is {expected}"
+        "{place} of capsule {capsule} is not what was installed or pinned: its hash is {found}, expected was {expected}"
     )]
     OtherHash {
         /// The capsule.
@@ -159,8 +159,8 @@ impl PackageError {
                 "install the capsule again: astrid install DIR".into()
             }
             Self::OtherHash { .. } => {
-                "if you changed it, install it again (astrid install DIR), or put its new hash into [[component]] \
-                 if the old one stands there; if not, somebody else did"
+                "if you changed it, install it again (astrid install DIR), or pin its new hash in [[component]]; \
+                 if not, somebody else did"
                     .into()
             }
             Self::NoComponent { .. } => "build it with: astrid build, or install it again".into(),

@@ -64,7 +64,13 @@ async fn after_five_failures_a_capsule_is_not_called_for_a_while() {
 #[tokio::test]
 async fn one_principals_failures_shut_nobody_else_out() {
     let (host, capsule) = loaded(Guest::Panic).await;
-    fails(&host, &capsule, &call_by("alice", "misbehave", ()), TOO_MANY).await;
+    fails(
+        &host,
+        &capsule,
+        &call_by("alice", "misbehave", ()),
+        TOO_MANY,
+    )
+    .await;
     assert!(capsule.failed_for(&id("alice")).is_some());
     for other in ["bob", "default"] {
         host.invoke(&capsule, call_by(other, "behave", ()))

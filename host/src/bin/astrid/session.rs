@@ -96,7 +96,10 @@ pub(crate) fn explained(home: &Home, error: PackageError) -> Failure {
         PackageError::NotInstalled { name } => {
             let installed = package::installed(home).unwrap_or_default();
             let names = installed.iter().map(CapsuleName::as_str);
-            nearest(name.as_str(), names).map(|near| format!("did you mean {near}?"))
+            nearest(name.as_str(), names).map(|near| {
+                let hint = error.hint().unwrap_or_default();
+                format!("did you mean {near}? If not, {hint}")
+            })
         }
         _ => None,
     };
