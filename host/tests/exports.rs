@@ -12,7 +12,7 @@ use astrid_host::exports::{
     Binary, BinaryError, EntryPoint, Judgement, analyse, analyse_counting, limits,
 };
 use wasm_encoder::Instruction::{self as I, Call, I32Const, Unreachable};
-use wasm_encoder::{Alias, ComponentBuilder, ComponentExportKind};
+use wasm_encoder::{Alias, ComponentBuilder, ComponentExportKind, ComponentTypeRef, TypeBounds};
 
 use guest::*;
 
@@ -356,6 +356,18 @@ fn nesting_and_declarations_are_bounded() {
         refused(&builder.finish()),
         BinaryError::TooManyItems { limit }
     );
+}
+
+// Imports.
+
+#[test]
+fn a_resource_at_the_root_is_an_import_and_a_name_for_a_known_type_is_none() {
+    let mut builder = ComponentBuilder::default();
+    let resource = ComponentTypeRef::Type(TypeBounds::SubResource);
+    builder.import("handle", resource);
+    builder.import("same", ComponentTypeRef::Type(TypeBounds::Eq(0)));
+    let binary = analyse(&valid(builder.finish())).expect("a good component");
+    assert_eq!(binary.imports, ["handle"]);
 }
 
 // By our SDK's word, and by the manifest's.

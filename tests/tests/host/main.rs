@@ -10,6 +10,7 @@ mod failures;
 mod gates;
 mod installs;
 mod lanes;
+mod mutations;
 mod published;
 mod refusals;
 
