@@ -34,7 +34,10 @@ static GUEST: LazyLock<Option<(Runtime, Host, Capsule)>> = LazyLock::new(|| {
 });
 
 fuzz_target!(|input: &[u8]| {
-    let end = input.iter().position(|&byte| byte == b'\n').unwrap_or(input.len());
+    let end = input
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .unwrap_or(input.len());
     let (action, payload) = input.split_at(end);
     let payload = payload.get(1..).unwrap_or_default();
     let Ok(action) = std::str::from_utf8(action) else {
@@ -64,6 +67,9 @@ fuzz_target!(|input: &[u8]| {
             other => panic!("{other:?}"),
         },
         ("noop" | "echo", Err(error)) => panic!("{error}"),
-        (_, outcome) => assert!(matches!(outcome, Err(CallError::NoHandler { .. })), "{outcome:?}"),
+        (_, outcome) => assert!(
+            matches!(outcome, Err(CallError::NoHandler { .. })),
+            "{outcome:?}"
+        ),
     }
 });

@@ -47,7 +47,13 @@ fuzz_target!(|input: &[u8]| {
 fn names(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(OUTER.join(folder)).expect("listed");
     let mut names: Vec<_> = entries
-        .map(|entry| entry.expect("listed").file_name().into_string().expect("UTF-8"))
+        .map(|entry| {
+            entry
+                .expect("listed")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
         .collect();
     names.sort();
     names
@@ -66,7 +72,9 @@ fn mend(mut tar: &mut [u8]) {
         header[148..156].fill(b' ');
         let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
         header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        let size = header[124..136].iter().take_while(|digit| digit.is_ascii_digit());
+        let size = header[124..136]
+            .iter()
+            .take_while(|digit| digit.is_ascii_digit());
         let size = std::str::from_utf8(&size.copied().collect::<Vec<_>>())
             .ok()
             .and_then(|digits| usize::from_str_radix(digits, 8).ok());

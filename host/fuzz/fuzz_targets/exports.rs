@@ -9,7 +9,10 @@ fuzz_target!(|bytes: &[u8]| {
     let (judged, work) = analyse_counting(bytes);
     let size = bytes.len() as u64;
     assert!(work.operators <= size, "{work:?} for {size} bytes");
-    assert!(work.walk_steps <= 4 * size + 4096, "{work:?} for {size} bytes");
+    assert!(
+        work.walk_steps <= 4 * size + 4096,
+        "{work:?} for {size} bytes"
+    );
     assert!(work.link_steps <= 1 << 17, "{work:?} for {size} bytes");
     match judged {
         Ok(binary) => {

@@ -10,25 +10,47 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     let lines: Vec<_> = text.splitn(3, '\n').collect();
     for line in &lines {
-        assert_eq!(TopicPattern::parse(line).is_ok(), is_valid(line, true), "{line:?}");
-        assert_eq!(Topic::parse(line).is_ok(), is_valid(line, false), "{line:?}");
+        assert_eq!(
+            TopicPattern::parse(line).is_ok(),
+            is_valid(line, true),
+            "{line:?}"
+        );
+        assert_eq!(
+            Topic::parse(line).is_ok(),
+            is_valid(line, false),
+            "{line:?}"
+        );
     }
     let [outer, inner, found] = lines[..] else {
         return;
     };
-    let (Ok(outer), Ok(inner), Ok(topic)) =
-        (TopicPattern::parse(outer), TopicPattern::parse(inner), Topic::parse(found))
-    else {
+    let (Ok(outer), Ok(inner), Ok(topic)) = (
+        TopicPattern::parse(outer),
+        TopicPattern::parse(inner),
+        Topic::parse(found),
+    ) else {
         return;
     };
     for pattern in [&outer, &inner] {
-        assert_eq!(pattern.matches_handler(&topic), matches(pattern.as_str(), found, false));
-        assert_eq!(pattern.matches_acl(&topic), matches(pattern.as_str(), found, true));
+        assert_eq!(
+            pattern.matches_handler(&topic),
+            matches(pattern.as_str(), found, false)
+        );
+        assert_eq!(
+            pattern.matches_acl(&topic),
+            matches(pattern.as_str(), found, true)
+        );
     }
     assert!(TopicPattern::from(&topic).matches_handler(&topic));
-    assert_eq!(outer.covers_acl(&TopicPattern::from(&topic)), outer.matches_acl(&topic));
+    assert_eq!(
+        outer.covers_acl(&TopicPattern::from(&topic)),
+        outer.matches_acl(&topic)
+    );
     if outer.covers_acl(&inner) && inner.matches_acl(&topic) {
-        assert!(outer.matches_acl(&topic), "{outer} covers {inner}, which admits {topic}");
+        assert!(
+            outer.matches_acl(&topic),
+            "{outer} covers {inner}, which admits {topic}"
+        );
     }
 });
 

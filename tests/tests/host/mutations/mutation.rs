@@ -58,8 +58,8 @@ pub(crate) enum Mutation {
     Swap(Index, Index),
     /// An import, or a function of one, by another name wherever it is declared or taken.
     Rename(&'static str, &'static str),
-    /// One more import, of the shape of one that is there: how its name is encoded, and the name.
-    Import(u8, &'static str),
+    /// One more import, of the shape of one that is there: which, how its name is encoded, and the name.
+    Import(Index, u8, &'static str),
     /// One more import, of a resource type.
     ImportResource(&'static str),
     /// A custom section with these contents.
@@ -88,7 +88,7 @@ pub(crate) fn any_mutations() -> impl Strategy<Value = Vec<Mutation>> {
         2 => (at(), at()).prop_map(|(one, other)| Swap(one, other)),
         4 => (select(&OFFERED[..]), select(names.clone())).prop_map(|(from, to)| Rename(from, to)),
         4 => (select(&FUNCTIONS[..]), select(functions)).prop_map(|(from, to)| Rename(from, to)),
-        6 => (0..3_u8, select(names.clone())).prop_map(|(kind, name)| Import(kind, name)),
+        6 => (at(), 0..3_u8, select(names.clone())).prop_map(|(which, kind, name)| Import(which, kind, name)),
         1 => select(names).prop_map(ImportResource),
         1 => inert_custom(),
     ];
@@ -164,9 +164,8 @@ fn apply(parts: &mut Parts, mutation: &Mutation) {
             sections.swap(one, other);
         }
         Mutation::Rename(from, to) => rename(sections, from, to),
-        Mutation::Import(kind, name) => {
-            // An instance by its type: the sort, then the type's index.
-            if let Some(shape) = shape_of_an_import(sections) {
+        Mutation::Import(which, kind, name) => {
+            if let Some(shape) = shape_of_an_import(sections, which) {
                 import(sections, *kind, name, &shape);
             }
         }
@@ -239,10 +238,11 @@ fn rename(sections: &mut [Section], from: &str, to: &str) {
     }
 }
 
-/// The sort and the type of the first instance that is imported.
-fn shape_of_an_import(sections: &[Section]) -> Option<Vec<u8>> {
+/// The sort and the type of an instance that is imported, the first of its section.
+fn shape_of_an_import(sections: &[Section], which: &Index) -> Option<Vec<u8>> {
     const INSTANCES: u8 = 5;
-    let body = &sections.iter().find(|section| section.id == IMPORT)?.body;
+    let imports: Vec<_> = sections.iter().filter(|it| it.id == IMPORT).collect();
+    let body = &imports.get(which.index(imports.len().max(1)))?.body;
     // How many there are; then of each how its name is encoded, its name, its sort and its type.
     let (_, count) = parts::number(body)?;
     let (length, size) = parts::number(body.get(count + 1..)?)?;
