@@ -95,7 +95,12 @@ fn fuzz(target: &str, seconds: u32, corpus: &Path) -> Result<(), Failure> {
         .arg(&build)
         .args([target, "--"])
         .arg(format!("-max_total_time={seconds}"))
-        .args(["-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1"])
+        .args([
+            "-timeout=10",
+            "-rss_limit_mb=4096",
+            "-verbosity=0",
+            "-print_final_stats=1",
+        ])
         .env("TMPDIR", &temporary)
         .env("ASTRID_FUZZ_GUEST", corpus.join("exports/seed-noop")),
     );
