@@ -5,7 +5,7 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use astrid_e2e::guests::Guest;
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         eprintln!("usage: seeds FOLDER");
         return ExitCode::from(2);
     };
-    match write_all(&into.into()) {
+    match write_all(Path::new(&into)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("seeds: {error}");
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn write_all(into: &PathBuf) -> Result<(), Box<dyn Error>> {
+fn write_all(into: &Path) -> Result<(), Box<dyn Error>> {
     let seed = |target: &str, name: &str, bytes: &[u8]| {
         let folder = into.join(target);
         fs::create_dir_all(&folder)?;
