@@ -84,7 +84,10 @@ impl Call {
         if payload.len() > MAX_PAYLOAD {
             return Err(InvalidCall::TooLarge(payload.len()));
         }
-        serde_json::from_slice::<serde::de::IgnoredAny>(&payload)
+        // What is skipped isn't looked at, so whether strings are UTF-8 is asked apart.
+        let text = std::str::from_utf8(&payload)
+            .map_err(|error| InvalidCall::NotJson(error.to_string()))?;
+        serde_json::from_str::<serde::de::IgnoredAny>(text)
             .map_err(|error| InvalidCall::NotJson(error.to_string()))?;
         Self::draft(action.into(), payload)
     }
@@ -223,6 +226,10 @@ mod tests {
             Err(InvalidCall::Action(257))
         ));
         assert!(matches!(Call::raw("a", "{"), Err(InvalidCall::NotJson(_))));
+        assert!(matches!(
+            Call::raw("a", b"\"\xe4\""),
+            Err(InvalidCall::NotJson(_))
+        ));
         assert!(matches!(
             Call::raw("a", vec![b' '; MAX_PAYLOAD + 1]),
             Err(InvalidCall::TooLarge(_))

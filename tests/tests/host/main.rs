@@ -10,6 +10,7 @@ mod gates;
 mod hostile;
 mod installs;
 mod lanes;
+mod mutations;
 mod pool;
 mod published;
 mod refusals;
