@@ -4,8 +4,9 @@
 //! checked. The key lies in `etc/cache.key`; the MAC covers the component's hash and the engine's name too,
 //! so an entry can't stand in for another one. A stale, damaged or forged entry is a miss, never an error.
 
+use std::ffi::OsStr;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -33,6 +34,9 @@ pub struct CompileCache {
 }
 
 impl CompileCache {
+    /// An entry that is being written begins so.
+    pub(crate) const UNFINISHED: &str = ".new-";
+
     /// The cache in `folder`, for the engine of that [compatibility name](super::GuestEngine::compatibility).
     pub fn new(folder: PathBuf, key: CacheKey, engine_name: &str) -> Self {
         Self {
@@ -76,11 +80,31 @@ impl CompileCache {
         body.extend_from_slice(facts);
         body.extend_from_slice(&code);
         // Renamed into place whole: two processes that write the same entry don't mix their bytes.
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(Self::UNFINISHED)
+            .tempfile_in(&self.folder)?;
         file.write_all(self.mac(component_hash, &body).as_bytes())?;
         file.write_all(&body)?;
-        file.persist(self.path(component_hash))?;
+        let path = self.path(component_hash);
+        file.persist(&path)?;
+        // What other engines made of it is stale: most likely they are older ones.
+        for other in Self::entries(&self.folder, component_hash) {
+            if other != path {
+                std::fs::remove_file(other)?;
+            }
+        }
         Ok(())
+    }
+
+    /// What is kept in `folder` of the component of this hash, whichever engine made it.
+    pub(crate) fn entries(folder: &Path, component_hash: &str) -> Vec<PathBuf> {
+        let of_it = |path: &PathBuf| {
+            let name = path.file_name().and_then(OsStr::to_str);
+            name.and_then(|name| name.strip_prefix(component_hash))
+                .is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".cwasm"))
+        };
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(of_it).collect()
     }
 
     /// Where the entry of this component is, whether or not there is one.
