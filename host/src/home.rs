@@ -143,14 +143,14 @@ impl Home {
     /// # Errors
     /// [`HomeError::Io`].
     pub fn ephemeral() -> Result<Self, HomeError> {
+        Self::ephemeral_in(&std::env::temp_dir())
+    }
+
+    pub(crate) fn ephemeral_in(parent: &Path) -> Result<Self, HomeError> {
         let dir = tempfile::Builder::new()
             .prefix("astrid-home-")
-            .tempdir()
-            .map_err(|source| HomeError::Io {
-                doing: "make a temporary folder in",
-                path: std::env::temp_dir(),
-                source,
-            })?;
+            .tempdir_in(parent)
+            .map_err(io_error("make a temporary folder in", parent))?;
         let root = dir.path().to_owned();
         Self::prepare(&root, Some(Arc::new(dir)))
     }
@@ -440,14 +440,100 @@ mod tests {
             std::fs::metadata(home.root()).expect("there").mode() & 0o777,
             0o700
         );
-        let key = home.cache_key().is_ok();
-        assert!(key && Home::open(&path).is_ok());
-        std::fs::set_permissions(home.cache_dir(), PermissionsExt::from_mode(0o777))
+        assert!(Home::open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = Home::open(dir.path()).expect("made");
+        let folders = [
+            "",
+            "etc",
+            "etc/profiles",
+            "bin",
+            "cache",
+            "run",
+            "log",
+            "secrets",
+            "var",
+            "capsules",
+            "sdk",
+            "home",
+        ];
+        for folder in folders {
+            let path = home.root().join(folder);
+            for mode in [0o770, 0o707, 0o1777, 0o720, 0o702] {
+                let set = |mode| {
+                    std::fs::set_permissions(&path, PermissionsExt::from_mode(mode))
+                        .expect("changed");
+                };
+                set(mode);
+                match Home::open(dir.path()) {
+                    Err(HomeError::Untrusted { path: found, why }) => {
+                        let said = format!("mode {:o}", mode & 0o777);
+                        assert_eq!((found, why.contains(&said)), (path.clone(), true), "{why}");
+                    }
+                    other => panic!("{folder} with {mode:o}: {other:?}"),
+                }
+                set(0o755);
+                assert!(Home::open(dir.path()).is_ok(), "{folder}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_to_a_folder_that_others_may_write_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let home = Home::open(dir.path()).expect("made");
+        std::fs::remove_dir(home.cache_dir()).expect("removed");
+        std::os::unix::fs::symlink(elsewhere.path(), home.cache_dir()).expect("linked");
+        assert!(Home::open(dir.path()).is_ok(), "it is ours alone");
+        std::fs::set_permissions(elsewhere.path(), PermissionsExt::from_mode(0o777))
             .expect("changed");
-        assert!(matches!(
-            Home::open(&path),
-            Err(HomeError::Untrusted { .. })
-        ));
+        let refused = Home::open(dir.path());
+        assert!(matches!(refused, Err(HomeError::Untrusted { .. })));
+    }
+
+    #[test]
+    fn the_cache_key_is_ours_and_stays() {
+        let home = Home::ephemeral().expect("a home");
+        let path = home.root().join("etc/cache.key");
+        let key = || {
+            home.cache_key()
+                .map(|_| std::fs::read(&path).expect("there"))
+        };
+        let first = key().expect("made");
+        assert_eq!(first.len(), blake3::KEY_LEN);
+        assert_eq!(key().expect("kept"), first);
+        assert_eq!(
+            std::fs::metadata(&path).expect("there").mode() & 0o777,
+            0o600
+        );
+        std::fs::write(&path, b"short").expect("written");
+        let second = key().expect("made anew");
+        assert!(second.len() == blake3::KEY_LEN && second != first);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("changed");
+        assert!(matches!(home.cache_key(), Err(HomeError::Untrusted { .. })));
+    }
+
+    #[test]
+    fn all_who_make_a_cache_key_at_once_get_the_same() {
+        let home = Home::ephemeral().expect("a home");
+        let barrier = std::sync::Barrier::new(8);
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let made = || {
+                barrier.wait();
+                home.cache_key().expect("made")
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(made)).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("ended"))
+                .collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
     }
 
     #[test]

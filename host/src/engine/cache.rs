@@ -17,6 +17,7 @@ const MAC: usize = blake3::OUT_LEN;
 
 /// The secret that entries are authenticated with.
 #[derive(Clone)]
+#[cfg_attr(test, derive(PartialEq))]
 pub struct CacheKey([u8; blake3::KEY_LEN]);
 
 impl CacheKey {
@@ -158,6 +159,72 @@ mod tests {
         let (facts, _) = case.cache.get(&case.engine, "aa").expect("a hit");
         assert_eq!(facts, b"facts");
         assert!(case.cache.get(&case.engine, "bb").is_none());
+    }
+
+    #[test]
+    fn code_of_an_engine_with_other_settings_is_a_miss_and_is_replaced() {
+        let case = case();
+        let mut other = config(Allocation::OnDemand);
+        other.epoch_interruption(false);
+        let other = Engine::new(&other).expect("an engine");
+        let component =
+            |engine| Component::new(engine, EMPTY_COMPONENT).expect("an empty component");
+        // Under our engine's name, as if its compatibility hash had missed the difference.
+        case.cache
+            .put("aa", b"facts", &component(&other))
+            .expect("kept");
+        assert!(case.cache.get(&case.engine, "aa").is_none());
+        case.cache
+            .put("aa", b"facts", &component(&case.engine))
+            .expect("kept");
+        assert!(case.cache.get(&case.engine, "aa").is_some());
+    }
+
+    #[test]
+    fn an_entry_drives_out_those_of_other_engines() {
+        let case = case();
+        let newer = CompileCache {
+            engine_name: "newer".into(),
+            ..CompileCache::new(case.cache.folder.clone(), CacheKey::new([7; 32]), "")
+        };
+        let component = Component::new(&case.engine, EMPTY_COMPONENT).expect("an empty component");
+        case.cache.put("bb", b"", &component).expect("kept");
+        newer.put("aa", b"", &component).expect("kept");
+        assert!(!case.cache.path("aa").exists(), "of the same component");
+        assert!(case.cache.path("bb").exists(), "of another one");
+        assert_eq!(
+            CompileCache::entries(&newer.folder, "aa"),
+            [newer.path("aa")]
+        );
+        assert_eq!(
+            CompileCache::entries(&newer.folder, "a"),
+            [""; 0].map(PathBuf::from)
+        );
+    }
+
+    #[test]
+    fn who_reads_while_others_write_finds_a_whole_entry_or_none() {
+        let case = case();
+        let component = Component::new(&case.engine, EMPTY_COMPONENT).expect("an empty component");
+        let facts = [vec![1; 10_000], vec![2; 20_000]];
+        std::thread::scope(|scope| {
+            for facts in &facts {
+                let (cache, component) = (&case.cache, &component);
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        cache.put("cc", facts, component).expect("kept");
+                    }
+                });
+            }
+            for _ in 0..100 {
+                if let Some((found, _)) = case.cache.get(&case.engine, "cc") {
+                    assert!(facts.contains(&found));
+                }
+            }
+        });
+        assert!(case.cache.get(&case.engine, "cc").is_some());
+        let left = std::fs::read_dir(&case.cache.folder).expect("listed");
+        assert_eq!(left.count(), 2, "no unfinished entry is left");
     }
 
     #[test]
