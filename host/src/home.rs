@@ -13,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::disk::{Disk, DiskError};
-use crate::engine::CacheKey;
+use crate::engine::{CacheKey, CompileCache};
 use crate::principal::PrincipalId;
 
 /// The folders of a home. Whoever may write to one of them could put there what this host believes, runs or writes to.
@@ -220,6 +220,16 @@ impl Home {
     /// `cache/`: compiled components.
     pub fn cache_dir(&self) -> PathBuf {
         self.root.join("cache")
+    }
+
+    /// The compiled code of a component in `cache/`, whichever engine made it.
+    pub(crate) fn compiled(&self, hash: &str) -> Vec<PathBuf> {
+        CompileCache::entries(&self.cache_dir(), hash)
+    }
+
+    /// What is in `cache/` of compiled code that was never written to its end.
+    pub(crate) fn compiled_in_part(&self) -> Vec<PathBuf> {
+        CompileCache::unfinished(&self.cache_dir())
     }
 
     /// `capsules/`: a folder for each installed capsule.

@@ -4,7 +4,6 @@
 //! checked. The key lies in `etc/cache.key`; the MAC covers the component's hash and the engine's name too,
 //! so an entry can't stand in for another one. A stale, damaged or forged entry is a miss, never an error.
 
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,8 @@ use wasmtime::component::Component;
 
 /// Changes when the layout of an entry, or of the facts kept in it, does.
 const FORMAT: &[u8] = b"astrid cache entry 1";
+/// An entry that is being written begins so.
+const UNFINISHED: &str = ".new-";
 const MAC: usize = blake3::OUT_LEN;
 
 /// The secret that entries are authenticated with.
@@ -35,9 +36,6 @@ pub struct CompileCache {
 }
 
 impl CompileCache {
-    /// An entry that is being written begins so.
-    pub(crate) const UNFINISHED: &str = ".new-";
-
     /// The cache in `folder`, for the engine of that [compatibility name](super::GuestEngine::compatibility).
     pub fn new(folder: PathBuf, key: CacheKey, engine_name: &str) -> Self {
         Self {
@@ -82,7 +80,7 @@ impl CompileCache {
         body.extend_from_slice(&code);
         // Renamed into place whole: two processes that write the same entry don't mix their bytes.
         let mut file = tempfile::Builder::new()
-            .prefix(Self::UNFINISHED)
+            .prefix(UNFINISHED)
             .tempfile_in(&self.folder)?;
         file.write_all(self.mac(component_hash, &body).as_bytes())?;
         file.write_all(&body)?;
@@ -99,13 +97,15 @@ impl CompileCache {
 
     /// What is kept in `folder` of the component of this hash, whichever engine made it.
     pub(crate) fn entries(folder: &Path, component_hash: &str) -> Vec<PathBuf> {
-        let of_it = |path: &PathBuf| {
-            let name = path.file_name().and_then(OsStr::to_str);
-            name.and_then(|name| name.strip_prefix(component_hash))
+        files(folder, |name| {
+            name.strip_prefix(component_hash)
                 .is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".cwasm"))
-        };
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(of_it).collect()
+        })
+    }
+
+    /// What is in `folder` of entries that are being written, or were when their process ended.
+    pub(crate) fn unfinished(folder: &Path) -> Vec<PathBuf> {
+        files(folder, |name| name.starts_with(UNFINISHED))
     }
 
     /// Where the entry of this component is, whether or not there is one.
@@ -125,6 +125,15 @@ impl CompileCache {
         }
         mac.update(body).finalize()
     }
+}
+
+/// The files of a folder whose names are of this kind.
+fn files(folder: &Path, of_kind: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(&of_kind))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 #[cfg(test)]

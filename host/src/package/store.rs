@@ -12,7 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{ComponentHash, Meta, Package, PackageError, source};
-use crate::engine::CompileCache;
 use crate::home::Home;
 use crate::manifest::CapsuleName;
 
@@ -92,11 +91,8 @@ pub(super) fn recover(home: &Home) -> Result<(), PackageError> {
             None => {}
         }
     }
-    let cache = home.cache_dir();
-    for name in names(&cache)? {
-        if name.starts_with(CompileCache::UNFINISHED) {
-            home.disk().remove_file(&cache.join(name))?;
-        }
+    for entry in home.compiled_in_part() {
+        home.disk().remove_file(&entry)?;
     }
     sweep(home)
 }
@@ -124,7 +120,7 @@ fn sweep(home: &Home) -> Result<(), PackageError> {
             continue;
         }
         if let Some(hash) = hash {
-            for entry in CompileCache::entries(&home.cache_dir(), hash.as_str()) {
+            for entry in home.compiled(hash.as_str()) {
                 home.disk().remove_file(&entry)?;
             }
         }

@@ -207,6 +207,29 @@ fn a_change_that_was_cut_short_can_be_made_again() {
 }
 
 #[test]
+fn compiled_code_that_was_never_written_to_its_end_goes_too() {
+    let home = home_with(Some("1.0.0"));
+    fs::write(home.cache_dir().join(".new-XyZ"), b"hal").expect("written");
+    assert_next_goes_well(&home, "unfinished compiled code");
+}
+
+#[test]
+fn with_a_record_that_can_not_be_read_no_bytes_are_dropped() {
+    let home = home_with(Some("1.0.0"));
+    let folder = home.capsules_dir().join("other");
+    fs::create_dir(&folder).expect("made");
+    fs::write(folder.join(META), b"{").expect("written");
+    install(&home, "2.0.0", b"two").expect("installed");
+    assert_eq!(
+        listed(&home, "bin").len(),
+        2,
+        "the other one may have the first"
+    );
+    fs::remove_dir_all(folder).expect("removed");
+    assert_next_goes_well(&home, "mended");
+}
+
+#[test]
 fn what_is_done_and_synced_in_which_order() {
     let home = home_with(None);
     let operations = |change: Change| {
