@@ -132,3 +132,13 @@ fn removing_keeps_bytes_that_another_capsule_has() {
         Err(PackageError::NotInstalled { .. })
     ));
 }
+
+#[test]
+fn installing_again_mends_damaged_bytes() {
+    let home = Home::ephemeral().expect("a home");
+    install(&home, &package("1.0.0", b"one"));
+    let binary = home.binary(ComponentHash::of(b"one").as_str());
+    fs::write(&binary, b"two").expect("swapped");
+    install(&home, &package("1.0.0", b"one"));
+    assert_eq!(verify(&home, &name()).expect("whole").1.component(), b"one");
+}
