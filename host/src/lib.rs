@@ -30,6 +30,7 @@ pub mod authoring;
 pub mod call;
 pub mod capsule;
 pub mod config;
+mod disk;
 pub mod domain;
 pub mod engine;
 pub mod exports;

@@ -15,7 +15,7 @@ pub use binary::{BINARY_VARIABLE, binary};
 /// A home, and the command that works in it.
 pub struct Astrid {
     binary: PathBuf,
-    /// Holds home and workspace; removed at the end.
+    /// Holds home, workspace and temporary files; removed at the end.
     place: TempDir,
     /// Where its cargo builds.
     target: PathBuf,
@@ -44,8 +44,10 @@ impl Astrid {
     /// What is missing.
     pub fn new(binary: PathBuf, target: &Path) -> Result<Self, String> {
         let place = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
-        let workspace = place.path().join("workspace");
-        std::fs::create_dir(&workspace).map_err(|error| format!("{workspace:?}: {error}"))?;
+        for name in ["workspace", "temporary"] {
+            let folder = place.path().join(name);
+            std::fs::create_dir(&folder).map_err(|error| format!("{folder:?}: {error}"))?;
+        }
         Ok(Self {
             binary,
             place,
@@ -61,6 +63,11 @@ impl Astrid {
     /// The workspace, which is also the current folder of the command.
     pub fn workspace(&self) -> PathBuf {
         self.place.path().join("workspace")
+    }
+
+    /// Where the command, and what it starts, puts temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.place.path().join("temporary")
     }
 
     /// Runs the command with these arguments, in the workspace.
@@ -93,6 +100,7 @@ impl Astrid {
             .current_dir(folder)
             .env("CARGO_TARGET_DIR", &self.target)
             .env("ASTRID_HOME", self.home())
+            .env("TMPDIR", self.temporary())
             .env("NO_COLOR", "1")
             .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::piped())

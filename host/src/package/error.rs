@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{ComponentHash, MANIFEST, META};
+use crate::disk::DiskError;
 use crate::home::{HomeError, io_hint};
 use crate::kind::ErrorKind;
 use crate::manifest::{CapsuleName, ManifestErrors};
@@ -121,6 +122,21 @@ pub enum PackageError {
     /// The home can't be used.
     #[error(transparent)]
     Home(#[from] HomeError),
+}
+
+impl From<DiskError> for PackageError {
+    fn from(error: DiskError) -> Self {
+        let DiskError {
+            doing,
+            path,
+            source,
+        } = error;
+        Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
 }
 
 impl PackageError {

@@ -3,7 +3,9 @@
 //! Each scenario is a chapter of what a user does; each line in it is one command, what it answered, and how long
 //! that took. The last line says how many went as they should.
 
+mod archives;
 mod author;
+mod compiled;
 mod hostile;
 mod operator;
 mod report;
@@ -41,6 +43,8 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     operator::published(report, &astrid)?;
     trust::swapped_bytes(report, &astrid)?;
     trust::refusals(report, &astrid)?;
+    archives::installs(report, &astrid)?;
+    compiled::at_once(report, &astrid)?;
     operator::removal(report, &astrid);
     author::from_nothing(report)
 }

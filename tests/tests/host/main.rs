@@ -5,6 +5,7 @@ mod calls;
 mod capsules;
 mod common;
 mod conformance;
+mod damage;
 mod domains;
 mod gates;
 mod hostile;
@@ -40,7 +41,10 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::DeepRecursion => &[traps::recursion_without_end],
         Guest::EndlessCalls => &[time::an_endless_loop_that_calls_the_host],
         Guest::EndlessLoop => &[time::an_endless_loop],
-        Guest::Grower => &[memory::memory_that_is_kept, pool::many_growing_guests_stay_within_the_hosts_budget],
+        Guest::Grower => &[
+            memory::memory_that_is_kept,
+            pool::many_growing_guests_stay_within_the_hosts_budget,
+        ],
         Guest::HugeAnswer => &[answers::an_answer_of_60_mib],
         Guest::HugeLine => &[logs::a_line_of_60_mib],
         Guest::LogFlood => &[logs::a_flood_of_lines],

@@ -40,8 +40,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     };
     let mut all = files()?;
     if all.is_empty() && !args.follow {
-        let installed = home.capsules_dir().join(name.as_str()).is_dir();
-        if !installed {
+        if !astrid_host::package::installed(&home)?.contains(&name) {
             return Err(explained(&home, PackageError::NotInstalled { name }));
         }
         session

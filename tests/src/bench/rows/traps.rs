@@ -15,18 +15,18 @@ use crate::report::Line;
 const ROUNDS: usize = 300;
 /// Traps in a turn. Each turn is a principal's own: who has more of them within a minute may be refused.
 const TURN: u32 = 4;
-const TRAPS: &str = "abort";
+const TRAPS: &str = "misbehave";
 const ANSWERS: &str = "behave";
 const PAYLOAD: &[u8] = b"null";
 
 /// Against a call that traps, its instance dropped, and a call of a fresh one.
 pub(super) fn line(runtime: &Runtime) -> Result<Line, Failure> {
-    let subject = runtime.block_on(Subject::start(Guest::Misbehave.package(), POOL))?;
+    let subject = runtime.block_on(Subject::start(Guest::Unreachable.package(), POOL))?;
     let capsule = runtime.block_on(subject.load())?;
     let mut principals = subject
         .principals(ROUNDS + ROUNDS.div_ceil(10))?
         .into_iter();
-    let component = Guest::Misbehave.component();
+    let component = Guest::Unreachable.component();
     let floor = Floor::start(component)?;
     let template = floor.template(&floor.compile(component)?)?;
 
