@@ -5,7 +5,7 @@ use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
 
 use crate::odd::Odd;
-use crate::{Pages, Told, laid_out};
+use crate::{Pages, Told};
 
 /// Every finding, each with a capsule that has it.
 pub fn story(pages: &mut Pages, json: bool) {
@@ -190,7 +190,7 @@ fn entry_points(told: &mut Told<'_>) {
 fn fix(told: &mut Told<'_>) {
     let here = told.astrid.workspace();
     let folder = here.join("guard");
-    laid_out(&here, Guest::Guard);
+    Guest::Guard.lay_out(&here).unwrap();
     std::fs::create_dir(folder.join("src")).unwrap();
     for file in ["Cargo.toml", "src/lib.rs"] {
         std::fs::copy(Guest::Guard.folder().join(file), folder.join(file)).unwrap();

@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::odd::{Odd, answering};
-use crate::{Pages, Told, laid_out};
+use crate::{Pages, Told};
 
 /// The kinds of error that no command line brings about, and why.
 pub const UNSEEN: &[(ErrorKind, &str)] = &[
@@ -66,7 +66,7 @@ pub fn story(pages: &mut Pages, json: bool) {
     let astrid = Astrid::new(command::binary().unwrap(), &target).unwrap();
     let here = astrid.workspace();
     for guest in [Guest::Hello, Guest::Installer, Guest::Noop, Guest::Redact] {
-        laid_out(&here, guest);
+        guest.lay_out(&here).unwrap();
     }
     let mut told = Told {
         pages,

@@ -114,13 +114,13 @@ impl Tally {
                 let reply = tokio::time::timeout(60 * WALL, host.invoke(&capsule, call)).await;
                 let reply = reply.unwrap_or_else(|_| panic!("{context}: the call doesn't end"));
                 host.unload(&capsule);
-                reply.map_or_else(|error| error.kind(), |_| "answered")
+                reply.map_or_else(|error| error.kind().as_str(), |_| "answered")
             }
             // The word for a thread that panicked.
             Err(error @ LoadError::Interrupted(_)) => panic!("{context}: {error}"),
             Err(error) => {
                 assert!(
-                    ["binary", "import"].contains(&error.kind()),
+                    ["binary", "import"].contains(&error.kind().as_str()),
                     "{context}: {error}"
                 );
                 assert!(!error.to_string().is_empty());

@@ -19,7 +19,7 @@ use astrid_host::policy::gates;
 use astrid_host::wasmtime::component::Component;
 use astrid_host::wasmtime::component::types::ComponentItem;
 use astrid_host::wasmtime::{Engine, OptLevel};
-use astrid_host::{Host, LoadError, Package};
+use astrid_host::{ErrorKind, Host, LoadError, Package};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestError, TestRunner};
 use tokio::runtime::Runtime;
@@ -218,7 +218,7 @@ impl Bench {
                 );
             }
             Err(error) => {
-                let gated = matches!(error.kind(), "import" | "capability");
+                let gated = matches!(error.kind(), ErrorKind::Import | ErrorKind::Capability);
                 seen.gated += usize::from(gated);
             }
         }
@@ -236,7 +236,7 @@ fn the_specimens_are_what_they_are_said_to_be() {
             let linked = bench.linked(&bytes).unwrap();
             let loaded = bench.load(specimen, &bytes);
             assert_eq!(loaded.is_ok(), specimen.may_have(&linked));
-            loaded.map_or_else(|error| error.kind(), |()| "loaded")
+            loaded.map_or_else(|error| error.kind().as_str(), |()| "loaded")
         })
         .collect();
     assert_eq!(kinds, ["loaded", "import", "capability", "loaded"]);
