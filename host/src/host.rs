@@ -56,9 +56,6 @@ pub enum BuildError {
     /// The engine can't be started, or two domains define the same function.
     #[error("the engine can't be started: {0:#}")]
     Engine(wasmtime::Error),
-    /// No thread could be started.
-    #[error("no thread can be started: {0}")]
-    Thread(std::io::Error),
 }
 
 /// Collects what a host is made of.
@@ -145,7 +142,7 @@ impl HostBuilder {
                 .add_to_linker(&mut linker)
                 .map_err(BuildError::Engine)?;
         }
-        let logs = Arc::new(FileLogs::start(home.clone()).map_err(BuildError::Thread)?);
+        let logs = Arc::new(FileLogs::new(home.clone()));
         let mut sinks = self.sinks;
         sinks.push(Arc::clone(&logs) as Arc<dyn LogSink>);
         let total = config
