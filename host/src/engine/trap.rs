@@ -27,7 +27,11 @@ const FRAME_NAME: usize = 512;
 /// Functions of the guest, innermost first. Their names are made readable when they are first read: a host that goes
 /// on after a trap mostly doesn't.
 #[derive(Default)]
-pub struct Frames {
+pub struct Frames(Box<Names>);
+
+/// Boxed, because every result of a call has room for them.
+#[derive(Default)]
+struct Names {
     found: Vec<String>,
     readable: OnceLock<Vec<String>>,
 }
@@ -36,8 +40,8 @@ impl Deref for Frames {
     type Target = [String];
 
     fn deref(&self) -> &[String] {
-        self.readable.get_or_init(|| {
-            let names = self.found.iter();
+        self.0.readable.get_or_init(|| {
+            let names = self.0.found.iter();
             names
                 .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
                 .collect()
@@ -86,8 +90,8 @@ pub fn backtrace(error: &wasmtime::Error) -> Frames {
             None => format!("function {}", frame.func_index()),
         })
         .collect();
-    Frames {
+    Frames(Box::new(Names {
         found,
         readable: OnceLock::new(),
-    }
+    }))
 }

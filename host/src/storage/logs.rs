@@ -264,6 +264,9 @@ mod tests {
     fn lines_land_in_the_file_of_their_principal_and_capsule() {
         let home = Home::ephemeral().expect("a home");
         let logs = FileLogs::new(home.clone());
+        // Nothing was taken, so nobody is waited for.
+        logs.flush();
+        assert!(logs.writer.lock().expect("a writer's place").is_none());
         let record = LogRecord {
             time: jiff::Timestamp::UNIX_EPOCH,
             level: LogLevel::Info,

@@ -98,7 +98,7 @@ impl Template {
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
         let instance = self.pre.instantiate_async(&mut store).await?;
-        let hook = instance.get_typed_func(&mut store, &self.hook)?;
+        let hook = instance.get_typed_func(&mut store, self.hook)?;
         Ok(Instance { store, hook })
     }
 }

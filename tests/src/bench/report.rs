@@ -17,7 +17,7 @@ pub(crate) enum Bound {
     AtMost(f64),
     AtLeast(f64),
     /// Of the measured itself, whatever its floor.
-    AtMostKib(f64),
+    Kib(f64),
 }
 
 /// One line.
@@ -51,7 +51,7 @@ enum Verdict {
 impl Bound {
     fn judge(self, ratio: f64) -> Verdict {
         let (within, nearly) = match self {
-            Self::AtMost(bound) | Self::AtMostKib(bound) => {
+            Self::AtMost(bound) | Self::Kib(bound) => {
                 (ratio <= bound, ratio <= bound * (1.0 + TOLERANCE))
             }
             Self::AtLeast(bound) => (ratio >= bound, ratio >= bound * (1.0 - TOLERANCE)),
@@ -66,7 +66,7 @@ impl Bound {
 
     fn shown(self) -> String {
         match self {
-            Self::AtMostKib(bound) => format!("≤ {bound} KiB"),
+            Self::Kib(bound) => format!("≤ {bound} KiB"),
             Self::AtMost(bound) => format!("≤ {bound}"),
             Self::AtLeast(bound) => format!("≥ {bound}"),
         }
@@ -139,7 +139,7 @@ impl Line {
         measured: &Series,
     ) -> Self {
         let ratios = measured.with(floor.1, |m, f| m / f);
-        let bound = Bound::AtMostKib(kib);
+        let bound = Bound::Kib(kib);
         Self {
             unit: "bytes",
             verdict: bound.judge(measured.median() / 1024.0),
