@@ -7,6 +7,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
+use crate::blocking::Blocking;
 use crate::call::{Call, Reply};
 use crate::capsule::{
     CallError, Capsule, CustomGate, Environment, Known, LoadError, LoadedCapsule, Slots, StoreState,
@@ -89,6 +90,7 @@ pub struct HostBuilder {
     sinks: Vec<Arc<dyn LogSink>>,
     secrets: Option<Arc<dyn SecretStore>>,
     allocation: Option<Allocation>,
+    blocking: Blocking,
 }
 
 impl HostBuilder {
@@ -133,6 +135,14 @@ impl HostBuilder {
     pub fn allocation(mut self, allocation: Allocation) -> Self {
         self.allocation = Some(allocation);
         self
+    }
+
+    /// For a program that makes a call or two and ends: instances are made on demand, and files are read in the
+    /// calling thread, since threads and a pool cost more to set up than they save.
+    #[must_use]
+    pub fn one_shot(mut self) -> Self {
+        self.blocking.inline = true;
+        self.allocation(Allocation::OnDemand)
     }
 
     /// Builds the host.
@@ -198,6 +208,7 @@ impl HostBuilder {
                 started: (Instant::now(), jiff::Timestamp::now()),
             }),
             session: uuid::Uuid::new_v4(),
+            blocking: self.blocking,
             home,
             workspace,
             config,
@@ -278,7 +289,16 @@ impl Host {
     /// [`LoadError`]; then no code of it ran and nothing is registered.
     pub async fn load(&self, package: Package) -> Result<Capsule, LoadError> {
         let environment = Arc::clone(&self.inner.environment);
-        self.register(blocking(move || LoadedCapsule::prepare(&environment, package, None)).await??)
+        let prepare = move || LoadedCapsule::prepare(&environment, package, None);
+        self.register(self.blocking(prepare).await??)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let done = self.inner.environment.blocking.run(job).await;
+        done.map_err(|error| LoadError::Interrupted(error.to_string()))
     }
 
     fn register(&self, loaded: Arc<LoadedCapsule>) -> Result<Capsule, LoadError> {
@@ -293,6 +313,11 @@ impl Host {
     /// # Errors
     /// [`LoadError`].
     pub async fn load_installed(&self, name: &CapsuleName) -> Result<Capsule, LoadError> {
+        if self.inner.environment.blocking.inline {
+            let environment = &self.inner.environment;
+            let package = Package::installed(&environment.home, name)?;
+            return self.register(LoadedCapsule::prepare(environment, package, None)?);
+        }
         // Its code is found while its bytes are checked; without them it isn't used.
         let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
         let known = tokio::task::spawn_blocking(move || {
@@ -303,7 +328,7 @@ impl Host {
         });
         let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
         let runtime = tokio::runtime::Handle::current();
-        let loaded = blocking(move || {
+        let loaded = self.blocking(move || {
             let package = Package::installed(&environment.home, &of);
             // Waited for in any case: it may not outlive this call. It was queued before this job and waits for
             // nothing, so waiting here can't use up the pool.
@@ -357,21 +382,23 @@ impl Host {
             owner.clone(),
             package.clone(),
         );
-        let staged = blocking(move || {
-            environment.principals.resolve(&of)?;
-            Ok::<_, LoadError>(package::stage(
-                &environment.home,
-                &held,
-                &staging,
-                &from,
-                &of,
-            )?)
-        })
-        .await??;
+        let staged = self
+            .blocking(move || {
+                environment.principals.resolve(&of)?;
+                Ok::<_, LoadError>(package::stage(
+                    &environment.home,
+                    &held,
+                    &staging,
+                    &from,
+                    &of,
+                )?)
+            })
+            .await??;
         let previous = staged.previous().map(|meta| meta.version.clone());
         let environment = Arc::clone(&self.inner.environment);
-        let loaded =
-            blocking(move || LoadedCapsule::prepare(&environment, package, None)).await??;
+        let loaded = self
+            .blocking(move || LoadedCapsule::prepare(&environment, package, None))
+            .await??;
         let hook = if previous.is_some() {
             "upgrade"
         } else {
@@ -384,7 +411,7 @@ impl Host {
             hook,
             source: Box::new(error),
         })?;
-        let meta = blocking(move || staged.commit()).await??;
+        let meta = self.blocking(move || staged.commit()).await??;
         Ok(Installed { meta, previous })
     }
 
@@ -392,14 +419,6 @@ impl Host {
     pub fn flush_logs(&self) {
         self.inner.logs.flush();
     }
-}
-
-/// Runs what reads or writes files in the blocking pool.
-async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, LoadError> {
-    let ran = tokio::task::spawn_blocking(job).await;
-    ran.map_err(|error| LoadError::Interrupted(error.to_string()))
 }
 
 /// Half of the machine's memory, in bytes; 2 GiB where that can't be found out.

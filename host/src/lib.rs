@@ -27,6 +27,7 @@
 //! ```
 
 pub mod authoring;
+mod blocking;
 pub mod call;
 pub mod capsule;
 pub mod config;

@@ -16,6 +16,7 @@ use super::instance::guest::interceptor::InterceptorIndices;
 use super::lane::{Idle, KeepInUse, LANES, LANES_AT_FIRST, Lane};
 use super::slots::Candidate;
 use super::{CustomGate, LoadError, Slots, StoreState};
+use crate::blocking::Blocking;
 use crate::config::HostConfig;
 use crate::domain::sys::SysShared;
 use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
@@ -42,6 +43,7 @@ pub(crate) struct Environment {
     pub(crate) principals: Principals,
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
     pub(crate) sys: Arc<SysShared>,
+    pub(crate) blocking: Blocking,
     /// The host's own session: the source of direct calls.
     pub(crate) session: uuid::Uuid,
 }
