@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use astrid_host::exports;
+use astrid_host::package::Severity;
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
@@ -38,5 +39,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         shown(&built.archive)
     );
     session.out.result(&document, text);
-    Ok(DONE)
+    let broken = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    Ok(if broken { ExitCode::FAILURE } else { DONE })
 }
