@@ -11,6 +11,7 @@ use super::lane::Lane;
 use super::load::LoadedCapsule;
 use super::{CallError, Ceilings, StoreState};
 use crate::call::CallContext;
+use crate::domain::io;
 use crate::domain::sys::SysCtx;
 use crate::engine::{
     CpuClock, LIFT_LIMIT, MemoryLimiter, TimedOut, TrapKind, backtrace, timed, trap_kind,
@@ -81,6 +82,7 @@ impl Live {
                 Arc::clone(&capsule.info),
                 previous_version,
             ),
+            handles: io::handles(),
         };
         let mut store = Store::new(environment.engine.engine(), state);
         store.limiter(|state| &mut state.limiter);

@@ -1,6 +1,9 @@
 //! What a store holds: the call under way, one context for each domain, and the limiter. Nothing else.
 
+use wasmtime::component::ResourceTable;
+
 use crate::call::CallContext;
+use crate::domain::io::{IoStore, IoView};
 use crate::domain::sys::{SysCtx, SysStore, SysView};
 use crate::engine::MemoryLimiter;
 
@@ -9,12 +12,20 @@ pub struct StoreState {
     pub(super) call: CallContext,
     pub(super) limiter: MemoryLimiter,
     pub(super) sys: SysCtx,
+    /// The handles that the guest holds, of every domain.
+    pub(super) handles: ResourceTable,
 }
 
 impl StoreState {
     /// The call that the instance is serving: on whose behalf, until when, how deep.
     pub fn call(&self) -> &CallContext {
         &self.call
+    }
+}
+
+impl IoStore for StoreState {
+    fn io(&mut self) -> IoView<'_> {
+        IoView::new(&mut self.handles, self.sys.unloaded())
     }
 }
 
