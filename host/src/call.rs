@@ -21,11 +21,24 @@ pub enum InvalidCall {
     #[error("an action's name has 1 to {MAX_ACTION} bytes, not {0}")]
     Action(usize),
     /// The payload is larger than [`MAX_PAYLOAD`].
-    #[error("a payload has at most {MAX_PAYLOAD} bytes, not {0}")]
+    #[error("the payload is larger than {MAX_PAYLOAD} bytes")]
     TooLarge(usize),
     /// The payload isn't JSON.
     #[error("the payload is no JSON: {0}")]
     NotJson(String),
+}
+
+impl InvalidCall {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Action(_) => "name a handler; `astrid inspect` shows which there are",
+            Self::TooLarge(_) => "hand over less, or in several calls",
+            Self::NotJson(_) => {
+                r#"write JSON, in single quotes for the shell: --payload '{"name": "Ada"}', or --payload @FILE"#
+            }
+        }
+    }
 }
 
 /// A handler's name and its payload, not yet on anybody's behalf: say [`CallDraft::by`].
@@ -71,7 +84,10 @@ impl Call {
         if payload.len() > MAX_PAYLOAD {
             return Err(InvalidCall::TooLarge(payload.len()));
         }
-        serde_json::from_slice::<serde::de::IgnoredAny>(&payload)
+        // What is skipped isn't looked at, so whether strings are UTF-8 is asked apart.
+        let text = std::str::from_utf8(&payload)
+            .map_err(|error| InvalidCall::NotJson(error.to_string()))?;
+        serde_json::from_str::<serde::de::IgnoredAny>(text)
             .map_err(|error| InvalidCall::NotJson(error.to_string()))?;
         Self::draft(action.into(), payload)
     }
@@ -148,6 +164,25 @@ pub struct Reply {
     pub instance: InstanceState,
 }
 
+/// The host function that a guest waits in, if it does: what a call that runs out of wall time is blamed on.
+#[derive(Debug, Default)]
+pub struct Waiting(Option<&'static str>);
+
+impl Waiting {
+    /// Waits for `done` in `function`, such as `astrid:sys/host.sleep-ns`. Dropped meanwhile, it stays known.
+    pub async fn within<T>(&mut self, function: &'static str, done: impl Future<Output = T>) -> T {
+        self.0 = Some(function);
+        let done = done.await;
+        self.0 = None;
+        done
+    }
+
+    /// The function.
+    pub fn function(&self) -> Option<&'static str> {
+        self.0
+    }
+}
+
 /// Names one call among all of a host's; counts up within a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceId(pub u64);
@@ -192,6 +227,10 @@ mod tests {
         ));
         assert!(matches!(Call::raw("a", "{"), Err(InvalidCall::NotJson(_))));
         assert!(matches!(
+            Call::raw("a", b"\"\xe4\""),
+            Err(InvalidCall::NotJson(_))
+        ));
+        assert!(matches!(
             Call::raw("a", vec![b' '; MAX_PAYLOAD + 1]),
             Err(InvalidCall::TooLarge(_))
         ));
@@ -200,5 +239,16 @@ mod tests {
             Err(InvalidCall::TooLarge(_))
         ));
         assert!(Call::json("a".repeat(256), "x").is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_was_waited_in_is_known_when_the_wait_is_given_up() {
+        let mut waiting = Waiting::default();
+        assert_eq!(waiting.within("done", async { 5 }).await, 5);
+        assert_eq!(waiting.function(), None);
+        let endless = waiting.within("endless", std::future::pending::<()>());
+        let given_up = std::future::ready(());
+        tokio::select! { biased; () = endless => {} () = given_up => {} }
+        assert_eq!(waiting.function(), Some("endless"));
     }
 }

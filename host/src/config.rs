@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::home::{Home, HomeError};
+use crate::kind::ErrorKind;
 
 /// What the operator set; everything has a default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -122,6 +123,24 @@ pub enum ConfigError {
     Home(#[from] HomeError),
 }
 
+impl ConfigError {
+    /// One word for programs.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid { .. } => ErrorKind::Config,
+            Self::Home(error) => error.kind(),
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Invalid { path, .. } => format!("mend or remove {}", path.display()),
+            Self::Home(error) => error.hint(),
+        }
+    }
+}
+
 impl HostConfig {
     /// Reads etc/config.toml of a home; without one, the defaults.
     ///
@@ -132,7 +151,7 @@ impl HostConfig {
         match std::fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| ConfigError::Invalid {
                 path,
-                reason: error.to_string(),
+                reason: error.to_string().trim_end().to_owned(),
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(HomeError::Io {

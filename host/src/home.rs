@@ -4,14 +4,33 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::CacheKey;
+use parking_lot::{Mutex, MutexGuard};
+use tempfile::{NamedTempFile, PersistError};
+
+use crate::disk::{Disk, DiskError};
+use crate::engine::{CacheKey, CompileCache};
+use crate::kind::ErrorKind;
 use crate::principal::PrincipalId;
 
+/// The folders of a home. Whoever may write to one of them could put there what this host believes, runs or writes to.
+const FOLDERS: [&str; 11] = [
+    "etc",
+    "etc/profiles",
+    "bin",
+    "cache",
+    "run",
+    "log",
+    "secrets",
+    "var",
+    "capsules",
+    "sdk",
+    "home",
+];
 /// How long a command waits for another one that holds the home.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_POLL: Duration = Duration::from_millis(25);
@@ -31,7 +50,9 @@ pub enum HomeError {
         why: String,
     },
     /// Another process holds the home and didn't let go of it.
-    #[error("{path} is in use by another astrid process")]
+    #[error(
+        "the home is in use: another astrid process held {path} for longer than {LOCK_PATIENCE:?}"
+    )]
     Busy {
         /// The lock file.
         path: PathBuf,
@@ -48,20 +69,64 @@ pub enum HomeError {
     },
 }
 
+impl From<DiskError> for HomeError {
+    fn from(error: DiskError) -> Self {
+        let DiskError {
+            doing,
+            path,
+            source,
+        } = error;
+        Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}
+
 impl HomeError {
+    /// One word for programs.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Untrusted { .. } => ErrorKind::Policy,
+            Self::Unknown | Self::Busy { .. } | Self::Io { .. } => ErrorKind::Home,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
             Self::Unknown => "pass --home DIR or set ASTRID_HOME".into(),
             Self::Untrusted { path, .. } => {
                 format!(
-                    "make it yours alone (chown, chmod go-w {}) or choose another --home",
+                    "make it yours alone (chown, chmod go-rwx {}) or choose another --home",
                     path.display()
                 )
             }
             Self::Busy { .. } => "wait for it to end, or use another --home".into(),
-            Self::Io { path, .. } => format!("check that {} exists and is yours", path.display()),
+            Self::Io { path, source, .. } => io_hint(path, source),
         }
+    }
+}
+
+/// What to do about what the system said of a file or folder.
+pub(crate) fn io_hint(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("check that {path} is there"),
+        io::ErrorKind::PermissionDenied => {
+            format!("check that {path} is yours, and may be read and written")
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            format!("{path}, or a part of that path, is a file: move it, or choose another place")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("free some space on the disk of {path}")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            format!("{path} is on a disk that can't be written: choose another place")
+        }
+        _ => format!("check that {path} can be read and written"),
     }
 }
 
@@ -69,6 +134,7 @@ impl HomeError {
 #[derive(Clone, Debug)]
 pub struct Home {
     root: PathBuf,
+    disk: Disk,
     /// Removes an ephemeral home with its last clone.
     _ephemeral: Option<Arc<tempfile::TempDir>>,
 }
@@ -83,6 +149,15 @@ pub struct HomeLock {
 #[derive(Debug, Clone)]
 pub struct ExclusiveLock {
     _lock: Arc<HomeLock>,
+    recovered: Arc<Mutex<bool>>,
+}
+
+impl ExclusiveLock {
+    /// Lets one thread at a time change what is installed. The value tells whether what an earlier process left half
+    /// done has been cleared away since the lock was taken: later, it would be what this one has under way.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, bool> {
+        self.recovered.lock()
+    }
 }
 
 impl Home {
@@ -100,14 +175,14 @@ impl Home {
     /// # Errors
     /// [`HomeError::Io`].
     pub fn ephemeral() -> Result<Self, HomeError> {
+        Self::ephemeral_in(&std::env::temp_dir())
+    }
+
+    pub(crate) fn ephemeral_in(parent: &Path) -> Result<Self, HomeError> {
         let dir = tempfile::Builder::new()
             .prefix("astrid-home-")
-            .tempdir()
-            .map_err(|source| HomeError::Io {
-                doing: "make a temporary folder in",
-                path: std::env::temp_dir(),
-                source,
-            })?;
+            .tempdir_in(parent)
+            .map_err(io_error("make a temporary folder in", parent))?;
         let root = dir.path().to_owned();
         Self::prepare(&root, Some(Arc::new(dir)))
     }
@@ -132,27 +207,14 @@ impl Home {
         let root = dir.canonicalize().map_err(io_error("resolve", dir))?;
         let home = Self {
             root,
+            disk: Disk::default(),
             _ephemeral: ephemeral,
         };
         check_trust(&home.root)?;
-        for folder in [
-            "etc/profiles",
-            "bin",
-            "cache",
-            "run",
-            "log",
-            "secrets",
-            "var",
-            "capsules",
-            "sdk",
-            "home",
-        ] {
-            make_dir(&home.root.join(folder))?;
-        }
-        for trusted in [
-            "etc", "bin", "cache", "run", "capsules", "secrets", "sdk", "home", "var",
-        ] {
-            check_trust(&home.root.join(trusted))?;
+        for folder in FOLDERS {
+            let folder = home.root.join(folder);
+            make_dir(&folder)?;
+            check_trust(&folder)?;
         }
         make_dir(&home.principal_dir(&PrincipalId::default_principal()))?;
         Ok(home)
@@ -163,14 +225,43 @@ impl Home {
         &self.root
     }
 
+    /// How installations write to it.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The same home, with another way to write to it.
+    #[cfg(test)]
+    pub(crate) fn with_disk(&self, disk: Disk) -> Self {
+        Self {
+            disk,
+            ..self.clone()
+        }
+    }
+
+    /// `bin/`: components by their content.
+    pub fn binaries_dir(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+
     /// `bin/<hash>.wasm`: a component by its content.
     pub fn binary(&self, hash: &str) -> PathBuf {
-        self.root.join("bin").join(format!("{hash}.wasm"))
+        self.binaries_dir().join(format!("{hash}.wasm"))
     }
 
     /// `cache/`: compiled components.
     pub fn cache_dir(&self) -> PathBuf {
         self.root.join("cache")
+    }
+
+    /// The compiled code of a component in `cache/`, whichever engine made it.
+    pub(crate) fn compiled(&self, hash: &str) -> Vec<PathBuf> {
+        CompileCache::entries(&self.cache_dir(), hash)
+    }
+
+    /// What is in `cache/` of compiled code that was never written to its end.
+    pub(crate) fn compiled_in_part(&self) -> Vec<PathBuf> {
+        CompileCache::unfinished(&self.cache_dir())
     }
 
     /// `capsules/`: a folder for each installed capsule.
@@ -218,6 +309,7 @@ impl Home {
     pub fn lock_exclusive(&self) -> Result<ExclusiveLock, HomeError> {
         Ok(ExclusiveLock {
             _lock: Arc::new(self.lock(File::try_lock)?),
+            recovered: Arc::default(),
         })
     }
 
@@ -259,28 +351,8 @@ impl Home {
     /// [`HomeError::Io`]; [`HomeError::Untrusted`] if others may read it.
     pub fn cache_key(&self) -> Result<CacheKey, HomeError> {
         let path = self.root.join("etc/cache.key");
-        match std::fs::read(&path) {
-            Ok(bytes) => {
-                let mode = std::fs::metadata(&path)
-                    .map_err(io_error("look at", &path))?
-                    .mode();
-                if mode & 0o077 != 0 {
-                    let why = format!("its mode is {:o}, not 600", mode & 0o777);
-                    return Err(HomeError::Untrusted { path, why });
-                }
-                // A key of another length would only come from damage: a new one makes old entries misses.
-                if let Ok(key) = bytes.try_into() {
-                    return Ok(CacheKey::new(key));
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => {
-                return Err(HomeError::Io {
-                    doing: "read",
-                    path,
-                    source,
-                });
-            }
+        if let Some(key) = read_key(&path)? {
+            return Ok(key);
         }
         let mut key = [0; blake3::KEY_LEN];
         getrandom::fill(&mut key).map_err(|error| HomeError::Io {
@@ -288,31 +360,62 @@ impl Home {
             path: path.clone(),
             source: io::Error::other(error.to_string()),
         })?;
-        write_private(&path, &key)?;
-        Ok(CacheKey::new(key))
+        let written = write_with(&path, &key, |file| file.persist_noclobber(&path));
+        match written {
+            Ok(()) => Ok(CacheKey::new(key)),
+            // Another process made one meanwhile: theirs is the key.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match read_key(&path)? {
+                Some(key) => Ok(key),
+                None => {
+                    write_private(&path, &key)?;
+                    Ok(CacheKey::new(key))
+                }
+            },
+            Err(source) => Err(io_error("write", &path)(source)),
+        }
     }
+}
+
+/// The key in a file. None if there is no file, or none of the right length, which only comes from damage: a new
+/// key makes old entries misses.
+fn read_key(path: &Path) -> Result<Option<CacheKey>, HomeError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error("read", path)(error)),
+    };
+    let found = std::fs::metadata(path).map_err(io_error("look at", path))?;
+    if found.mode() & 0o077 != 0 {
+        return Err(HomeError::Untrusted {
+            path: path.to_owned(),
+            why: format!("its mode is {:o}, not 600", found.mode() & 0o777),
+        });
+    }
+    Ok(bytes.try_into().ok().map(CacheKey::new))
 }
 
 /// Makes a folder and those above it, readable by us alone; one that is there is left as it is.
 pub(crate) fn make_dir(path: &Path) -> Result<(), HomeError> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(io_error("make", path))
+    Ok(Disk::default().make_dir(path)?)
 }
 
 /// Writes a file whole (a temporary file, synced, renamed), readable by us alone.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+    write_with(path, bytes, |file| file.persist(path)).map_err(io_error("write", path))
+}
+
+/// Writes a file whole, which is put in its place by `persist`.
+fn write_with(
+    path: &Path,
+    bytes: &[u8],
+    persist: impl FnOnce(NamedTempFile) -> Result<File, PersistError>,
+) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(io_error("write", path))
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    persist(file)?;
+    File::open(folder)?.sync_all()
 }
 
 pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HomeError {
@@ -379,14 +482,100 @@ mod tests {
             std::fs::metadata(home.root()).expect("there").mode() & 0o777,
             0o700
         );
-        let key = home.cache_key().is_ok();
-        assert!(key && Home::open(&path).is_ok());
-        std::fs::set_permissions(home.cache_dir(), PermissionsExt::from_mode(0o777))
+        assert!(Home::open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let home = Home::open(dir.path()).expect("made");
+        let folders = [
+            "",
+            "etc",
+            "etc/profiles",
+            "bin",
+            "cache",
+            "run",
+            "log",
+            "secrets",
+            "var",
+            "capsules",
+            "sdk",
+            "home",
+        ];
+        for folder in folders {
+            let path = home.root().join(folder);
+            for mode in [0o770, 0o707, 0o1777, 0o720, 0o702] {
+                let set = |mode| {
+                    std::fs::set_permissions(&path, PermissionsExt::from_mode(mode))
+                        .expect("changed");
+                };
+                set(mode);
+                match Home::open(dir.path()) {
+                    Err(HomeError::Untrusted { path: found, why }) => {
+                        let said = format!("mode {:o}", mode & 0o777);
+                        assert_eq!((found, why.contains(&said)), (path.clone(), true), "{why}");
+                    }
+                    other => panic!("{folder} with {mode:o}: {other:?}"),
+                }
+                set(0o755);
+                assert!(Home::open(dir.path()).is_ok(), "{folder}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_to_a_folder_that_others_may_write_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let home = Home::open(dir.path()).expect("made");
+        std::fs::remove_dir(home.cache_dir()).expect("removed");
+        std::os::unix::fs::symlink(elsewhere.path(), home.cache_dir()).expect("linked");
+        assert!(Home::open(dir.path()).is_ok(), "it is ours alone");
+        std::fs::set_permissions(elsewhere.path(), PermissionsExt::from_mode(0o777))
             .expect("changed");
-        assert!(matches!(
-            Home::open(&path),
-            Err(HomeError::Untrusted { .. })
-        ));
+        let refused = Home::open(dir.path());
+        assert!(matches!(refused, Err(HomeError::Untrusted { .. })));
+    }
+
+    #[test]
+    fn the_cache_key_is_ours_and_stays() {
+        let home = Home::ephemeral().expect("a home");
+        let path = home.root().join("etc/cache.key");
+        let key = || {
+            home.cache_key()
+                .map(|_| std::fs::read(&path).expect("there"))
+        };
+        let first = key().expect("made");
+        assert_eq!(first.len(), blake3::KEY_LEN);
+        assert_eq!(key().expect("kept"), first);
+        assert_eq!(
+            std::fs::metadata(&path).expect("there").mode() & 0o777,
+            0o600
+        );
+        std::fs::write(&path, b"short").expect("written");
+        let second = key().expect("made anew");
+        assert!(second.len() == blake3::KEY_LEN && second != first);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("changed");
+        assert!(matches!(home.cache_key(), Err(HomeError::Untrusted { .. })));
+    }
+
+    #[test]
+    fn all_who_make_a_cache_key_at_once_get_the_same() {
+        let home = Home::ephemeral().expect("a home");
+        let barrier = std::sync::Barrier::new(8);
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let made = || {
+                barrier.wait();
+                home.cache_key().expect("made")
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(made)).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("ended"))
+                .collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::config::{ConfigError, HostConfig};
 use crate::domain::{self, sys::SysShared};
 use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
 use crate::home::{ExclusiveLock, Home, HomeError};
+use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
 use crate::package::{self, Meta, Package};
 use crate::principal::{PrincipalId, Principals};
@@ -56,6 +57,30 @@ pub enum BuildError {
     /// No thread could be started.
     #[error("no thread can be started: {0}")]
     Thread(std::io::Error),
+}
+
+impl BuildError {
+    /// One word for programs.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Home(error) => error.kind(),
+            Self::Config(error) => error.kind(),
+            Self::Workspace { .. } => ErrorKind::Usage,
+            Self::Engine(_) | Self::Thread(_) => ErrorKind::Engine,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Home(error) => error.hint(),
+            Self::Config(error) => error.hint(),
+            Self::Workspace { .. } => "name a folder that is there: --workspace DIR".into(),
+            Self::Engine(_) | Self::Thread(_) => {
+                "see that memory, address space and threads of this user are not used up (ulimit -a)".into()
+            }
+        }
+    }
 }
 
 /// Collects what a host is made of.

@@ -12,7 +12,9 @@ use astrid_host::exports::{
     Binary, BinaryError, EntryPoint, Judgement, analyse, analyse_counting, limits,
 };
 use wasm_encoder::Instruction::{self as I, Call, I32Const, Unreachable};
-use wasm_encoder::{Alias, ComponentBuilder, ComponentExportKind};
+use wasm_encoder::{
+    Alias, ComponentBuilder, ComponentExportKind, ComponentTypeRef, ConstExpr, TypeBounds,
+};
 
 use guest::*;
 
@@ -269,6 +271,23 @@ fn components_that_multiply_are_not_followed_for_ever() {
     assert!(work.link_steps <= 1 << 17, "{work:?}");
 }
 
+#[test]
+fn long_expressions_are_not_read_again_for_each_of_many_instances() {
+    // 100 KB that fill slot 0 of a table which is asked about, in 900 instances: no engine takes them, but they are
+    // read before an engine is asked.
+    let long = ConstExpr::raw([0x41, 0].repeat(50_000));
+    let mut guest = run_only(&[], &[&[I32Const(0), INDIRECT]]);
+    guest.segments = vec![(ConstExpr::i32_const(0), vec![long])];
+    let mut builder = ComponentBuilder::default();
+    let module = builder.core_module(None, &guest.module());
+    let first = instantiate(&mut builder, module, &[]);
+    for _ in 1..900 {
+        instantiate(&mut builder, module, &[]);
+    }
+    lift(&mut builder, first, &guest.exports);
+    check(&builder.finish(), true, "too intricate");
+}
+
 // Refused.
 
 #[track_caller]
@@ -356,6 +375,18 @@ fn nesting_and_declarations_are_bounded() {
         refused(&builder.finish()),
         BinaryError::TooManyItems { limit }
     );
+}
+
+// Imports.
+
+#[test]
+fn a_resource_at_the_root_is_an_import_and_a_name_for_a_known_type_is_none() {
+    let mut builder = ComponentBuilder::default();
+    let resource = ComponentTypeRef::Type(TypeBounds::SubResource);
+    builder.import("handle", resource);
+    builder.import("same", ComponentTypeRef::Type(TypeBounds::Eq(0)));
+    let binary = analyse(&valid(builder.finish())).expect("a good component");
+    assert_eq!(binary.imports, ["handle"]);
 }
 
 // By our SDK's word, and by the manifest's.

@@ -15,7 +15,7 @@ pub use binary::{BINARY_VARIABLE, binary};
 /// A home, and the command that works in it.
 pub struct Astrid {
     binary: PathBuf,
-    /// Holds home and workspace; removed at the end.
+    /// Holds home, workspace and temporary files; removed at the end.
     place: TempDir,
     /// Where its cargo builds.
     target: PathBuf,
@@ -44,8 +44,10 @@ impl Astrid {
     /// What is missing.
     pub fn new(binary: PathBuf, target: &Path) -> Result<Self, String> {
         let place = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
-        let workspace = place.path().join("workspace");
-        std::fs::create_dir(&workspace).map_err(|error| format!("{workspace:?}: {error}"))?;
+        for name in ["workspace", "temporary"] {
+            let folder = place.path().join(name);
+            std::fs::create_dir(&folder).map_err(|error| format!("{folder:?}: {error}"))?;
+        }
         Ok(Self {
             binary,
             place,
@@ -63,6 +65,11 @@ impl Astrid {
         self.place.path().join("workspace")
     }
 
+    /// Where the command, and what it starts, puts temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.place.path().join("temporary")
+    }
+
     /// Runs the command with these arguments, in the workspace.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.run_in(&self.workspace(), arguments, "")
@@ -73,17 +80,39 @@ impl Astrid {
     /// # Panics
     /// If it can't be started: then nothing can be tested.
     pub fn run_in(&self, folder: &Path, arguments: &[&str], stdin: &str) -> Output {
+        self.run_with(folder, arguments, stdin, &[])
+    }
+
+    /// The same with variables of its environment set, or, with nothing, taken away.
+    ///
+    /// # Panics
+    /// If it can't be started: then nothing can be tested.
+    pub fn run_with(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        stdin: &str,
+        environment: &[(&str, &str)],
+    ) -> Output {
         let mut command = Command::new(&self.binary);
         command
             .args(arguments)
             .current_dir(folder)
             .env("CARGO_TARGET_DIR", &self.target)
             .env("ASTRID_HOME", self.home())
+            .env("TMPDIR", self.temporary())
             .env("NO_COLOR", "1")
             .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        for (name, value) in environment {
+            if value.is_empty() {
+                command.env_remove(name);
+            } else {
+                command.env(name, value);
+            }
+        }
         let started = Instant::now();
         let mut child = command
             .spawn()
@@ -137,8 +166,12 @@ impl std::fmt::Display for Output {
     }
 }
 
-/// A word as one would type it to a shell.
+/// A word as one would type it to a shell, cut if it is very long.
 fn quoted(word: &str) -> String {
+    const LONG: usize = 120;
+    if let Some((end, _)) = word.char_indices().nth(LONG) {
+        return format!("{}…", quoted(&word[..end]));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:=".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

@@ -1,11 +1,11 @@
 //! The guests made with this workspace's SDK: the examples in `capsules/`, and one tiny program a case in
-//! `tests/programs/`.
+//! `tests/programs/`. What Rust has no words for is a component in the text format instead.
 //!
-//! All are built by one run of cargo, at the first call of this process that needs one; cargo's own lock keeps
-//! other processes out meanwhile, and builds nothing that is up to date.
+//! All crates are built by one run of cargo, at the first call of this process that needs one; cargo's own lock
+//! keeps other processes out meanwhile, and builds nothing that is up to date.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use astrid_host::Package;
@@ -49,12 +49,41 @@ guests! {
     Conformance => "tests/programs/conformance",
     /// Does something when it is installed and when it is upgraded.
     Installer => "tests/programs/installer",
-    /// Does what a capsule must not.
-    Misbehave => "tests/programs/misbehave",
     /// Does nothing.
     Noop => "tests/programs/noop",
+
+    /// Recurses until its stack is used up.
+    DeepRecursion => "tests/programs/hostile/deep-recursion",
+    /// Asks the host something for ever.
+    EndlessCalls => "tests/programs/hostile/endless-calls",
+    /// Computes for ever.
+    EndlessLoop => "tests/programs/hostile/endless-loop",
+    /// Takes memory and keeps it.
+    Grower => "tests/programs/hostile/grower",
+    /// Answers with as many bytes as it is told to.
+    HugeAnswer => "tests/programs/hostile/huge-answer",
+    /// Logs a line of 60 MiB.
+    HugeLine => "tests/programs/hostile/huge-line",
+    /// Logs 100,000 lines.
+    LogFlood => "tests/programs/hostile/log-flood",
+    /// Answers with a verdict whose word has 1 MiB.
+    LongVerdict => "tests/programs/hostile/long-verdict",
+    /// Takes all memory it can have, and more.
+    MemoryHog => "tests/programs/hostile/memory-hog",
+    /// Hands over a string that is no UTF-8.
+    NotUtf8 => "tests/programs/hostile/not-utf8",
+    /// Panics.
+    Panic => "tests/programs/hostile/panic",
     /// Keeps in its memory what it was told.
-    Rememberer => "tests/programs/rememberer",
+    Rememberer => "tests/programs/hostile/rememberer",
+    /// Sleeps for ever.
+    Sleeper => "tests/programs/hostile/sleeper",
+    /// Logs a string that lies outside of its memory.
+    StrayString => "tests/programs/hostile/stray-string",
+    /// Grows its tables until it may no more.
+    TableHog => "tests/programs/hostile/table-hog",
+    /// Ends without a word.
+    Unreachable => "tests/programs/hostile/unreachable",
 }
 
 /// The core modules, by the name of the guest.
@@ -62,7 +91,7 @@ static CORES: LazyLock<Result<BTreeMap<String, PathBuf>, String>> = LazyLock::ne
     let mut arguments: Vec<_> = ["--profile", "capsule", "--target", WASM_TARGET]
         .map(Into::into)
         .into();
-    for guest in Guest::ALL {
+    for guest in Guest::ALL.iter().filter(|guest| guest.text().is_none()) {
         arguments.extend(["--package".into(), guest.name().into()]);
     }
     cargo::build(
@@ -96,6 +125,11 @@ impl Guest {
         folders::root().join(self.folder_name())
     }
 
+    /// The component that its folder holds in the text format, if that is what it holds instead of a crate.
+    fn text(self) -> Option<PathBuf> {
+        Some(self.folder().join("component.wat")).filter(|path| path.is_file())
+    }
+
     /// Its manifest.
     ///
     /// # Panics
@@ -110,16 +144,42 @@ impl Guest {
     /// # Panics
     /// If it can't be built.
     pub fn component(self) -> &'static [u8] {
-        let cores = CORES
-            .as_ref()
-            .unwrap_or_else(|error| panic!("the guests can't be built: {error}"));
         let mut made = COMPONENTS.lock().unwrap_or_else(PoisonError::into_inner);
         made.entry(self).or_insert_with(|| {
-            let path = &cores[self.name()];
-            let core = std::fs::read(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-            let component = componentize(&core).unwrap_or_else(|error| panic!("{self:?}: {error}"));
-            component.leak()
+            let component = match self.text() {
+                Some(text) => wat::parse_file(text).map_err(|error| error.to_string()),
+                None => self.built(),
+            };
+            component
+                .unwrap_or_else(|error| panic!("{self:?}: {error}"))
+                .leak()
         })
+    }
+
+    /// The component of a crate.
+    fn built(self) -> Result<Vec<u8>, String> {
+        let path = &CORES.as_ref().map_err(Clone::clone)?[self.name()];
+        let core = std::fs::read(path).map_err(|error| format!("{path:?}: {error}"))?;
+        componentize(&core).map_err(|error| error.to_string())
+    }
+
+    /// Makes a folder that holds its manifest beside its component, and answers with where that is.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    ///
+    /// # Panics
+    /// If the component can't be built.
+    pub fn lay_out(self, parent: &Path) -> std::io::Result<PathBuf> {
+        let folder = parent.join(self.name());
+        let output = folder.join("target/astrid");
+        std::fs::create_dir_all(&output)?;
+        std::fs::write(folder.join("Capsule.toml"), self.manifest())?;
+        std::fs::write(
+            output.join(format!("{}.wasm", self.name())),
+            self.component(),
+        )?;
+        Ok(folder)
     }
 
     /// Its manifest with its component.

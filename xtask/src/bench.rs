@@ -9,6 +9,19 @@ use crate::{
 /// Builds and runs the measurements. `args` go to the program that takes them.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     target::ensure()?;
+    // Both run as processes of their own. Named together with the bench's package, so that all share one engine.
+    command::run(&mut cargo(&[
+        "build",
+        "--release",
+        "--package",
+        "astrid-host",
+        "--package",
+        "astrid-e2e",
+        "--bin",
+        "astrid",
+        "--bin",
+        "bare",
+    ]))?;
     command::run_reporting(
         cargo(&[
             "run",

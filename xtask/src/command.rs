@@ -15,6 +15,10 @@ pub(crate) enum Failure {
     Exit { command: String, status: ExitStatus },
     /// Guests cannot be compiled here, and what would help.
     NoTarget { advice: String },
+    /// What the verb was asked for, or what it needs, isn't there; and what would help.
+    NotRun { advice: String },
+    /// A file of the repository can't be read or written.
+    File { path: PathBuf, source: io::Error },
     /// What ran has said what failed, and its last line is to stay the last.
     Reported,
 }
@@ -24,7 +28,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Start { program, source } => write!(f, "cannot run `{program}`: {source}"),
             Self::Exit { command, status } => write!(f, "`{command}` failed ({status})"),
-            Self::NoTarget { advice } => f.write_str(advice),
+            Self::NoTarget { advice } | Self::NotRun { advice } => f.write_str(advice),
+            Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Reported => f.write_str("see above"),
         }
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod bench;
 mod command;
 mod e2e;
+mod fuzz;
 mod target;
 mod test;
 mod tidy;
@@ -18,6 +19,8 @@ cargo xtask <verb>
     e2e [ARG...]      build everything, then run the end-to-end scenarios through the `astrid` command
     test              the whole gate: fmt, clippy, tidy, unit and doc tests, e2e
     bench [ARG...]    measure, print a table, write it as JSON
+    fuzz [TARGET...] [--seconds N]
+                      try each fuzz target of host/fuzz for a minute, or for N seconds
     tidy              the house rules: layout, module docs, rooms, machine paths, frozen WIT
     tidy --freeze     also record the shape of WIT packages that are new; a recorded one never changes
 
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match (verb, rest) {
         ("e2e", args) => e2e::run(args),
         ("bench", args) => bench::run(args),
+        ("fuzz", args) => fuzz::run(args),
         ("test", []) => test::run(),
         ("tidy", []) => tidy::run(),
         ("tidy", [flag]) if flag == "--freeze" => tidy::freeze(),

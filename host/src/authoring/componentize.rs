@@ -58,7 +58,8 @@ impl ComponentizeError {
             Self::Undefined(_) => {
                 "a dependency counts on a library of the system or on C code that was not built for wasm"
             }
-            Self::NotWasm(_) | Self::AlreadyComponent | Self::Encode(_) => return None,
+            Self::NotWasm(_) | Self::Encode(_) => "remove the target folder and build again",
+            Self::AlreadyComponent => "build for wasm32-unknown-unknown, as `astrid build` does",
         };
         Some(hint.to_owned())
     }

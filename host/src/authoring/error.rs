@@ -6,6 +6,8 @@ use thiserror::Error;
 
 use super::componentize::ComponentizeError;
 use super::toolchain::WASM_TARGET;
+use crate::home::io_hint;
+use crate::kind::ErrorKind;
 
 /// Why a capsule could not be made or built. The text says what failed and where; [`AuthoringError::hint`] says
 /// what to do.
@@ -43,6 +45,14 @@ pub enum AuthoringError {
         key: String,
         /// What belongs there: `a table`, `a string`.
         expected: &'static str,
+    },
+    /// A manifest that would be none with the lines it lacks. It was left as it is.
+    #[error("{} can't be fixed: {reason}", path.display())]
+    Unfixable {
+        /// The file.
+        path: PathBuf,
+        /// What would be wrong with it then.
+        reason: String,
     },
     /// A manifest has no name for what it describes.
     #[error("{}: `[package] name` is missing", path.display())]
@@ -177,6 +187,15 @@ pub enum AuthoringError {
 }
 
 impl AuthoringError {
+    /// One word for programs.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::BadName { .. } | Self::UnknownTemplate { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Build,
+        }
+    }
+
     /// What to do about it, where there is something to say beyond the error itself.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -199,7 +218,7 @@ impl AuthoringError {
             Self::NotACapsule { crate_name, .. } => format!(
                 "write a Capsule.toml beside it, or begin with `astrid new NAME`; the least there can be:\n\n\
                  [package]\nname = \"{crate_name}\"\nversion = \"0.1.0\"\n\n\
-                 [[component]]\nid = \"{crate_name}\"\nfile = \"{crate_name}.wasm\"\ntype = \"executable\""
+                 [[component]]\nfile = \"target/astrid/{crate_name}.wasm\""
             ),
             Self::NoPackage { .. } => "name the folder of one of its members".to_owned(),
             Self::NotACdylib { .. } => {
@@ -221,7 +240,26 @@ impl AuthoringError {
             Self::NoArtifact { .. } => "its `[lib] crate-type` needs \"cdylib\"".to_owned(),
             Self::Componentize { source, .. } => source.hint()?,
             Self::Carried { .. } => "install `astrid` again".to_owned(),
-            _ => return None,
+            Self::Io { path, source, .. } => io_hint(path, source),
+            Self::Toml { .. } | Self::TomlShape { .. } => {
+                "mend that; the file was left as it is".to_owned()
+            }
+            Self::Unfixable { .. } => {
+                "take out what the source doesn't have any more, then try again".to_owned()
+            }
+            Self::NoName { .. } => "add to [package]: name = \"my-capsule\"".to_owned(),
+            Self::NoRust { program, .. } => {
+                format!("check that `{program}` is a program that may be started")
+            }
+            Self::Rustc { .. } | Self::Cargo { .. } => {
+                "mend what is reported above, then build again".to_owned()
+            }
+            Self::NotArchivable { .. } => {
+                "put a plain file or folder there, or leave it out".to_owned()
+            }
+            Self::ArchiveTooLarge { .. } => {
+                "leave files out that the capsule doesn't need".to_owned()
+            }
         };
         Some(hint)
     }

@@ -173,7 +173,7 @@ mod tests {
         write("Cargo.toml", "[workspace]\nmembers = []\n");
         assert!(refusal().contains("members"));
         write("Cargo.toml", "[package]\nname = \"mine\"\n");
-        assert!(refusal().contains("file = \"mine.wasm\""));
+        assert!(refusal().contains("file = \"target/astrid/mine.wasm\""));
         write(
             "Capsule.toml",
             "[package]\nname = \"mine\"\nversion = \"0.1.0\"\n",

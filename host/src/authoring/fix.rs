@@ -8,6 +8,7 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 use super::files::{parse_toml, write_atomically};
 use super::{AuthoringError, Result};
 use crate::exports::HandlerDecl;
+use crate::manifest::{Binding, CapsuleManifest};
 use crate::package::subscribe_line;
 
 const SUBSCRIBE: &str = "subscribe";
@@ -31,13 +32,15 @@ pub fn fix_manifest(path: &Path, missing: &[HandlerDecl]) -> Result<()> {
     write_atomically(path, fix_subscriptions(&text, missing)?.as_bytes())
 }
 
-/// A manifest's text with what `[subscribe]` lacks for these handlers, as
-/// [`missing_subscriptions`](crate::package::missing_subscriptions) found them. A topic that has an entry without a
-/// handler gets one in it. One that has another handler is left as it is, and so are handlers without a topic:
-/// [`check`](crate::package::check) goes on to tell of them. What is there already isn't added twice.
+/// A manifest's text in which `[subscribe]` says what these handlers declare, as
+/// [`subscriptions_to_fix`](crate::package::subscriptions_to_fix) found them. A topic without an entry gets one, an
+/// entry without a handler gets it, and an entry of the same handler gets the priority, `on_error` and `mode` that
+/// differ. One of another handler is left as it is, and so are handlers without a topic:
+/// [`check`](crate::package::check) goes on to tell of them. Done twice, it changes nothing more.
 ///
 /// # Errors
-/// [`AuthoringError::Toml`] and [`AuthoringError::TomlShape`] for a text that isn't a manifest's.
+/// [`AuthoringError::Toml`] and [`AuthoringError::TomlShape`] for a text that isn't a manifest's;
+/// [`AuthoringError::Unfixable`] if it would be none afterwards.
 ///
 /// # Examples
 ///
@@ -86,12 +89,22 @@ pub fn fix_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result
             })?,
         };
     }
-    // Untouched to the byte, then.
-    Ok(if changed {
-        manifest.to_string()
-    } else {
-        manifest_text.to_owned()
-    })
+    if !changed {
+        // Untouched to the byte.
+        return Ok(manifest_text.to_owned());
+    }
+    let fixed = manifest.to_string();
+    match CapsuleManifest::parse(&fixed, "Capsule.toml") {
+        Ok(_) => Ok(fixed),
+        Err(errors) => Err(AuthoringError::Unfixable {
+            path: path.to_owned(),
+            reason: errors
+                .0
+                .into_iter()
+                .next()
+                .map_or_else(String::new, |first| first.message),
+        }),
+    }
 }
 
 /// A handler's topic and its entry: those of the line that the check prints.
@@ -139,8 +152,9 @@ fn last_position(item: &Item) -> Option<isize> {
     }
 }
 
-/// Adds a handler to a topic's entry; whether that changed it. None if the entry is neither string nor table.
-fn bind(found: &mut Item, binding: InlineTable) -> Option<bool> {
+/// Has a topic's entry say what a handler declares; whether that changed it. None if the entry is neither string nor
+/// table.
+fn bind(found: &mut Item, mut binding: InlineTable) -> Option<bool> {
     if let Item::Value(value @ Value::String(_)) = found {
         // A WIT reference alone: the short form of a table.
         let decor = value.decor().clone();
@@ -153,14 +167,53 @@ fn bind(found: &mut Item, binding: InlineTable) -> Option<bool> {
         *value.decor_mut() = decor;
         return Some(true);
     }
-    if found.as_table_like()?.contains_key("handler") {
-        return Some(false);
+    let entry = found.as_table_like_mut()?;
+    let mut changed = false;
+    if let Some(bound) = entry.get("handler") {
+        if bound.as_str() != binding.get("handler").and_then(Value::as_str) {
+            return Some(false);
+        }
+        (changed, binding) = agree(entry, binding);
+    }
+    if binding.is_empty() {
+        return Some(changed);
     }
     match found {
         Item::Value(Value::InlineTable(table)) => extend(table, binding),
         _ => found.as_table_like_mut()?.extend_with(binding),
     }
     Some(true)
+}
+
+/// Sets what an entry of the same handler says differently: whether there was something, and what it doesn't say yet.
+fn agree(entry: &mut dyn TableLike, binding: InlineTable) -> (bool, InlineTable) {
+    let meant = |value: &Value| (value.as_integer(), value.as_str().map(str::to_owned));
+    let mut changed = false;
+    let mut unsaid = InlineTable::new();
+    for (key, wanted) in binding {
+        match entry.get_mut(&key) {
+            Some(Item::Value(found)) if meant(found) != meant(&wanted) => {
+                let decor = found.decor().clone();
+                *found = wanted;
+                *found.decor_mut() = decor;
+                changed = true;
+            }
+            None if meant(&unless_said(&key)) != meant(&wanted) => {
+                unsaid.insert(&key, wanted);
+            }
+            _ => {}
+        }
+    }
+    (changed, unsaid)
+}
+
+/// What an entry means that doesn't say it.
+fn unless_said(key: &str) -> Value {
+    match key {
+        "priority" => i64::from(Binding::PRIORITY).into(),
+        "on_error" => "continue".into(),
+        _ => "chain".into(),
+    }
 }
 
 /// Appends to an inline table, whose space before the closing brace belongs to its last value.
@@ -330,6 +383,40 @@ mod tests {
         let there = "[subscribe]\n\"a.b\"={handler='g'}";
         case(there, &[handler("h", "a.b"), handler("free", "")], there);
         case(there, &[], there);
+    }
+
+    #[test]
+    fn an_entry_of_the_same_handler_says_what_the_source_does() {
+        case(
+            "[subscribe]\n\"a.b\" = { handler = \"h\", priority = 0x1E , timeout_ms = 5 } # all\n",
+            &[deny("h", "a.b")],
+            "[subscribe]\n\"a.b\" = { handler = \"h\", priority = 20 , timeout_ms = 5, on_error = \"deny\" } # all\n",
+        );
+        case(
+            "[subscribe.\"a.b\"]\nwit = \"any\"\nhandler = \"h\"\non_error = \"continue\" # open\n",
+            &[deny("h", "a.b")],
+            "[subscribe.\"a.b\"]\nwit = \"any\"\nhandler = \"h\"\non_error = \"deny\" # open\npriority = 20\n",
+        );
+        let same =
+            "[subscribe]\n\"a.b\" = { handler = \"h\", priority = 0x14, on_error = 'deny' }\n";
+        case(same, &[deny("h", "a.b")], same);
+        let default = HandlerDecl {
+            priority: Some(Binding::PRIORITY),
+            on_error: Some("continue".into()),
+            ..handler("h", "a.b")
+        };
+        let unsaid = "[subscribe]\n\"a.b\" = { handler = \"h\" }\n";
+        case(unsaid, &[default], unsaid);
+    }
+
+    #[test]
+    fn a_manifest_that_would_be_none_is_left_alone() {
+        let mut text = format!("{PACKAGE}[subscribe]\n");
+        for at in 0..crate::manifest::limits::HANDLERS {
+            text += &format!("\"a.t{at}\" = {{ handler = \"h\" }}\n");
+        }
+        let error = fix_subscriptions(&text, &[handler("h", "a.b")]).expect_err("refused");
+        assert!(matches!(error, AuthoringError::Unfixable { .. }), "{error}");
     }
 
     #[test]

@@ -87,17 +87,7 @@ fn create(name: &str, template: &Template, parent: &Path) -> Result<Created> {
 }
 
 fn unknown_template(name: &str, all: &[Template]) -> AuthoringError {
-    let nearest = all
-        .iter()
-        .map(|template| {
-            (
-                strsim::damerau_levenshtein(name, template.name),
-                template.name,
-            )
-        })
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, nearest)| nearest.to_owned());
+    let nearest = crate::nearest(name, all.iter().map(|template| template.name)).map(str::to_owned);
     AuthoringError::UnknownTemplate {
         name: name.to_owned(),
         known: all

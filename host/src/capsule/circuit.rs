@@ -163,7 +163,13 @@ mod tests {
 
     fn fails(circuit: &Circuit, times: usize) {
         for _ in 0..times {
-            circuit.enter().ok().expect("let through").failed("a trap");
+            circuit.enter().expect("let through").failed("a trap");
+        }
+    }
+
+    impl std::fmt::Debug for Attempt<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an attempt")
         }
     }
 
@@ -171,10 +177,10 @@ mod tests {
     async fn five_failures_within_a_minute_open_it_and_one_success_closes_it() {
         let circuit = Circuit::default();
         fails(&circuit, 4);
-        circuit.enter().ok().expect("closed").succeeded();
+        circuit.enter().expect("closed").succeeded();
         assert_eq!(circuit.refusal(), None);
         fails(&circuit, 1);
-        let open = circuit.enter().err().expect("open");
+        let open = circuit.enter().expect_err("open");
         assert_eq!(open.reason, "a trap");
         assert!(
             open.retry_in >= PAUSE && open.retry_in <= PAUSE.mul_f64(1.25),
@@ -182,11 +188,11 @@ mod tests {
         );
 
         tokio::time::advance(open.retry_in).await;
-        let trial = circuit.enter().ok().expect("one is let through");
+        let trial = circuit.enter().expect("one is let through");
         assert!(circuit.enter().is_err(), "and no other");
         trial.succeeded();
         fails(&circuit, 4);
-        circuit.enter().ok().expect("counted afresh").succeeded();
+        circuit.enter().expect("counted afresh").succeeded();
     }
 
     #[tokio::test(start_paused = true)]
@@ -221,15 +227,15 @@ mod tests {
         let circuit = Circuit::default();
         fails(&circuit, 5);
         tokio::time::advance(LONGEST).await;
-        drop(circuit.enter().ok().expect("let through"));
-        circuit.enter().ok().expect("let through").succeeded();
+        drop(circuit.enter().expect("let through"));
+        circuit.enter().expect("let through").succeeded();
         assert_eq!(circuit.refusal(), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_was_let_through_before_it_opened_changes_nothing() {
         let circuit = Circuit::default();
-        let [early, late] = [(); 2].map(|()| circuit.enter().ok().expect("closed"));
+        let [early, late] = [(); 2].map(|()| circuit.enter().expect("closed"));
         fails(&circuit, 5);
         let open = circuit.refusal();
         early.succeeded();

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::ImportError;
 use crate::engine::{Frames, LIFT_LIMIT, Refusal};
 use crate::exports::BinaryError;
+use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
+use crate::nearest;
 use crate::package::PackageError;
 use crate::principal::{PrincipalError, PrincipalId};
 use crate::registry::AlreadyLoaded;
@@ -37,7 +39,7 @@ pub enum LoadError {
         source: ImportError,
     },
     /// The engine refused it.
-    #[error("capsule {capsule} can't be compiled: {reason}")]
+    #[error("capsule {capsule} can't be compiled or linked: {reason}")]
     Compile {
         /// The capsule.
         capsule: CapsuleName,
@@ -76,20 +78,20 @@ pub enum LoadError {
 
 impl LoadError {
     /// One word for programs.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Package(error) => error.kind(),
             Self::Principal(error) => error.kind(),
-            Self::Binary { .. } | Self::Compile { .. } => "binary",
+            Self::Binary { .. } | Self::Compile { .. } => ErrorKind::Binary,
             Self::Import {
                 source: ImportError::Denied { .. },
                 ..
-            } => "capability",
-            Self::Import { .. } => "import",
-            Self::Loaded(_) => "loaded",
-            Self::Workspace { .. } => "policy",
+            } => ErrorKind::Capability,
+            Self::Import { .. } => ErrorKind::Import,
+            Self::Loaded(_) => ErrorKind::Loaded,
+            Self::Workspace { .. } => ErrorKind::Policy,
             Self::Lifecycle { source, .. } => source.kind(),
-            Self::Interrupted(_) => "interrupted",
+            Self::Interrupted(_) => ErrorKind::Interrupted,
         }
     }
 
@@ -102,12 +104,12 @@ impl LoadError {
             Self::Binary { .. } => None,
             Self::Import { source, .. } => Some(source.hint()),
             Self::Compile { .. } => {
-                Some("build it again with `astrid build`; the accepted proposals of WebAssembly are listed in the README".into())
+                Some("build it again with `astrid build`, whose SDK fits this host; the README lists what of WebAssembly is accepted".into())
             }
             Self::Loaded(AlreadyLoaded(name)) => Some(format!("unload {name} first")),
             Self::Workspace { .. } => Some("choose another --workspace".into()),
             Self::Lifecycle { source, .. } => source.hint(),
-            Self::Interrupted(_) => None,
+            Self::Interrupted(_) => Some("the host is shutting down, or a thread of it failed: try again".into()),
         }
     }
 }
@@ -161,7 +163,7 @@ pub enum CallError {
         trace: Frames,
     },
     /// The guest computed for longer than it may.
-    #[error("capsule {capsule} computed for longer than {budget:?}")]
+    #[error("capsule {capsule} computed for longer than its CPU time, {budget:?}")]
     CpuTimeout {
         /// The capsule.
         capsule: CapsuleName,
@@ -171,7 +173,11 @@ pub enum CallError {
         trace: Frames,
     },
     /// The call took longer than it may.
-    #[error("capsule {capsule} did not answer within {budget:?}")]
+    #[error(
+        "capsule {capsule} did not answer within its wall time, {budget:?}: it computed for {} ms of it{}",
+        computed.as_millis(),
+        place_of_waiting(*waiting)
+    )]
     WallTimeout {
         /// The capsule.
         capsule: CapsuleName,
@@ -179,6 +185,8 @@ pub enum CallError {
         budget: Duration,
         /// How much of it the guest computed.
         computed: Duration,
+        /// The host function that it was waiting in, if it was in one.
+        waiting: Option<&'static str>,
     },
     /// The guest wanted more memory than it may have.
     #[error("capsule {capsule} ran out of memory: it wanted {wanted} bytes, and may have {limit}")]
@@ -233,7 +241,9 @@ pub enum CallError {
         answer: String,
     },
     /// The component doesn't export what was called.
-    #[error("capsule {capsule} doesn't export {export}")]
+    #[error(
+        "capsule {capsule} doesn't export `{export}`, so it has no handlers that could be called"
+    )]
     NoExport {
         /// The capsule.
         capsule: CapsuleName,
@@ -272,6 +282,12 @@ fn pause(left: Duration) -> String {
     }
 }
 
+fn place_of_waiting(function: Option<&str>) -> String {
+    function.map_or_else(String::new, |function| {
+        format!(" and was waiting in `{function}`")
+    })
+}
+
 impl CallError {
     /// Memory that was refused.
     pub(super) fn memory(capsule: CapsuleName, refusal: Refusal) -> Self {
@@ -298,29 +314,29 @@ impl CallError {
     }
 
     /// One word for programs.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoHandler { .. } | Self::NoExport { .. } => "not-found",
+            Self::NoHandler { .. } | Self::NoExport { .. } => ErrorKind::NotFound,
             Self::Principal(error) => error.kind(),
-            Self::Panic { .. } => "panic",
-            Self::Trap { .. } => "trap",
-            Self::StackOverflow { .. } => "stack-overflow",
-            Self::CpuTimeout { .. } => "cpu-timeout",
-            Self::WallTimeout { .. } => "wall-timeout",
-            Self::Memory { .. } => "memory",
-            Self::HostMemory { .. } => "host-memory",
-            Self::CircuitOpen { .. } => "circuit-open",
-            Self::TooLarge { .. } => "too-large",
-            Self::NoVerdict { .. } => "no-verdict",
-            Self::Instantiate { .. } => "instantiate",
-            Self::Unloaded { .. } => "unloaded",
+            Self::Panic { .. } => ErrorKind::Panic,
+            Self::Trap { .. } => ErrorKind::Trap,
+            Self::StackOverflow { .. } => ErrorKind::StackOverflow,
+            Self::CpuTimeout { .. } => ErrorKind::CpuTimeout,
+            Self::WallTimeout { .. } => ErrorKind::WallTimeout,
+            Self::Memory { .. } => ErrorKind::Memory,
+            Self::HostMemory { .. } => ErrorKind::HostMemory,
+            Self::CircuitOpen { .. } => ErrorKind::CircuitOpen,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::NoVerdict { .. } => ErrorKind::NoVerdict,
+            Self::Instantiate { .. } => ErrorKind::Instantiate,
+            Self::Unloaded { .. } => ErrorKind::Unloaded,
         }
     }
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NoHandler { action, known, .. } => match nearest(action, known) {
+            Self::NoHandler { action, known, .. } => match nearest(action, known.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean {near}?"),
                 None if known.is_empty() => "it has no handlers".into(),
                 None => format!("it has: {}", known.join(", ")),
@@ -332,7 +348,10 @@ impl CallError {
             Self::WallTimeout { .. } => {
                 "wait for less in one call, or ask for more: [runtime] wall_ms in Capsule.toml, or --timeout".into()
             }
-            Self::Memory { .. } => "ask for more: [runtime] memory in Capsule.toml".into(),
+            Self::Memory { wanted, .. } => format!(
+                "hold less at once, or ask for more in Capsule.toml: [runtime] memory = \"{}MiB\"",
+                wanted.div_ceil(1 << 20)
+            ),
             Self::HostMemory { .. } => {
                 "call fewer at once, or let the host give more: [limits] total_memory in etc/config.toml".into()
             }
@@ -342,9 +361,17 @@ impl CallError {
             Self::StackOverflow { .. } => "recurse less deeply; a guest's stack has 512 KiB".into(),
             Self::NoVerdict { .. } => "a handler answers continue, final, deny or abort".into(),
             Self::TooLarge { limit, .. } => format!("hand it over in pieces of at most {limit} bytes"),
-            Self::NoExport { .. } => "see what it exports: astrid inspect".into(),
-            Self::Unloaded { .. } | Self::Instantiate { .. } => return None,
-            Self::Panic { .. } | Self::Trap { .. } => "its log may say more: astrid logs CAPSULE".into(),
+            Self::NoExport { capsule, .. } => format!("mark a method with #[astrid::hook], or see what it exports: astrid inspect {capsule}"),
+            Self::Unloaded { capsule } => format!("load {capsule} again"),
+            Self::Instantiate { .. } => {
+                "what it does before its first call went wrong: build it again with `astrid build`".into()
+            }
+            Self::Panic { capsule, file, line, .. } if !file.is_empty() => {
+                format!("look at {file}:{line}; its log may say more: astrid logs {capsule}")
+            }
+            Self::Panic { capsule, .. } | Self::Trap { capsule, .. } => {
+                format!("its log may say more: astrid logs {capsule}")
+            }
         })
     }
 
@@ -358,14 +385,4 @@ impl CallError {
             _ => &[],
         }
     }
-}
-
-/// The known name that is likest to the one given.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known.as_str()))
-        .filter(|(distance, known)| *distance <= known.len().max(3) / 3)
-        .min()
-        .map(|(_, known)| known)
 }

@@ -10,7 +10,7 @@ use wasmtime::Store;
 use super::lane::Lane;
 use super::load::LoadedCapsule;
 use super::{CallError, Ceilings, StoreState};
-use crate::call::CallContext;
+use crate::call::{CallContext, Waiting};
 use crate::domain::io;
 use crate::domain::sys::SysCtx;
 use crate::engine::{
@@ -76,6 +76,7 @@ impl Live {
         let environment = &capsule.environment;
         let state = StoreState {
             call,
+            waiting: Waiting::default(),
             limiter: MemoryLimiter::new(memory, Arc::clone(&environment.budget)),
             sys: SysCtx::new(
                 Arc::clone(&environment.sys),
@@ -224,6 +225,7 @@ impl Live {
                     capsule: name,
                     budget: ceilings.wall,
                     computed: self.clock.spent(),
+                    waiting: self.store.data().waiting.function(),
                 };
             }
             Failure::Guest(error) => error,

@@ -1,8 +1,9 @@
-//! What a store holds: the call under way, one context for each domain, and the limiter. Nothing else.
+//! What a store holds: the call under way, what it waits in, one context for each domain, and the limiter. Nothing
+//! else.
 
 use wasmtime::component::ResourceTable;
 
-use crate::call::CallContext;
+use crate::call::{CallContext, Waiting};
 use crate::domain::io::{IoStore, IoView};
 use crate::domain::sys::{SysCtx, SysStore, SysView};
 use crate::engine::MemoryLimiter;
@@ -10,6 +11,7 @@ use crate::engine::MemoryLimiter;
 /// The state of one instance's store.
 pub struct StoreState {
     pub(super) call: CallContext,
+    pub(super) waiting: Waiting,
     pub(super) limiter: MemoryLimiter,
     pub(super) sys: SysCtx,
     /// The handles that the guest holds, of every domain.
@@ -25,12 +27,12 @@ impl StoreState {
 
 impl IoStore for StoreState {
     fn io(&mut self) -> IoView<'_> {
-        IoView::new(&mut self.handles, self.sys.unloaded())
+        IoView::new(&mut self.handles, self.sys.unloaded(), &mut self.waiting)
     }
 }
 
 impl SysStore for StoreState {
     fn sys(&mut self) -> SysView<'_> {
-        SysView::new(&mut self.sys, &self.call)
+        SysView::new(&mut self.sys, &self.call, &mut self.waiting)
     }
 }

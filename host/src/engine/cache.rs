@@ -5,17 +5,20 @@
 //! so an entry can't stand in for another one. A stale, damaged or forged entry is a miss, never an error.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// Changes when the layout of an entry, or of the facts kept in it, does.
 const FORMAT: &[u8] = b"astrid cache entry 1";
+/// An entry that is being written begins so.
+const UNFINISHED: &str = ".new-";
 const MAC: usize = blake3::OUT_LEN;
 
 /// The secret that entries are authenticated with.
 #[derive(Clone)]
+#[cfg_attr(test, derive(PartialEq))]
 pub struct CacheKey([u8; blake3::KEY_LEN]);
 
 impl CacheKey {
@@ -76,11 +79,33 @@ impl CompileCache {
         body.extend_from_slice(facts);
         body.extend_from_slice(&code);
         // Renamed into place whole: two processes that write the same entry don't mix their bytes.
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED)
+            .tempfile_in(&self.folder)?;
         file.write_all(self.mac(component_hash, &body).as_bytes())?;
         file.write_all(&body)?;
-        file.persist(self.path(component_hash))?;
+        let path = self.path(component_hash);
+        file.persist(&path)?;
+        // What other engines made of it is stale: most likely they are older ones.
+        for other in Self::entries(&self.folder, component_hash) {
+            if other != path {
+                std::fs::remove_file(other)?;
+            }
+        }
         Ok(())
+    }
+
+    /// What is kept in `folder` of the component of this hash, whichever engine made it.
+    pub(crate) fn entries(folder: &Path, component_hash: &str) -> Vec<PathBuf> {
+        files(folder, |name| {
+            name.strip_prefix(component_hash)
+                .is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".cwasm"))
+        })
+    }
+
+    /// What is in `folder` of entries that are being written, or were when their process ended.
+    pub(crate) fn unfinished(folder: &Path) -> Vec<PathBuf> {
+        files(folder, |name| name.starts_with(UNFINISHED))
     }
 
     /// Where the entry of this component is, whether or not there is one.
@@ -100,6 +125,15 @@ impl CompileCache {
         }
         mac.update(body).finalize()
     }
+}
+
+/// The files of a folder whose names are of this kind.
+fn files(folder: &Path, of_kind: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(&of_kind))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 #[cfg(test)]
@@ -134,6 +168,72 @@ mod tests {
         let (facts, _) = case.cache.get(&case.engine, "aa").expect("a hit");
         assert_eq!(facts, b"facts");
         assert!(case.cache.get(&case.engine, "bb").is_none());
+    }
+
+    #[test]
+    fn code_of_an_engine_with_other_settings_is_a_miss_and_is_replaced() {
+        let case = case();
+        let mut other = config(Allocation::OnDemand);
+        other.epoch_interruption(false);
+        let other = Engine::new(&other).expect("an engine");
+        let component =
+            |engine| Component::new(engine, EMPTY_COMPONENT).expect("an empty component");
+        // Under our engine's name, as if its compatibility hash had missed the difference.
+        case.cache
+            .put("aa", b"facts", &component(&other))
+            .expect("kept");
+        assert!(case.cache.get(&case.engine, "aa").is_none());
+        case.cache
+            .put("aa", b"facts", &component(&case.engine))
+            .expect("kept");
+        assert!(case.cache.get(&case.engine, "aa").is_some());
+    }
+
+    #[test]
+    fn an_entry_drives_out_those_of_other_engines() {
+        let case = case();
+        let newer = CompileCache {
+            engine_name: "newer".into(),
+            ..CompileCache::new(case.cache.folder.clone(), CacheKey::new([7; 32]), "")
+        };
+        let component = Component::new(&case.engine, EMPTY_COMPONENT).expect("an empty component");
+        case.cache.put("bb", b"", &component).expect("kept");
+        newer.put("aa", b"", &component).expect("kept");
+        assert!(!case.cache.path("aa").exists(), "of the same component");
+        assert!(case.cache.path("bb").exists(), "of another one");
+        assert_eq!(
+            CompileCache::entries(&newer.folder, "aa"),
+            [newer.path("aa")]
+        );
+        assert_eq!(
+            CompileCache::entries(&newer.folder, "a"),
+            [""; 0].map(PathBuf::from)
+        );
+    }
+
+    #[test]
+    fn who_reads_while_others_write_finds_a_whole_entry_or_none() {
+        let case = case();
+        let component = Component::new(&case.engine, EMPTY_COMPONENT).expect("an empty component");
+        let facts = [vec![1; 10_000], vec![2; 20_000]];
+        std::thread::scope(|scope| {
+            for facts in &facts {
+                let (cache, component) = (&case.cache, &component);
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        cache.put("cc", facts, component).expect("kept");
+                    }
+                });
+            }
+            for _ in 0..100 {
+                if let Some((found, _)) = case.cache.get(&case.engine, "cc") {
+                    assert!(facts.contains(&found));
+                }
+            }
+        });
+        assert!(case.cache.get(&case.engine, "cc").is_some());
+        let left = std::fs::read_dir(&case.cache.folder).expect("listed");
+        assert_eq!(left.count(), 2, "no unfinished entry is left");
     }
 
     #[test]

@@ -186,6 +186,8 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .max_core_instances_per_component(limits::CORE_INSTANCES)
         .max_memories_per_component(limits::MEMORIES)
         .max_tables_per_component(limits::TABLES)
+        // Else one, and a component would be refused or not by where its instances come from.
+        .max_tables_per_module(limits::TABLES)
         .decommit_batch_size(16)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)

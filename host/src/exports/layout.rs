@@ -4,8 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use wasmparser::{
-    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, Element,
-    ElementKind, Encoding, ExternalKind, FunctionBody, Instance, Parser, Payload, TypeRef,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef,
+    Element, ElementKind, Encoding, ExternalKind, FunctionBody, Instance, Parser, Payload,
+    TypeBounds, TypeRef,
 };
 
 use super::limits::{COMPONENT_BYTES, DEPTH, ITEMS};
@@ -70,6 +71,8 @@ pub(super) enum Decl<'a> {
     Import {
         name: &'a str,
         kind: ComponentExternalKind,
+        /// Whether a host must provide something: all but a name for a type that is known.
+        provided: bool,
     },
     Export {
         name: &'a str,
@@ -108,10 +111,14 @@ impl<'a> Layout<'a> {
         self.components.first().map_or(&[], Vec::as_slice)
     }
 
-    /// The names that the component imports, but for types.
+    /// The names of what a host must provide.
     pub(super) fn imports(&self) -> impl Iterator<Item = &'a str> {
         self.root().iter().filter_map(|decl| match *decl {
-            Decl::Import { name, kind } if kind != ComponentExternalKind::Type => Some(name),
+            Decl::Import {
+                name,
+                provided: true,
+                ..
+            } => Some(name),
             _ => None,
         })
     }
@@ -328,6 +335,10 @@ impl<'a> Reader<'a> {
                         Decl::Import {
                             name: import.name.name,
                             kind: import.ty.kind(),
+                            provided: !matches!(
+                                import.ty,
+                                ComponentTypeRef::Type(TypeBounds::Eq(_))
+                            ),
                         },
                     );
                 }

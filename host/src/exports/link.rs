@@ -268,7 +268,7 @@ impl<'a> Linker<'_, 'a> {
                 frame.core_functions.push(function.lowered());
             }
             Decl::Builtin => frame.core_functions.push(CoreFunction::Builtin),
-            Decl::Import { name, kind } => {
+            Decl::Import { name, kind, .. } => {
                 self.budget.spend_name(name)?;
                 let item = if current == 0 {
                     root_import(name, *kind)

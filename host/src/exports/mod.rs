@@ -115,8 +115,8 @@ pub struct Binary {
     /// The version of this project's SDK that made it; `None` for any other toolchain, the
     /// published SDKs included.
     pub sdk: Option<String>,
-    /// What the component imports, sorted: instances such as `astrid:sys/host@1.0.0`. Types at
-    /// its root, which need nothing from a host, are left out.
+    /// What the component imports, sorted: instances such as `astrid:sys/host@1.0.0`. Names
+    /// at its root for types that are known, which need nothing from a host, are left out.
     pub imports: Vec<String>,
     /// The functions that the component takes from each imported instance, sorted. One that is
     /// not used needn't be declared, so this can hold less than the interface offers.

@@ -70,6 +70,10 @@ impl Tables {
         items: &ElementItems<'_>,
         budget: &mut Budget,
     ) -> Result<(), Spent> {
+        if let ElementItems::Expressions(_, expressions) = items {
+            // An expression is read to its end, however long it is.
+            budget.spend(expressions.range().len() as u64)?;
+        }
         let mut slot = offset;
         let mut put = |function: Option<u32>| {
             budget.spend(1)?;

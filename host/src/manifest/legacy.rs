@@ -88,6 +88,7 @@ impl Legacy {
                 on_error: OnError::default(),
                 mode: Mode::default(),
                 timeout_ms: None,
+                legacy: true,
             });
             let vacant = |entry: &&mut Subscribe| entry.topic == topic && entry.handler.is_none();
             match entries.iter_mut().find(vacant) {

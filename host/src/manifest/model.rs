@@ -254,6 +254,9 @@ pub struct Binding {
     pub mode: Mode,
     /// Wall time of one call, in milliseconds; none leaves it to the other ceilings.
     pub timeout_ms: Option<u64>,
+    /// Whether an `[[interceptor]]` (legacy) says all this, and not the entry of `[subscribe]`.
+    #[serde(skip)]
+    pub legacy: bool,
 }
 
 impl Binding {

@@ -218,5 +218,6 @@ fn binding<'a>(table: &'a Table<'a>) -> Option<Binding> {
         on_error: failure,
         mode,
         timeout_ms,
+        legacy: false,
     })
 }

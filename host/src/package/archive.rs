@@ -1,13 +1,14 @@
 //! `.capsule` archives: a gzipped tar, unpacked into a folder that is only looked at when all of it is there.
 //!
 //! Only plain files and folders with plain relative names are taken, and only so many: a link, an absolute path, a
-//! `..`, a name twice, or more than the limits refuses the archive whole.
+//! `..`, a name twice, an extension of the format, something after its end, or more than the limits refuses the
+//! archive whole.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use tar::{Archive, Entry, EntryType};
 
 use super::{Package, PackageError, source};
@@ -44,12 +45,13 @@ fn unpack(path: &Path, into: &Path) -> Result<(), PackageError> {
         source,
     })?;
     // One byte more than is allowed shows that there is more.
-    let bytes = GzDecoder::new(file).take(ARCHIVE_BYTES + 1);
+    let bytes = GzDecoder::new(BufReader::new(file)).take(ARCHIVE_BYTES + 1);
     let mut archive = Archive::new(bytes);
     let damaged = |error: io::Error| refused(format!("it is damaged, or no gzipped tar: {error}"));
     // Raw: an extension header (a long name, a global setting) is an entry of its own kind, and so refused.
     let entries = archive.entries().map_err(damaged)?.raw(true);
-    let mut count = 0;
+    let too_large = || refused(format!("it unpacks to more than {ARCHIVE_BYTES} bytes"));
+    let (mut count, mut left) = (0, ARCHIVE_BYTES);
     for entry in entries {
         count += 1;
         if count > ARCHIVE_ENTRIES {
@@ -58,15 +60,20 @@ fn unpack(path: &Path, into: &Path) -> Result<(), PackageError> {
             )));
         }
         let mut entry = entry.map_err(damaged)?;
+        // Said before any of it is written.
+        left = left.checked_sub(entry.size()).ok_or_else(too_large)?;
         put(&mut entry, into).map_err(refused)?;
     }
     let mut bytes = archive.into_inner();
     // What follows the end mark counts too, and its checksum is checked by reading it.
     io::copy(&mut bytes, &mut io::sink()).map_err(damaged)?;
     if bytes.limit() == 0 {
-        return Err(refused(format!(
-            "it unpacks to more than {ARCHIVE_BYTES} bytes"
-        )));
+        return Err(too_large());
+    }
+    // Another tool may go on reading there, and see other files than we did.
+    let mut rest = bytes.into_inner().into_inner();
+    if !rest.fill_buf().map_err(damaged)?.is_empty() {
+        return Err(refused("something follows its end".into()));
     }
     Ok(())
 }
@@ -74,7 +81,7 @@ fn unpack(path: &Path, into: &Path) -> Result<(), PackageError> {
 /// Puts one entry below `into`; the error says what is wrong with it.
 fn put(entry: &mut Entry<'_, impl Read>, into: &Path) -> Result<(), String> {
     let name = plain_name(&entry.path_bytes())?;
-    let shown = name.display().to_string();
+    let shown = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
     let target = into.join(&name);
     let failed = |error: io::Error| format!("{shown}: {error}");
     match entry.header().entry_type() {
@@ -126,8 +133,10 @@ fn plain_name(bytes: &[u8]) -> Result<PathBuf, String> {
 
 #[cfg(test)]
 mod tests {
-    use flate2::Compression;
+    use std::io::Write;
+
     use flate2::write::GzEncoder;
+    use flate2::{Compress, Compression, FlushCompress};
     use tar::{Builder, Header};
 
     use super::*;
@@ -191,20 +200,22 @@ mod tests {
 
     #[test]
     fn links_absolute_names_and_ways_out_are_refused() {
-        use EntryType::{Block, Fifo, Link, Regular, Symlink, XGlobalHeader};
-        let cases: [(EntryType, &[u8], &str); 8] = [
+        use EntryType::{Link, Regular, Symlink};
+        let cases: [(EntryType, &[u8], &str); 10] = [
             (Symlink, b"assets", "is a link"),
             (Link, b"assets", "is a link"),
-            (Fifo, b"assets", "neither"),
-            (Block, b"assets", "neither"),
-            (XGlobalHeader, b"assets", "neither"),
             (Regular, b"../outside", "leads out"),
             (Regular, b"wit/../../outside", "leads out"),
+            (EntryType::Directory, b"..", "leads out"),
             (Regular, b"/etc/passwd", "absolute"),
+            (EntryType::Directory, b"/", "absolute"),
+            (Regular, b"wit\\..\\a", "no plain name"),
+            (Regular, b"wit/\xff", "not UTF-8"),
+            (Regular, b".", "."),
         ];
         for (kind, name, why) in cases {
             let reason = refusal(&archive(&[
-                (EntryType::Regular, b"Capsule.toml", MANIFEST),
+                (Regular, b"Capsule.toml", MANIFEST),
                 (kind, name, b""),
             ]));
             assert!(
@@ -213,6 +224,111 @@ mod tests {
                 String::from_utf8_lossy(name)
             );
         }
+    }
+
+    #[test]
+    fn nothing_but_plain_files_and_folders_is_taken() {
+        use EntryType::{
+            Block, Char, Continuous, Fifo, GNULongLink, GNULongName, GNUSparse, XGlobalHeader,
+            XHeader,
+        };
+        let kinds = [
+            Fifo,
+            Block,
+            Char,
+            Continuous,
+            // Extensions that name, size or shape the entry after them.
+            GNULongName,
+            GNULongLink,
+            GNUSparse,
+            XHeader,
+            XGlobalHeader,
+            // A volume's label, and one that nobody defines.
+            EntryType::new(b'V'),
+            EntryType::new(b'?'),
+        ];
+        for kind in kinds {
+            let entries: [(EntryType, &[u8], &[u8]); 3] = [
+                (EntryType::Regular, b"Capsule.toml", MANIFEST),
+                (kind, b"assets", b"18 path=../outside\n"),
+                (EntryType::Regular, b"demo.wasm", b"component"),
+            ];
+            let reason = refusal(&archive(&entries));
+            assert!(reason.contains("assets is neither"), "{kind:?}: {reason}");
+        }
+    }
+
+    /// An archive of one file, whose header says of its size what `size` writes.
+    fn sized(size: impl Fn(&mut Header)) -> Vec<u8> {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Regular);
+        header.set_path("Capsule.toml").expect("short");
+        size(&mut header);
+        header.set_cksum();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(header.as_bytes()).expect("written");
+        gzip.write_all(&[0; 1024]).expect("written");
+        gzip.finish().expect("finished")
+    }
+
+    #[test]
+    fn a_size_that_lies_is_refused() {
+        for size in [
+            1025,
+            1 << 20,
+            ARCHIVE_BYTES,
+            1 << 40,
+            u64::MAX - 511,
+            u64::MAX,
+        ] {
+            // Above 8 GiB it is written in binary, an extension that the reader knows.
+            let reason = refusal(&sized(|header| header.set_size(size)));
+            assert!(!reason.is_empty(), "{size}");
+        }
+        let reason = refusal(&sized(|header| header.as_old_mut().size = *b"-00000000001"));
+        assert!(reason.contains("damaged"), "{reason}");
+    }
+
+    #[test]
+    fn what_follows_the_end_is_refused() {
+        let whole = good();
+        for rest in [&b"\0"[..], b"garbage", &whole, &[0; 1024]] {
+            let reason = refusal(&[&whole, rest].concat());
+            assert!(reason.contains("follows its end"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_archive_with_any_byte_changed_is_refused_or_means_the_same() {
+        let whole = good();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 0x20;
+            match open_bytes(&changed) {
+                // A time in the header, or zeros that are taken from elsewhere.
+                Ok(package) => assert_eq!(
+                    (package.manifest().name().as_str(), package.component()),
+                    ("demo", &b"component"[..]),
+                    "changed at {at}"
+                ),
+                Err(error) => assert!(matches!(error, PackageError::Archive { .. }), "{error:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_refused_archive_is_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("demo.capsule");
+        let into = folder.path().join("into");
+        fs::create_dir(&into).expect("made");
+        let entries: [(EntryType, &[u8], &[u8]); 2] = [
+            (EntryType::Regular, b"Capsule.toml", MANIFEST),
+            (EntryType::Regular, b"../outside", b"1"),
+        ];
+        fs::write(&path, archive(&entries)).expect("written");
+        assert!(unpack(&path, &into).is_err());
+        assert!(!folder.path().join("outside").exists());
     }
 
     #[test]
@@ -226,24 +342,58 @@ mod tests {
 
     #[test]
     fn bombs_are_refused() {
-        let many: Vec<_> = (0..=ARCHIVE_ENTRIES)
-            .map(|at| format!("f{at}").into_bytes())
-            .collect();
-        let many: Vec<_> = many
-            .iter()
-            .map(|name| (EntryType::Regular, name.as_slice(), &b""[..]))
-            .collect();
+        use EntryType::{Directory, Regular};
+        let many = vec![(Directory, &b"assets"[..], &b""[..]); ARCHIVE_ENTRIES + 1];
         assert!(refusal(&archive(&many)).contains("entries"));
-        let zeros = vec![0; 64 << 20];
-        let names: [&[u8]; 4] = [b"a", b"b", b"c", b"d"];
-        let large: Vec<_> = names
-            .map(|name| (EntryType::Regular, name, zeros.as_slice()))
-            .to_vec();
-        let reason = refusal(&archive(&large));
+        // Not more than that, and the manifest is what is missing.
+        let most = open_bytes(&archive(&many[1..]));
         assert!(
-            reason.contains("bytes") || reason.contains("damaged"),
-            "{reason}"
+            matches!(most, Err(PackageError::NoManifest { .. })),
+            "{most:?}"
         );
+        let half = 1 + (ARCHIVE_BYTES >> 1);
+        // In one entry, in two, and after the end mark, where it is no entry at all.
+        let bombs = [
+            bomb(&[(Regular, ARCHIVE_BYTES + 1)], 0),
+            bomb(&[(Directory, half), (Regular, half)], 129),
+            bomb(&[], 257),
+        ];
+        for bomb in bombs {
+            assert!(bomb.len() < 2 << 20, "{} bytes", bomb.len());
+            let reason = refusal(&bomb);
+            assert!(reason.contains("more than"), "{reason}");
+        }
+    }
+
+    /// An archive of empty-looking entries of these sizes, then mebibytes of zeros. One of these is compressed once
+    /// and repeated: each begins with nothing to refer back to.
+    fn bomb(entries: &[(EntryType, u64)], mebibytes: usize) -> Vec<u8> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        for (at, (kind, size)) in entries.iter().enumerate() {
+            let mut header = Header::new_ustar();
+            header.set_entry_type(*kind);
+            header.set_path(format!("f{at}")).expect("short");
+            header.set_size(*size);
+            header.set_cksum();
+            gzip.write_all(header.as_bytes()).expect("written");
+            gzip.flush().expect("written");
+            if at + 1 < entries.len() {
+                // Up to the next header, which is on a block's border.
+                let mut zeros = io::repeat(0).take(size.next_multiple_of(512));
+                io::copy(&mut zeros, &mut gzip).expect("written");
+            }
+        }
+        gzip.flush().expect("written");
+        let mut bomb = gzip.get_ref().clone();
+        let mut zeros = Compress::new(Compression::fast(), false);
+        let mut mebibyte = Vec::with_capacity(64 << 10);
+        zeros
+            .compress_vec(&vec![0; 1 << 20], &mut mebibyte, FlushCompress::Full)
+            .expect("compressed");
+        for _ in 0..mebibytes {
+            bomb.extend_from_slice(&mebibyte);
+        }
+        bomb
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::exports::{Binary, EntryPoint};
 use crate::manifest::{CapsuleManifest, ComponentKind, Isolation};
 
-pub use handlers::{missing_subscriptions, subscribe_line};
+pub use handlers::{subscribe_line, subscriptions_to_fix};
 
 /// Bytes of a component above which a warning says so: 10 MiB, forty times what a large capsule in Rust has.
 pub const LARGE: u64 = 10 << 20;
@@ -29,6 +29,9 @@ pub struct Finding {
     pub message: String,
     /// The line or lines for Capsule.toml that put it right; which table they belong to is in the message.
     pub fix: Option<String>,
+    /// Whether `astrid build --fix` puts it right: it does where the source says what belongs there, and leaves to
+    /// the author what the capsule may do.
+    pub fixable: bool,
 }
 
 /// How bad a finding is.
@@ -47,6 +50,7 @@ impl Finding {
             severity: Severity::Error,
             message: message.into(),
             fix: None,
+            fixable: false,
         }
     }
 
@@ -59,6 +63,11 @@ impl Finding {
 
     fn fixed_by(mut self, line: impl Into<String>) -> Self {
         self.fix = Some(line.into());
+        self
+    }
+
+    fn fixable(mut self, fixable: bool) -> Self {
+        self.fixable = fixable;
         self
     }
 }

@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{ComponentHash, MANIFEST, META};
-use crate::home::HomeError;
+use crate::disk::DiskError;
+use crate::home::{HomeError, io_hint};
+use crate::kind::ErrorKind;
 use crate::manifest::{CapsuleName, ManifestErrors};
 
 /// Why a package can't be had, installed or removed.
@@ -49,7 +51,7 @@ pub enum PackageError {
     },
     /// Other bytes than those that were installed.
     #[error(
-        "{place} of capsule {capsule} is not what was installed: its hash is {found}, expected was {expected}"
+        "{place} of capsule {capsule} is not what was installed or pinned: its hash is {found}, expected was {expected}"
     )]
     OtherHash {
         /// The capsule.
@@ -122,22 +124,37 @@ pub enum PackageError {
     Home(#[from] HomeError),
 }
 
+impl From<DiskError> for PackageError {
+    fn from(error: DiskError) -> Self {
+        let DiskError {
+            doing,
+            path,
+            source,
+        } = error;
+        Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}
+
 impl PackageError {
     /// One word for programs.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotInstalled { .. } => "not-found",
-            Self::Manifest(_) | Self::NoManifest { .. } => "manifest",
+            Self::NotInstalled { .. } => ErrorKind::NotFound,
+            Self::Manifest(_) | Self::NoManifest { .. } => ErrorKind::Manifest,
             Self::NoMeta { .. }
             | Self::BadMeta { .. }
             | Self::NoHash { .. }
             | Self::OtherHash { .. }
             | Self::OtherName { .. }
-            | Self::NoComponent { .. } => "integrity",
-            Self::Archive { .. } => "integrity",
-            Self::TooLarge { .. } | Self::TooMany { .. } => "too-large",
-            Self::OddFile { .. } | Self::Io { .. } => "io",
-            Self::Home(_) => "home",
+            | Self::NoComponent { .. }
+            | Self::Archive { .. } => ErrorKind::Integrity,
+            Self::TooLarge { .. } | Self::TooMany { .. } => ErrorKind::TooLarge,
+            Self::OddFile { .. } | Self::Io { .. } => ErrorKind::Io,
+            Self::Home(error) => error.kind(),
         }
     }
 
@@ -147,7 +164,7 @@ impl PackageError {
             Self::NotInstalled { .. } => {
                 "see what is: astrid list; install it: astrid install DIR".into()
             }
-            Self::NoManifest { .. } => "make a capsule with: astrid new NAME".into(),
+            Self::NoManifest { .. } => "name the folder of a capsule, or make one with: astrid new NAME".into(),
             Self::Manifest(_) => return None,
             Self::NoMeta { name } | Self::NoHash { name } => {
                 format!(
@@ -158,18 +175,16 @@ impl PackageError {
                 "install the capsule again: astrid install DIR".into()
             }
             Self::OtherHash { .. } => {
-                "if you changed it, install it again: astrid install DIR; if not, somebody else did"
+                "if you changed it, install it again (astrid install DIR), or pin its new hash in [[component]]; \
+                 if not, somebody else did"
                     .into()
             }
             Self::NoComponent { .. } => "build it with: astrid build, or install it again".into(),
-            Self::TooLarge { .. } | Self::TooMany { .. } => {
-                "leave files out that the capsule doesn't need".into()
-            }
+            Self::TooLarge { .. } => "make it smaller".into(),
+            Self::TooMany { .. } => "leave files out that the capsule doesn't need".into(),
             Self::Archive { .. } => "have it built and sent again: `astrid build` makes it".into(),
             Self::OddFile { .. } => "replace it by a plain file".into(),
-            Self::Io { path, .. } => {
-                format!("check that {} can be read and written", path.display())
-            }
+            Self::Io { path, source, .. } => io_hint(path, source),
             Self::Home(error) => error.hint(),
         })
     }

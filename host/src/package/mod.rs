@@ -10,15 +10,17 @@ mod hash;
 mod install;
 mod meta;
 mod source;
+mod store;
 
 use std::path::Path;
 
 pub use archive::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
-pub use check::{Finding, LARGE, Severity, check, missing_subscriptions, subscribe_line};
+pub use check::{Finding, LARGE, Severity, check, subscribe_line, subscriptions_to_fix};
 pub use error::PackageError;
 pub use hash::{ComponentHash, InvalidHash};
-pub use install::{Staged, installed, remove, stage, verify};
+pub use install::{Staged, remove, stage};
 pub use meta::Meta;
+pub use store::{installed, verify};
 
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic, Parsed};

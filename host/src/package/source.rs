@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{ComponentHash, MANIFEST, META, Meta, Package, PackageError, TEXT_BYTES};
+use super::{ComponentHash, MANIFEST, META, Meta, Package, PackageError, TEXT_BYTES, store};
 use crate::exports::limits::COMPONENT_BYTES;
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Parsed};
@@ -34,10 +34,8 @@ pub(super) fn recorded(
     home: &Home,
     name: &CapsuleName,
 ) -> Result<(PathBuf, ComponentHash), PackageError> {
-    let folder = home.capsules_dir().join(name.as_str());
-    if !folder.is_dir() {
-        return Err(PackageError::NotInstalled { name: name.clone() });
-    }
+    let folder = store::folder(home, name)
+        .ok_or_else(|| PackageError::NotInstalled { name: name.clone() })?;
     let meta = meta(&folder)?.ok_or_else(|| PackageError::NoMeta { name: name.clone() })?;
     let hash = meta
         .wasm_hash

@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 
 use super::{InvalidPrincipal, PrincipalId, PrincipalProfile};
 use crate::home::{Home, HomeError, io_error, make_dir, write_private};
+use crate::kind::ErrorKind;
 
 /// How many principals are kept resolved; more are resolved again when they come back.
 const KEPT: usize = 4_096;
@@ -44,12 +45,12 @@ pub enum PrincipalError {
 
 impl PrincipalError {
     /// One word for programs.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotFound(_) => "not-found",
-            Self::Disabled(_) => "disabled",
-            Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } => "principal",
-            Self::Home(_) => "home",
+            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::Disabled(_) => ErrorKind::Disabled,
+            Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } => ErrorKind::Principal,
+            Self::Home(error) => error.kind(),
         }
     }
 
@@ -201,7 +202,7 @@ impl Principals {
                 let text = std::fs::read_to_string(&path).map_err(io_error("read", &path))?;
                 toml::from_str(&text).map_err(|error| PrincipalError::Profile {
                     path,
-                    reason: error.to_string(),
+                    reason: error.to_string().trim_end().to_owned(),
                 })?
             }
         };

@@ -1,11 +1,11 @@
 //! What guests log: one writer thread over a file a day for each (principal, capsule).
 //!
 //! Writing a record never waits. When the writer can't keep up, records are dropped and counted, and the
-//! count is written in their place.
+//! count is written in their place: to the file that they would have gone to.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -67,10 +67,21 @@ enum Order {
     Flush(SyncSender<()>),
 }
 
+/// Whose file it is: a principal's, for a capsule.
+type Whose = (String, String);
+
+/// How many records were dropped, for whose file, since the writer last wrote that down. There is an entry for a lane
+/// at most, and lanes are bounded.
+type Dropped = Arc<Mutex<BTreeMap<Whose, u64>>>;
+
+fn whose(record: &LogRecord) -> Whose {
+    (record.principal.clone(), record.capsule.clone())
+}
+
 /// Log files in the home, `home/<principal>/log/<capsule>/<date>.log`, a JSON document a line.
 pub struct FileLogs {
     orders: Mutex<Option<SyncSender<Order>>>,
-    dropped: Arc<AtomicU64>,
+    dropped: Dropped,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -81,18 +92,11 @@ impl FileLogs {
     /// When the thread can't be started.
     pub fn start(home: Home) -> std::io::Result<Self> {
         let (orders, inbox) = sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let seen = Arc::clone(&dropped);
+        let dropped = Dropped::default();
+        let writer = Writer::new(home, Arc::clone(&dropped));
         let writer = std::thread::Builder::new()
             .name("astrid-logs".into())
-            .spawn(move || {
-                Writer {
-                    home,
-                    files: Cache::new(OPEN_FILES),
-                    dropped: seen,
-                }
-                .run(&inbox)
-            })?;
+            .spawn(move || writer.run(&inbox))?;
         Ok(Self {
             orders: Mutex::new(Some(orders)),
             dropped,
@@ -121,7 +125,8 @@ impl LogSink for FileLogs {
         if let Some(orders) = orders.as_ref()
             && let Err(TrySendError::Full(_)) = orders.try_send(Order::Record(record.clone()))
         {
-            self.dropped.fetch_add(1, Relaxed);
+            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+            *dropped.entry(whose(record)).or_default() += 1;
         }
     }
 }
@@ -146,30 +151,43 @@ impl Drop for FileLogs {
 
 struct Writer {
     home: Home,
-    files: Cache<(String, String), RollingFileAppender>,
-    dropped: Arc<AtomicU64>,
+    files: Cache<Whose, RollingFileAppender>,
+    dropped: Dropped,
 }
 
 impl Writer {
+    fn new(home: Home, dropped: Dropped) -> Self {
+        Self {
+            home,
+            files: Cache::new(OPEN_FILES),
+            dropped,
+        }
+    }
+
     fn run(mut self, inbox: &Receiver<Order>) {
         while let Ok(order) = inbox.recv() {
+            self.put_dropped();
             match order {
-                Order::Record(record) => {
-                    let dropped = self.dropped.swap(0, Relaxed);
-                    if dropped > 0 {
-                        self.put(&LogRecord {
-                            level: LogLevel::Warn,
-                            message: format!(
-                                "{dropped} lines were dropped: the log writer was behind"
-                            ),
-                            ..record.clone()
-                        });
-                    }
-                    self.put(&record);
-                }
+                Order::Record(record) => self.put(&record),
                 // The asker may have stopped waiting.
                 Order::Flush(done) => drop(done.try_send(())),
             }
+        }
+        self.put_dropped();
+    }
+
+    /// Writes down what was dropped.
+    fn put_dropped(&mut self) {
+        let dropped =
+            std::mem::take(&mut *self.dropped.lock().unwrap_or_else(PoisonError::into_inner));
+        for ((principal, capsule), count) in dropped {
+            self.put(&LogRecord {
+                time: jiff::Timestamp::now(),
+                level: LogLevel::Warn,
+                principal,
+                capsule,
+                message: format!("{count} lines were dropped: the log writer was behind"),
+            });
         }
     }
 
@@ -186,7 +204,7 @@ impl Writer {
     fn try_put(&mut self, record: &LogRecord) -> Result<(), String> {
         let mut line = serde_json::to_vec(record).map_err(|error| error.to_string())?;
         line.push(b'\n');
-        let key = (record.principal.clone(), record.capsule.clone());
+        let key = whose(record);
         if self.files.get(&key).is_none() {
             let file = self.open(record)?;
             self.files.insert(key.clone(), file);
@@ -251,26 +269,66 @@ pub fn log_files(
 mod tests {
     use super::*;
 
+    fn record(principal: &str, message: &str) -> LogRecord {
+        LogRecord {
+            time: jiff::Timestamp::UNIX_EPOCH,
+            level: LogLevel::Info,
+            principal: principal.into(),
+            capsule: "hello".into(),
+            message: message.into(),
+        }
+    }
+
+    /// What is in a principal's file.
+    fn written(home: &Home, principal: &str) -> Vec<LogRecord> {
+        let capsule = CapsuleName::parse("hello").expect("a name");
+        let principal = principal.parse().expect("a name");
+        let files = log_files(home, &principal, &capsule).expect("listed");
+        assert_eq!(files.len(), 1);
+        let text = std::fs::read_to_string(&files[0]).expect("read");
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a document"))
+            .collect()
+    }
+
     #[test]
     fn lines_land_in_the_file_of_their_principal_and_capsule() {
         let home = Home::ephemeral().expect("a home");
         let logs = FileLogs::start(home.clone()).expect("started");
-        let record = LogRecord {
-            time: jiff::Timestamp::UNIX_EPOCH,
-            level: LogLevel::Info,
-            principal: "default".into(),
-            capsule: "hello".into(),
-            message: "a\nb\u{1b}[31m".into(),
-        };
+        let record = record("default", "a\nb\u{1b}[31m");
         logs.write(&record);
         logs.flush();
-        let capsule = CapsuleName::parse("hello").expect("a name");
-        let files = log_files(&home, &PrincipalId::default_principal(), &capsule).expect("listed");
-        assert_eq!(files.len(), 1);
-        let text = std::fs::read_to_string(&files[0]).expect("read");
-        assert_eq!(
-            serde_json::from_str::<LogRecord>(&text).expect("a document"),
-            record
-        );
+        assert_eq!(written(&home, "default"), [record]);
+    }
+
+    #[test]
+    fn what_is_dropped_is_counted_in_the_file_it_would_have_gone_to() {
+        let home = Home::ephemeral().expect("a home");
+        let (orders, inbox) = sync_channel(1);
+        let logs = FileLogs {
+            orders: Mutex::new(Some(orders)),
+            dropped: Dropped::default(),
+            writer: Mutex::new(None),
+        };
+        let writer = Writer::new(home.clone(), Arc::clone(&logs.dropped));
+        // Nobody writes yet, and there is room for one.
+        for principal in ["alice", "bob", "alice", "bob", "bob"] {
+            logs.write(&record(principal, "a line"));
+        }
+        drop(logs);
+        writer.run(&inbox);
+        let said = |principal| {
+            let records = written(&home, principal).into_iter();
+            records
+                .map(|record| (record.level, record.message))
+                .collect::<Vec<_>>()
+        };
+        let dropped = |count| {
+            let text = format!("{count} lines were dropped: the log writer was behind");
+            (LogLevel::Warn, text)
+        };
+        let kept = (LogLevel::Info, "a line".to_owned());
+        assert_eq!(said("alice"), [dropped(1), kept]);
+        assert_eq!(said("bob"), [dropped(3)]);
     }
 }

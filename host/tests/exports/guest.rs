@@ -38,6 +38,8 @@ pub struct Guest {
     pub table: Option<(&'static str, &'static str)>,
     /// Slot and function.
     pub elements: Vec<(i32, u32)>,
+    /// Offset and contents of segments that are written as expressions.
+    pub segments: Vec<(ConstExpr, Vec<ConstExpr>)>,
     /// Contents of custom sections `astrid:exports`.
     pub sections: Vec<Vec<u8>>,
 }
@@ -87,6 +89,10 @@ impl Guest {
                 &ConstExpr::i32_const(*slot),
                 Elements::Functions(vec![*function].into()),
             );
+        }
+        for (offset, contents) in &self.segments {
+            let contents = Elements::Expressions(RefType::FUNCREF, contents.into());
+            elements.active(None, offset, contents);
         }
         let all: Vec<u32> = (0..self.count()).collect();
         elements.declared(Elements::Functions(all.into()));

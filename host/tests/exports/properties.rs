@@ -109,7 +109,7 @@ fn assert_bounded(bytes: &[u8], work: Work) {
         work.walk_steps <= 4 * size + 4096,
         "{work:?} for {size} bytes"
     );
-    assert!(work.link_steps <= 1 << 20, "{work:?} for {size} bytes");
+    assert!(work.link_steps <= 1 << 17, "{work:?} for {size} bytes");
 }
 
 /// Components whose parts are worth damaging.
@@ -134,6 +134,9 @@ proptest! {
         let component = guest.component();
         let (binary, work) = analyse_counting(&component);
         assert_bounded(&component, work);
+        // Each body ends with an operator of its own.
+        let operators: usize = guest.bodies.iter().map(|body| body.len() + 1).sum();
+        prop_assert!(work.operators <= operators as u64, "{work:?} for {operators} operators");
         let binary = binary.expect("a good component");
         for (entry, (name, _)) in guest.exports.iter().enumerate() {
             let entry_point = EntryPoint::from_export_name(name).expect("one of the four");

@@ -7,23 +7,15 @@ use std::path::{Path, PathBuf};
 
 use astrid_host::engine::{Allocation, GuestEngine};
 use astrid_host::wasmtime::component::{
-    Component, ComponentType, InstancePre, Lift, Linker, TypedFunc,
+    Component, ComponentExportIndex, InstancePre, Linker, TypedFunc,
 };
-use astrid_host::wasmtime::{self, Store, UpdateDeadline};
+use astrid_host::wasmtime::{self, Engine, Store, UpdateDeadline};
 
 use crate::Failure;
+use crate::answer::{Answer, HOOK};
 
 /// The pool that a host has unless told otherwise.
-const POOL: Allocation = Allocation::Pooled { instances: 1_000 };
-
-/// What a hook answers, as the contract has it.
-#[derive(ComponentType, Lift)]
-#[component(record)]
-#[component(wasmtime_crate = astrid_host::wasmtime)]
-pub(crate) struct Answer {
-    pub(crate) action: String,
-    pub(crate) data: Option<String>,
-}
+pub(crate) const POOL: Allocation = Allocation::Pooled { instances: 1_000 };
 
 type Hook = TypedFunc<(&'static str, &'static [u8]), (Answer,)>;
 
@@ -31,6 +23,13 @@ type Hook = TypedFunc<(&'static str, &'static [u8]), (Answer,)>;
 pub(crate) struct Floor {
     engine: GuestEngine,
     linker: Linker<()>,
+}
+
+/// A component whose imports are linked and whose hook is found: all that can be done before there is an instance.
+pub(crate) struct Template {
+    engine: Engine,
+    pre: InstancePre<()>,
+    hook: ComponentExportIndex,
 }
 
 /// A live instance.
@@ -46,9 +45,14 @@ pub(crate) struct Files {
 }
 
 impl Floor {
-    /// An engine for `component`.
+    /// An engine for `component`, with the pool that a host has.
     pub(crate) fn start(component: &[u8]) -> Result<Self, Failure> {
-        let engine = GuestEngine::start(POOL)?;
+        Self::with(component, POOL)
+    }
+
+    /// An engine for `component` whose instances come from there.
+    pub(crate) fn with(component: &[u8], allocation: Allocation) -> Result<Self, Failure> {
+        let engine = GuestEngine::start(allocation)?;
         let component = Component::new(engine.engine(), component)?;
         let mut linker = Linker::new(engine.engine());
         linker.define_unknown_imports_as_traps(&component)?;
@@ -60,15 +64,19 @@ impl Floor {
         Ok(Component::new(self.engine.engine(), component)?)
     }
 
+    /// What instances of `component` are made of.
+    pub(crate) fn template(&self, component: &Component) -> Result<Template, Failure> {
+        let hook = component.get_export_index(None, HOOK);
+        Ok(Template {
+            engine: self.engine.engine().clone(),
+            pre: self.linker.instantiate_pre(component)?,
+            hook: hook.ok_or("the component has no hook")?,
+        })
+    }
+
     /// A live instance of `component`.
     pub(crate) async fn instantiate(&self, component: &Component) -> Result<Instance, Failure> {
-        let pre: InstancePre<()> = self.linker.instantiate_pre(component)?;
-        let mut store = Store::new(self.engine.engine(), ());
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
-        let instance = pre.instantiate_async(&mut store).await?;
-        let hook = instance.get_typed_func(&mut store, "astrid-hook-trigger")?;
-        Ok(Instance { store, hook })
+        self.template(component)?.instantiate().await
     }
 
     /// Reads a capsule's files, takes its compiled code as it is, and makes an instance.
@@ -80,6 +88,18 @@ impl Floor {
         // SAFETY: `Files::of` wrote what this engine compiled to a folder that nobody else knows.
         let component = unsafe { Component::deserialize(self.engine.engine(), &code) }?;
         self.instantiate(&component).await
+    }
+}
+
+impl Template {
+    /// A live instance in a store of its own.
+    pub(crate) async fn instantiate(&self) -> Result<Instance, Failure> {
+        let mut store = Store::new(&self.engine, ());
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(1)));
+        let instance = self.pre.instantiate_async(&mut store).await?;
+        let hook = instance.get_typed_func(&mut store, self.hook)?;
+        Ok(Instance { store, hook })
     }
 }
 
@@ -99,6 +119,12 @@ impl Instance {
 }
 
 impl Files {
+    /// All of them; the compiled code is the last.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let compiled = std::iter::once(&self.compiled);
+        self.others.iter().chain(compiled).map(PathBuf::as_path)
+    }
+
     /// `others` of a home, beside the code that `floor` compiles of `component`, which is put into `scratch`.
     pub(crate) fn of(
         floor: &Floor,

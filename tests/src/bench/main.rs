@@ -5,6 +5,7 @@
 //! measured and what has to be reached; `measure` takes turns and medians; `report` prints, and writes JSON.
 //! Nothing here asserts an absolute time: those differ between machines, and between two runs on one.
 
+mod answer;
 mod floor;
 mod guests;
 mod measure;
@@ -20,19 +21,30 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const USAGE: &str = "usage: cargo xtask bench [--json PATH] [ROW...]
 
   --json PATH  where the numbers go (target/bench.json unless set)
-  ROW          which lines: calls, json, load, threads (all unless named)";
+  ROW          which lines: calls, json, load, threads, instances, traps, memory, process, install (all unless named)";
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((verb, rest)) = arguments.split_first()
+        && verb == rows::memory::VERB
+    {
+        return ended(rows::memory::print(rest).map(|()| false));
+    }
+    let arguments = match Arguments::parse(arguments.into_iter()) {
         Ok(arguments) => arguments,
         Err(usage) => {
             eprintln!("{usage}");
             return ExitCode::from(2);
         }
     };
-    match run(&arguments) {
-        Ok(lines) if lines.iter().any(report::Line::fails) => ExitCode::FAILURE,
-        Ok(_) => ExitCode::SUCCESS,
+    ended(run(&arguments).map(|lines| lines.iter().any(report::Line::fails)))
+}
+
+/// What the process ends with; a line that fails is no success.
+fn ended(fails: Result<bool, Failure>) -> ExitCode {
+    match fails {
+        Ok(true) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
             ExitCode::FAILURE

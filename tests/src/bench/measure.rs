@@ -3,15 +3,19 @@
 
 use std::time::Duration;
 
-/// What one contestant took in each round, in nanoseconds for one operation.
+/// What one contestant took in each round: nanoseconds for one operation, unless something else is measured.
 #[derive(Debug, Default)]
 pub(crate) struct Series(Vec<f64>);
 
 impl Series {
     /// Adds a round in which `operations` took `elapsed` together.
     pub(crate) fn add(&mut self, elapsed: Duration, operations: u32) {
-        self.0
-            .push(elapsed.as_secs_f64() * 1e9 / f64::from(operations));
+        self.push(elapsed.as_secs_f64() * 1e9 / f64::from(operations));
+    }
+
+    /// Adds a round in which something else than time was measured.
+    pub(crate) fn push(&mut self, value: f64) {
+        self.0.push(value);
     }
 
     /// The middle of what was measured; not a number if nothing was.

@@ -16,6 +16,8 @@ const TOLERANCE: f64 = 0.2;
 pub(crate) enum Bound {
     AtMost(f64),
     AtLeast(f64),
+    /// Of the measured itself, whatever its floor.
+    Kib(f64),
 }
 
 /// One line.
@@ -49,7 +51,9 @@ enum Verdict {
 impl Bound {
     fn judge(self, ratio: f64) -> Verdict {
         let (within, nearly) = match self {
-            Self::AtMost(bound) => (ratio <= bound, ratio <= bound * (1.0 + TOLERANCE)),
+            Self::AtMost(bound) | Self::Kib(bound) => {
+                (ratio <= bound, ratio <= bound * (1.0 + TOLERANCE))
+            }
             Self::AtLeast(bound) => (ratio >= bound, ratio >= bound * (1.0 - TOLERANCE)),
         };
         match (within, nearly) {
@@ -62,6 +66,7 @@ impl Bound {
 
     fn shown(self) -> String {
         match self {
+            Self::Kib(bound) => format!("≤ {bound} KiB"),
             Self::AtMost(bound) => format!("≤ {bound}"),
             Self::AtLeast(bound) => format!("≥ {bound}"),
         }
@@ -126,6 +131,22 @@ impl Line {
         }
     }
 
+    /// `measured` may be so many KiB, whatever the floor is.
+    pub(crate) fn bytes(
+        measure: &'static str,
+        kib: f64,
+        floor: (&'static str, &Series),
+        measured: &Series,
+    ) -> Self {
+        let ratios = measured.with(floor.1, |m, f| m / f);
+        let bound = Bound::Kib(kib);
+        Self {
+            unit: "bytes",
+            verdict: bound.judge(measured.median() / 1024.0),
+            ..Self::new(measure, bound, floor.0, floor.1, measured, &ratios)
+        }
+    }
+
     fn new(
         measure: &'static str,
         bound: Bound,
@@ -158,6 +179,7 @@ impl Line {
             "ns" if value >= 1e6 => format!("{:.2} ms", value / 1e6),
             "ns" if value >= 1e4 => format!("{:.1} us", value / 1e3),
             "ns" => format!("{value:.0} ns"),
+            "bytes" => format!("{:.1} KiB", value / 1024.0),
             unit => format!("{value:.2} {unit}"),
         };
         [

@@ -3,7 +3,10 @@
 //! Each scenario is a chapter of what a user does; each line in it is one command, what it answered, and how long
 //! that took. The last line says how many went as they should.
 
+mod archives;
 mod author;
+mod compiled;
+mod hostile;
 mod operator;
 mod report;
 mod trust;
@@ -30,16 +33,18 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     guests::build_all()?;
     published::build_all()?;
     let binary = command::binary()?;
-    let astrid = Astrid::new(binary, &folders::guests("workspace"))?;
+    let astrid = Astrid::new(binary.clone(), &folders::guests("workspace"))?;
 
     operator::installs(report, &astrid)?;
     verdicts::answers(report, &astrid);
     verdicts::mistakes(report, &astrid);
-    verdicts::failures(report, &astrid);
+    hostile::guests(report, binary)?;
     operator::principals_and_logs(report, &astrid);
     operator::published(report, &astrid)?;
     trust::swapped_bytes(report, &astrid)?;
     trust::refusals(report, &astrid)?;
+    archives::installs(report, &astrid)?;
+    compiled::at_once(report, &astrid)?;
     operator::removal(report, &astrid);
     author::from_nothing(report)
 }

@@ -68,19 +68,28 @@ impl Report {
         spinner.enable_steady_tick(Duration::from_millis(100));
         let output = astrid.run_in(folder, &[arguments, &["--json"]].concat(), stdin);
         spinner.finish_and_clear();
-        let mut line = output.line.trim_end_matches(" --json").to_owned();
-        if folder != astrid_e2e::folders::root()
-            && folder != astrid.workspace()
-            && let Some(name) = folder.file_name()
-        {
-            line = format!("{line}   (in {})", name.display());
-        }
+        let place = folder
+            .file_name()
+            .filter(|_| folder != astrid_e2e::folders::root() && folder != astrid.workspace())
+            .map(|name| format!("   (in {})", name.display()));
+        self.answered(&output, &place.unwrap_or_default(), code, judge);
+    }
+
+    /// Judges what a command with `--json` has come to; `place` is said after its line.
+    pub(crate) fn answered(
+        &mut self,
+        output: &Output,
+        place: &str,
+        code: i32,
+        judge: impl FnOnce(&Value) -> Judged,
+    ) {
+        let line = format!("{}{place}", output.line.trim_end_matches(" --json"));
         let judged = if output.code == code {
             output.document().and_then(|document| judge(&document))
         } else {
             Err(format!("exit code {}, expected was {code}", output.code))
         };
-        self.line(&line, judged.map(|what| with_code(&what, &output)), || {
+        self.line(&line, judged.map(|what| with_code(&what, output)), || {
             output.to_string()
         });
     }

@@ -1,4 +1,4 @@
-//! What handlers answer, and what is said to who asks wrongly or asks a guest that fails.
+//! What handlers answer, and what is said to who asks wrongly.
 
 use astrid_e2e::command::Astrid;
 use serde_json::json;
@@ -122,32 +122,4 @@ pub(crate) fn mistakes(report: &mut Report, astrid: &Astrid) {
     );
     report.ask(astrid, &["invoke", "hello"], 2, error("usage", "ACTION"));
     report.ask(astrid, &["instal"], 2, error("usage", "instal"));
-}
-
-/// A guest that does what a capsule must not.
-pub(crate) fn failures(report: &mut Report, astrid: &Astrid) {
-    report.chapter("What becomes of a capsule that misbehaves");
-    let capsule = "tests/programs/misbehave";
-    for (action, kind, saying) in [
-        ("spin", "cpu-timeout", "300ms"),
-        ("ask", "cpu-timeout", "300ms"),
-        ("panic", "panic", "on purpose"),
-        ("abort", "trap", "unreachable"),
-        ("recurse", "stack-overflow", "stack"),
-        ("hog", "memory", "8388608"),
-    ] {
-        report.ask(astrid, &["invoke", capsule, action], 1, error(kind, saying));
-    }
-    report.ask(
-        astrid,
-        &["invoke", capsule, "sleep", "--timeout", "100ms"],
-        1,
-        error("wall-timeout", "100ms"),
-    );
-    report.ask(
-        astrid,
-        &["invoke", capsule, "behave"],
-        0,
-        verdict("continue", json!(null)),
-    );
 }

@@ -119,21 +119,16 @@ async fn a_payload_of_the_largest_size_passes_and_no_larger_one() {
 }
 
 #[tokio::test]
-async fn an_answer_larger_than_a_payload_is_none() {
-    let manifest = Guest::Misbehave.manifest().replace("8MiB", "200MiB");
-    let host = with_people(builder()).await;
-    let capsule = host
-        .load(Guest::Misbehave.package_with(&manifest))
+async fn a_payload_that_does_not_fit_is_denied_and_costs_no_instance() {
+    let (host, capsule) = loaded(Guest::HugeAnswer).await;
+    let reply = ask(&host, &capsule, "answer", json!({ "bytes": "many" }))
         .await
         .unwrap();
-    let largest = ask(&host, &capsule, "answer", MAX_PAYLOAD).await.unwrap();
-    assert_eq!(said(&largest).0, "final");
-    for bytes in [MAX_PAYLOAD + 1, 30 << 20] {
-        let error = ask(&host, &capsule, "answer", bytes).await.unwrap_err();
-        assert_eq!(error.kind(), "too-large", "{bytes}: {error}");
-        assert!(error.hint().is_some());
-        ask(&host, &capsule, "behave", ()).await.unwrap();
-    }
+    let (word, reason) = said(&reply);
+    assert_eq!(word, "deny");
+    assert!(reason.as_str().unwrap().contains("usize"), "{reason}");
+    let next = ask(&host, &capsule, "behave", ()).await.unwrap();
+    assert_eq!(fresh([&next]), [false]);
 }
 
 #[tokio::test]

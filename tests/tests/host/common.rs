@@ -11,6 +11,10 @@ use astrid_host::{
 use serde::Serialize;
 use serde_json::Value;
 
+/// On demand, and from a pool in which a slot that isn't given back is missed by the very next call.
+pub(crate) const ALLOCATIONS: [Allocation; 2] =
+    [Allocation::OnDemand, Allocation::Pooled { instances: 1 }];
+
 /// A principal's name.
 pub(crate) fn id(name: &str) -> PrincipalId {
     name.parse().unwrap()

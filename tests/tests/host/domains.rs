@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::common::{ask, builder, call_by, said, with_people};
 
-const INSTANCE: &str = "acme:billing/host@1.0.0";
+pub(crate) const INSTANCE: &str = "acme:billing/host@1.0.0";
 
 /// What everybody begins with, in cents.
 const CREDIT: u32 = 100;
@@ -54,7 +54,7 @@ impl Domain for Billing {
     }
 }
 
-fn with_billing() -> HostBuilder {
+pub(crate) fn with_billing() -> HostBuilder {
     builder().domain(Billing::default())
 }
 

@@ -10,13 +10,20 @@ use astrid_e2e::guests::Guest;
 use astrid_host::engine::Allocation;
 use astrid_host::{CallError, Capsule, Host};
 
-use crate::common::{Lines, Sink, ask, builder, call_by, fresh, loaded, said, with_people};
+use crate::common::{
+    ALLOCATIONS, Lines, Sink, ask, builder, call_by, fresh, loaded, said, with_people,
+};
 
 /// A host, a capsule that can fall asleep, and what it says.
 async fn sleeper() -> (Host, Capsule, Arc<Lines>) {
+    sleeper_in(Allocation::OnDemand).await
+}
+
+async fn sleeper_in(allocation: Allocation) -> (Host, Capsule, Arc<Lines>) {
     let lines = Arc::<Lines>::default();
-    let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
-    let capsule = host.load(Guest::Misbehave.package()).await.unwrap();
+    let sink = Arc::new(Sink(Arc::clone(&lines)));
+    let host = with_people(builder().allocation(allocation).log_sink(sink)).await;
+    let capsule = host.load(Guest::Sleeper.package()).await.unwrap();
     (host, capsule, lines)
 }
 
@@ -36,20 +43,23 @@ async fn waits(mut future: Pin<&mut impl Future>) -> bool {
 
 #[tokio::test]
 pub(crate) async fn a_dropped_call_frees_its_lane() {
-    let (host, capsule, lines) = sleeper().await;
-    ask(&host, &capsule, "behave", ()).await.unwrap();
-    let mut first = Box::pin(ask(&host, &capsule, "sleep", ()));
-    fall_asleep(first.as_mut(), &lines).await;
-    drop(first);
-    let next = ask(&host, &capsule, "behave", ()).await.unwrap();
-    assert_eq!(fresh([&next]), [true], "the sleeper's instance is gone");
-    assert_eq!(host.capsules().len(), 1);
+    for allocation in ALLOCATIONS {
+        let (host, capsule, lines) = sleeper_in(allocation).await;
+        ask(&host, &capsule, "behave", ()).await.unwrap();
+        let mut first = Box::pin(ask(&host, &capsule, "misbehave", ()));
+        fall_asleep(first.as_mut(), &lines).await;
+        drop(first);
+        assert_eq!(host.memory_used(), 0, "the sleeper's instance is gone");
+        let next = ask(&host, &capsule, "behave", ()).await.unwrap();
+        assert_eq!(fresh([&next]), [true]);
+        assert_eq!(host.capsules().len(), 1);
+    }
 }
 
 #[tokio::test]
 async fn calls_of_one_principal_wait_for_each_other_and_for_nobody_else() {
     let (host, capsule, lines) = sleeper().await;
-    let mut first = Box::pin(host.invoke(&capsule, call_by("alice", "sleep", ())));
+    let mut first = Box::pin(host.invoke(&capsule, call_by("alice", "misbehave", ())));
     fall_asleep(first.as_mut(), &lines).await;
 
     let mut second = Box::pin(host.invoke(&capsule, call_by("alice", "behave", ())));
@@ -65,7 +75,7 @@ async fn calls_of_one_principal_wait_for_each_other_and_for_nobody_else() {
 #[tokio::test]
 async fn a_lane_serves_in_the_order_of_arrival() {
     let (host, capsule, lines) = sleeper().await;
-    let mut asleep = Box::pin(ask(&host, &capsule, "sleep", ()));
+    let mut asleep = Box::pin(ask(&host, &capsule, "misbehave", ()));
     fall_asleep(asleep.as_mut(), &lines).await;
     let order = RefCell::new(Vec::new());
     let turn = async |number| {
@@ -85,7 +95,7 @@ async fn a_lane_serves_in_the_order_of_arrival() {
 #[tokio::test]
 async fn unloading_ends_what_a_guest_is_blocked_in() {
     let (host, capsule, lines) = sleeper().await;
-    let mut asleep = Box::pin(ask(&host, &capsule, "sleep", ()));
+    let mut asleep = Box::pin(ask(&host, &capsule, "misbehave", ()));
     fall_asleep(asleep.as_mut(), &lines).await;
     host.unload(&capsule);
     let (word, reason) = said(&asleep.await.unwrap());
@@ -97,7 +107,7 @@ async fn unloading_ends_what_a_guest_is_blocked_in() {
 async fn one_slot_serves_everybody_in_turn() {
     let slots = Allocation::Pooled { instances: 1 };
     let host = with_people(builder().allocation(slots)).await;
-    let capsule = host.load(Guest::Misbehave.package()).await.unwrap();
+    let capsule = host.load(Guest::Sleeper.package()).await.unwrap();
     for _ in 0..3 {
         // None of them waits for ever: who is idle makes room, also when it becomes idle while another waits.
         let calls = ["alice", "bob", "default"].map(|who| call_by(who, "nap", ()));
@@ -111,7 +121,7 @@ async fn one_slot_serves_everybody_in_turn() {
 
 #[tokio::test]
 async fn an_unloaded_capsule_answers_nobody() {
-    let (host, capsule) = loaded(Guest::Misbehave).await;
+    let (host, capsule) = loaded(Guest::Sleeper).await;
     ask(&host, &capsule, "behave", ()).await.unwrap();
     host.unload(&capsule);
     for who in ["default", "alice"] {

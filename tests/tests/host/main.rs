@@ -5,11 +5,13 @@ mod calls;
 mod capsules;
 mod common;
 mod conformance;
+mod damage;
 mod domains;
-mod failures;
 mod gates;
+mod hostile;
 mod installs;
 mod lanes;
+mod mutations;
 mod pool;
 mod published;
 mod refusals;
@@ -20,6 +22,11 @@ use std::collections::BTreeSet;
 use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
 
+use hostile::{answers, logs, memory, time, traps};
+
+/// Where the guests are that do what a capsule must not.
+const HOSTILE: &str = "tests/programs/hostile";
+
 /// The tests of each guest. One without an arm here doesn't compile.
 const fn tests_of(guest: Guest) -> &'static [fn()] {
     match guest {
@@ -29,24 +36,48 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
         Guest::Conformance => &[conformance::every_area_reports_what_is_expected],
         Guest::Installer => &[installs::install_and_upgrade_run_their_hooks],
-        Guest::Misbehave => &[
-            failures::an_endless_loop,
+        Guest::Noop => &[calls::a_payload_comes_back_as_it_was],
+
+        Guest::DeepRecursion => &[traps::recursion_without_end],
+        Guest::EndlessCalls => &[time::an_endless_loop_that_calls_the_host],
+        Guest::EndlessLoop => &[time::an_endless_loop],
+        Guest::Grower => &[
+            memory::memory_that_is_kept,
+            pool::many_growing_guests_stay_within_the_hosts_budget,
+        ],
+        Guest::HugeAnswer => &[answers::an_answer_of_60_mib],
+        Guest::HugeLine => &[logs::a_line_of_60_mib],
+        Guest::LogFlood => &[logs::a_flood_of_lines],
+        Guest::LongVerdict => &[answers::a_verdict_whose_word_has_1_mib],
+        Guest::MemoryHog => &[memory::hunger_for_memory],
+        Guest::NotUtf8 => &[
+            answers::an_answer_that_is_no_utf_8,
+            logs::a_line_that_is_no_utf_8,
+        ],
+        Guest::Panic => &[traps::a_panic],
+        Guest::Rememberer => &[calls::what_one_principal_said_no_other_hears],
+        Guest::Sleeper => &[
+            time::sleeping_past_the_wall_limit,
             lanes::a_dropped_call_frees_its_lane,
         ],
-        Guest::Noop => &[calls::a_payload_comes_back_as_it_was],
-        Guest::Rememberer => &[calls::what_one_principal_said_no_other_hears],
+        Guest::StrayString => &[logs::a_line_outside_of_the_guests_memory],
+        Guest::TableHog => &[memory::hunger_for_tables],
+        Guest::Unreachable => &[traps::an_end_without_a_word],
     }
 }
 
 #[test]
 fn every_folder_is_a_guest_and_every_guest_has_a_test() {
     let mut folders = BTreeSet::new();
-    for parent in ["capsules", "tests/programs"] {
+    for parent in ["capsules", "tests/programs", HOSTILE] {
         for entry in std::fs::read_dir(folders::root().join(parent)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let folder = format!("{parent}/{name}");
             // The published SDK's programs are found, and judged, by what is in their folders.
-            if folders::root().join(&folder).is_dir() && !name.starts_with("published-") {
+            if folders::root().join(&folder).is_dir()
+                && !name.starts_with("published-")
+                && folder != HOSTILE
+            {
                 folders.insert(folder);
             }
         }

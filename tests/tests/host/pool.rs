@@ -4,8 +4,9 @@ use std::process::Command;
 
 use astrid_e2e::guests::Guest;
 use astrid_host::engine::Allocation;
+use serde_json::json;
 
-use crate::common::{ask, builder, call_by, configured, fresh, id, with_people};
+use crate::common::{ask, builder, call_by, configured, fresh, id, said, with_people};
 
 #[tokio::test]
 async fn an_instance_goes_after_as_many_calls_as_the_operator_says() {
@@ -35,6 +36,44 @@ async fn the_longest_idle_instance_makes_room() {
     assert!(!seen("alice").await && !seen("default").await);
     assert!(seen("bob").await, "alice's makes room");
     assert!(seen("alice").await);
+}
+
+const MIB: usize = 1 << 20;
+
+/// What all guests may hold, as the operator says it.
+const BUDGET: &str = "[limits]\ntotal_memory = 536_870_912\n";
+
+#[tokio::test]
+pub(crate) async fn many_growing_guests_stay_within_the_hosts_budget() {
+    let host = with_people(configured(BUDGET)).await;
+    let capsule = host.load(Guest::Grower.package()).await.unwrap();
+    // Each takes some 60 MiB: ten times the budget in all.
+    for number in 0..85 {
+        let who = id(&format!("p{number}"));
+        host.principals().add(&who).unwrap();
+        let grow = call_by(who.as_str(), "grow", json!({ "mib": 60 }));
+        let reply = host.invoke(&capsule, grow).await.unwrap();
+        // Whoever is idle made room for it.
+        assert!(said(&reply).1.as_u64() >= Some(55), "{reply:?}");
+        assert!(host.memory_used() <= 512 * MIB);
+    }
+    assert!(host.memory_used() > 400 * MIB, "no more went than had to");
+}
+
+#[tokio::test]
+async fn what_no_idle_guest_can_make_room_for_is_refused() {
+    // Room for one that has grown, and not for another.
+    let host = with_people(configured("[limits]\ntotal_memory = 50_000_000\n")).await;
+    let capsule = host.load(Guest::Grower.package()).await.unwrap();
+    let grow = |who, mib: usize| call_by(who, "grow", json!({ "mib": mib }));
+    let first = host.invoke(&capsule, grow("alice", 40)).await.unwrap();
+    assert_eq!(said(&first).1, 40);
+    // What a guest is refused it can live without; alice's instance had to go for what it got.
+    let second = host.invoke(&capsule, grow("bob", 60)).await.unwrap();
+    let got = said(&second).1.as_u64().unwrap();
+    assert!((40..50).contains(&got), "{got}");
+    let first = host.invoke(&capsule, grow("alice", 1)).await.unwrap();
+    assert_eq!(said(&first).1, 1, "it began anew");
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ async fn refused(package: Package) -> LoadError {
 /// The kind of a refusal, its text, and its hint.
 fn parts(error: &LoadError) -> (&'static str, String, String) {
     (
-        error.kind(),
+        error.kind().as_str(),
         error.to_string(),
         error.hint().unwrap_or_default(),
     )
@@ -317,23 +317,111 @@ async fn the_manifest_of_another_capsule() {
     assert!(matches!(error, PackageError::OtherName { .. }), "{error:?}");
 }
 
-#[tokio::test]
-async fn a_forged_compiled_component_is_not_run() {
-    let (host, _, _) = with_noop().await;
-    let cached: Vec<_> = std::fs::read_dir(host.home().cache_dir())
-        .unwrap()
-        .flatten()
-        .collect();
-    assert_eq!(cached.len(), 1, "installing compiled it");
-    let path = cached[0].path();
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&path, &bytes).unwrap();
+/// The compiled components that are kept.
+fn kept(host: &Host) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(host.home().cache_dir()).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Loads the installed `noop` with `bytes` as its compiled component: it must be a miss that is mended.
+async fn is_a_miss(host: &Host, what: &str, bytes: &[u8]) {
+    let [path] = &kept(host)[..] else {
+        panic!("installing compiled it, and nothing else")
+    };
+    std::fs::write(path, bytes).unwrap();
     let name = CapsuleName::parse("noop").unwrap();
     let capsule = host.load_installed(&name).await.unwrap();
-    crate::common::ask(&host, &capsule, "noop", ())
-        .await
-        .unwrap();
-    assert_ne!(std::fs::read(&path).unwrap(), bytes, "it was made anew");
+    let reply = crate::common::ask(host, &capsule, "echo", 7).await.unwrap();
+    assert_eq!(crate::common::said(&reply), ("final", json!(7)), "{what}");
+    host.unload(&capsule);
+    assert_eq!(&kept(host)[..], std::slice::from_ref(path), "{what}");
+    assert_ne!(std::fs::read(path).unwrap(), bytes, "{what}: made anew");
+}
+
+#[tokio::test]
+async fn a_compiled_component_that_was_damaged_or_forged_is_not_run() {
+    let (host, _, _) = with_noop().await;
+    let whole = std::fs::read(&kept(&host)[0]).unwrap();
+    for (what, at) in [
+        ("mac", 0),
+        ("length of the facts", 32),
+        ("code", whole.len() / 2),
+    ] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        is_a_miss(&host, what, &bytes).await;
+    }
+    for end in [0, 1, 32, 40, whole.len() / 2, whole.len() - 1] {
+        is_a_miss(&host, "cut", &whole[..end]).await;
+    }
+    is_a_miss(&host, "longer", &[&whole[..], b"0"].concat()).await;
+    // Well made, but by another home's key.
+    let (other, _, _) = with_noop().await;
+    let forged = std::fs::read(&kept(&other)[0]).unwrap();
+    is_a_miss(&host, "another key", &forged).await;
+}
+
+#[tokio::test]
+async fn the_compiled_component_of_another_capsule_is_not_run() {
+    let (host, _, _) = with_noop().await;
+    let noop = kept(&host).remove(0);
+    let before = std::fs::read(&noop).unwrap();
+    let hello = host.load(Guest::Hello.package()).await.unwrap();
+    host.unload(&hello);
+    let other = kept(&host).into_iter().find(|path| *path != noop).unwrap();
+    let hello = std::fs::read(&other).unwrap();
+    std::fs::remove_file(other).unwrap();
+    assert_ne!(before, hello);
+    is_a_miss(&host, "under another name", &hello).await;
+}
+
+#[tokio::test]
+async fn compiled_code_goes_with_the_capsule_and_with_its_engine() {
+    let (host, _, _) = with_noop().await;
+    let [entry] = &kept(&host)[..] else { panic!() };
+    let name = CapsuleName::parse("noop").unwrap();
+    let hash = Package::recorded_hash(host.home(), &name).unwrap();
+    let older = entry.with_file_name(format!("{hash}-0123456789abcdef.cwasm"));
+    std::fs::rename(entry, &older).unwrap();
+    let capsule = host.load_installed(&name).await.unwrap();
+    host.unload(&capsule);
+    assert_eq!(
+        &kept(&host)[..],
+        std::slice::from_ref(entry),
+        "the older engine's is gone"
+    );
+    std::fs::copy(entry, &older).unwrap();
+    let alone = host.home().lock_exclusive().unwrap();
+    astrid_host::package::remove(host.home(), &alone, &name).unwrap();
+    assert_eq!(kept(&host), [""; 0].map(PathBuf::from));
+}
+
+#[tokio::test]
+async fn installations_at_once_under_one_lock_do_not_harm_each_other() {
+    let host = host().await;
+    let alone = host.home().lock_exclusive().unwrap();
+    let guests = [Guest::Noop, Guest::Hello, Guest::Guard];
+    for _ in 0..2 {
+        let running = guests.map(|guest| {
+            let (host, alone) = (host.clone(), alone.clone());
+            tokio::spawn(async move {
+                host.install(&alone, guest.package(), "a test", &id("default"))
+                    .await
+                    .map(drop)
+            })
+        });
+        for one in running {
+            one.await.unwrap().unwrap();
+        }
+        for guest in guests {
+            let name = CapsuleName::parse(guest.name()).unwrap();
+            astrid_host::package::verify(host.home(), &name).unwrap();
+        }
+    }
+    assert_eq!(
+        std::fs::read_dir(host.home().capsules_dir())
+            .unwrap()
+            .count(),
+        guests.len()
+    );
 }

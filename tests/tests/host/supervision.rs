@@ -19,12 +19,12 @@ async fn fails(host: &Host, capsule: &Capsule, call: &Call, times: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn after_five_failures_a_capsule_is_not_called_for_a_while() {
-    let (host, capsule) = loaded(Guest::Misbehave).await;
-    let bad = call_by("alice", "panic", ());
+    let (host, capsule) = loaded(Guest::Panic).await;
+    let bad = call_by("alice", "misbehave", ());
     fails(&host, &capsule, &bad, TOO_MANY).await;
 
     // Good or bad, and with the reason.
-    for action in ["panic", "behave"] {
+    for action in ["misbehave", "behave"] {
         let refused = call_by("alice", action, ());
         let error = host.invoke(&capsule, refused).await.unwrap_err();
         assert_eq!(error.kind(), "circuit-open");
@@ -63,8 +63,14 @@ async fn after_five_failures_a_capsule_is_not_called_for_a_while() {
 
 #[tokio::test]
 async fn one_principals_failures_shut_nobody_else_out() {
-    let (host, capsule) = loaded(Guest::Misbehave).await;
-    fails(&host, &capsule, &call_by("alice", "panic", ()), TOO_MANY).await;
+    let (host, capsule) = loaded(Guest::Panic).await;
+    fails(
+        &host,
+        &capsule,
+        &call_by("alice", "misbehave", ()),
+        TOO_MANY,
+    )
+    .await;
     assert!(capsule.failed_for(&id("alice")).is_some());
     for other in ["bob", "default"] {
         host.invoke(&capsule, call_by(other, "behave", ()))
@@ -86,9 +92,9 @@ async fn what_a_guest_answers_is_no_failure() {
 
 #[tokio::test]
 async fn a_capsule_that_is_loaded_again_begins_afresh() {
-    let (host, capsule) = loaded(Guest::Misbehave).await;
-    fails(&host, &capsule, &call("panic", ()), TOO_MANY).await;
+    let (host, capsule) = loaded(Guest::Panic).await;
+    fails(&host, &capsule, &call("misbehave", ()), TOO_MANY).await;
     host.unload(&capsule);
-    let capsule = host.load(Guest::Misbehave.package()).await.unwrap();
+    let capsule = host.load(Guest::Panic.package()).await.unwrap();
     host.invoke(&capsule, call("behave", ())).await.unwrap();
 }

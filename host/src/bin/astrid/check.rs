@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use astrid_host::Package;
 use astrid_host::authoring::{Built, fix_manifest};
 use astrid_host::exports::{self, Binary};
-use astrid_host::package::{Finding, MANIFEST, Severity, check, missing_subscriptions};
+use astrid_host::package::{Finding, MANIFEST, Severity, check, subscriptions_to_fix};
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
-use crate::output::clean;
+use crate::output::{clean, severity};
 use crate::session::{Session, shown};
 use crate::sources::Source;
 
@@ -35,9 +35,15 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let mut lines: Vec<_> = package
         .warnings()
         .iter()
-        .map(|warning| clean(&warning.to_string()))
+        .map(|warning| {
+            let word = severity(Severity::Warning);
+            format!("{word}: {}", clean(&warning.to_string()))
+        })
         .collect();
-    lines.extend(findings.iter().map(shown_finding));
+    lines.extend(findings.iter().map(|finding| {
+        let word = severity(finding.severity);
+        format!("{word}: {}", shown_finding(finding))
+    }));
     if lines.is_empty() {
         lines.push("manifest, exports and imports agree".into());
     }
@@ -46,6 +52,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         "deprecated": package.warnings(), "findings": findings,
     });
     session.out.result(&document, lines.join("\n"));
+    if findings.iter().any(|finding| finding.fixable) {
+        session.out.note(FIX);
+    }
     Ok(if broken { ExitCode::FAILURE } else { DONE })
 }
 
@@ -59,15 +68,15 @@ pub(crate) fn against_manifest(
 ) -> Result<Vec<Finding>, Failure> {
     let mut package = Package::from_build(folder, built.component_bytes.clone())?;
     if fix {
-        let missing = missing_subscriptions(package.manifest(), binary);
-        if !missing.is_empty() {
+        let to_fix = subscriptions_to_fix(package.manifest(), binary);
+        if !to_fix.is_empty() {
             let path = folder.join(MANIFEST);
-            fix_manifest(&path, &missing)?;
-            let lines = if missing.len() == 1 { "line" } else { "lines" };
+            fix_manifest(&path, &to_fix)?;
+            let lines = if to_fix.len() == 1 { "line" } else { "lines" };
             session.out.note(format!(
-                "{}: {} {lines} added to [subscribe]",
+                "{}: {} {lines} of [subscribe] written",
                 shown(&path),
-                missing.len()
+                to_fix.len()
             ));
             package = Package::from_build(folder, built.component_bytes.clone())?;
         }
@@ -77,19 +86,23 @@ pub(crate) fn against_manifest(
     }
     let findings = check(package.manifest(), binary);
     for finding in &findings {
-        session.out.warning(shown_finding(finding));
+        session
+            .out
+            .finding(finding.severity, shown_finding(finding));
+    }
+    if findings.iter().any(|finding| finding.fixable) {
+        session.out.note(FIX);
     }
     Ok(findings)
 }
 
+/// What a check is ended with that found something fixable.
+const FIX: &str = "astrid build --fix writes what is missing in [subscribe] or differs there";
+
 fn shown_finding(finding: &Finding) -> String {
-    let word = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
     let message = clean(&finding.message);
     match &finding.fix {
-        Some(fix) => format!("{word}: {message}\n  {}", clean(fix).replace('\n', "\n  ")),
-        None => format!("{word}: {message}"),
+        Some(fix) => format!("{message}\n  {}", clean(fix).replace('\n', "\n  ")),
+        None => message,
     }
 }

@@ -8,7 +8,7 @@ use astrid_host::exports::BinaryError;
 use astrid_host::home::HomeError;
 use astrid_host::package::PackageError;
 use astrid_host::principal::{InvalidPrincipal, PrincipalError};
-use astrid_host::{BuildError, CallError, LoadError};
+use astrid_host::{BuildError, CallError, ErrorKind, LoadError};
 use serde_json::{Value, json};
 
 /// Done.
@@ -23,33 +23,24 @@ pub(crate) const REFUSED: u8 = 3;
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    kind: &'static str,
+    kind: ErrorKind,
     message: String,
     hint: Option<String>,
     backtrace: Vec<String>,
-    exit: u8,
 }
 
 impl Failure {
-    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        let exit = match kind {
-            "usage" => USAGE,
-            "integrity" | "import" | "capability" | "policy" | "binary" | "disabled" | "deny" => {
-                REFUSED
-            }
-            _ => FAILED,
-        };
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
             hint: None,
             backtrace: Vec::new(),
-            exit,
         }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new("usage", message)
+        Self::new(ErrorKind::Usage, message)
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -63,7 +54,11 @@ impl Failure {
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(self.exit)
+        ExitCode::from(match self.kind {
+            ErrorKind::Usage => USAGE,
+            kind if kind.is_refusal() => REFUSED,
+            _ => FAILED,
+        })
     }
 
     pub(crate) fn message(&self) -> &str {
@@ -89,18 +84,14 @@ impl Failure {
 
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
-        let kind = if matches!(error, HomeError::Untrusted { .. }) {
-            "policy"
-        } else {
-            "home"
-        };
-        Self::new(kind, error.to_string()).hint(error.hint())
+        Self::new(error.kind(), error.to_string()).hint(error.hint())
     }
 }
 
 impl From<InvalidPrincipal> for Failure {
     fn from(error: InvalidPrincipal) -> Self {
-        Self::usage(error.to_string())
+        // Its text says what a name is.
+        Self::usage(error.to_string()).hint("see which there are: astrid principal list")
     }
 }
 
@@ -136,38 +127,25 @@ impl From<CallError> for Failure {
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
-        match error {
-            BuildError::Home(error) => error.into(),
-            BuildError::Config(_) => {
-                Self::new("config", error.to_string()).hint("mend or remove that file")
-            }
-            BuildError::Workspace { .. } => {
-                Self::usage(error.to_string()).hint("pass --workspace DIR")
-            }
-            _ => Self::new("engine", error.to_string()),
-        }
+        Self::new(error.kind(), error.to_string()).hint(error.hint())
     }
 }
 
 impl From<AuthoringError> for Failure {
     fn from(error: AuthoringError) -> Self {
-        let kind = match error {
-            AuthoringError::BadName { .. } | AuthoringError::UnknownTemplate { .. } => "usage",
-            _ => "build",
-        };
-        Self::new(kind, error.to_string()).maybe(error.hint())
+        Self::new(error.kind(), error.to_string()).maybe(error.hint())
     }
 }
 
 impl From<BinaryError> for Failure {
     fn from(error: BinaryError) -> Self {
         // Its text says what to do.
-        Self::new("binary", error.to_string())
+        Self::new(ErrorKind::Binary, error.to_string())
     }
 }
 
 impl From<InvalidCall> for Failure {
     fn from(error: InvalidCall) -> Self {
-        Self::usage(error.to_string())
+        Self::usage(error.to_string()).hint(error.hint())
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::{DONE, Failure};
 use crate::output::{bold, bytes, clean};
-use crate::session::Session;
+use crate::session::{Session, unreadable};
 use crate::sources::Source;
 
 /// Show what a capsule is: hash, imports, and which entry points it really has
@@ -57,9 +57,7 @@ fn read(
 ) -> Result<(Option<CapsuleManifest>, Vec<u8>), Failure> {
     match Source::find(home, target)? {
         Source::Component(file) => {
-            let component = std::fs::read(&file).map_err(|error| {
-                Failure::new("io", format!("{} can't be read: {error}", file.display()))
-            })?;
+            let component = std::fs::read(&file).map_err(unreadable(&file))?;
             Ok((None, component))
         }
         source => {

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use astrid_host::Package;
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleManifest;
+use astrid_host::{ErrorKind, Package};
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
 use crate::output::{bold, clean};
-use crate::session::{Session, principal};
+use crate::session::{Session, known_principal, principal};
 use crate::sources::Source;
 
 /// Install a capsule; shows what it asks for, or what is new, and asks
@@ -29,6 +29,8 @@ pub(crate) struct Args {
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let owner = principal(&args.principal)?;
     let home = session.home()?;
+    // Asked before anything is built for it.
+    known_principal(&home, &owner)?;
     let source = Source::path(&args.source)?;
     let package = source.package(session, &home)?;
     for warning in package.warnings() {
@@ -37,12 +39,14 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let alone = home.lock_exclusive()?;
     let name = package.manifest().name().clone();
     if !args.yes && !consent(session, &home, package.manifest())? {
-        return Err(Failure::new("declined", format!("{name} is not installed")));
+        return Err(Failure::new(
+            ErrorKind::Declined,
+            format!("{name} is not installed"),
+        ));
     }
     let from = std::path::absolute(&args.source)
         .map_or(args.source.clone(), |path| path.display().to_string());
     let done = session.with_host(home, async |host| {
-        host.principals().resolve(&owner)?;
         Ok(host.install(&alone, package, &from, &owner).await?)
     })?;
     let version = &done.meta.version;
@@ -93,10 +97,9 @@ fn consent(session: &Session, home: &Home, manifest: &CapsuleManifest) -> Result
     for ask in &new {
         session.out.note(format!("  {}", clean(ask)));
     }
-    let answer = session
-        .out
-        .ask("Install it?")
-        .map_err(|error| Failure::new("io", format!("the answer can't be read: {error}")))?;
+    let answer = session.out.ask("Install it?").map_err(|error| {
+        Failure::new(ErrorKind::Io, format!("the answer can't be read: {error}"))
+    })?;
     answer.ok_or_else(|| {
         Failure::usage(format!(
             "installing {name} needs an answer, and there is no terminal to ask on"

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use astrid_host::call::MAX_PAYLOAD;
 use astrid_host::home::Home;
 use astrid_host::principal::Principals;
 use astrid_host::{Call, Host, Package, PrincipalId, Reply, Verdict};
@@ -11,11 +12,8 @@ use serde_json::{Value, json};
 
 use crate::failure::{DONE, Failure, REFUSED};
 use crate::output::{bytes, clean, verdict};
-use crate::session::{Session, principal};
+use crate::session::{Session, known_principal, principal};
 use crate::sources::Source;
-
-/// Most bytes of a payload, with room for white space that is refused with a better word by the host.
-const PAYLOAD_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Call a handler of a capsule and print its verdict
 #[derive(clap::Args)]
@@ -50,7 +48,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let home = session.home()?;
     let _lock = home.lock_shared()?;
     // Asked before anything is built for it.
-    Principals::new(home.clone()).resolve(&principal)?;
+    known_principal(&home, &principal)?;
     let source = Source::find(&home, &args.target)?;
     let package = source.package(session, &home)?;
     for warning in package.warnings() {
@@ -124,20 +122,21 @@ fn parsed(data: &str) -> Value {
 }
 
 fn payload(given: &str) -> Result<Vec<u8>, Failure> {
+    let unreadable = |name: &str, error: std::io::Error| {
+        Failure::usage(format!("the payload can't be read from {name}: {error}"))
+            .hint("give a file that is there (--payload @FILE), or - for stdin, or the JSON itself")
+    };
     let limited = |from: &mut dyn Read, name: &str| {
         let mut bytes = Vec::new();
-        from.take(PAYLOAD_BYTES)
+        // One byte more than is taken shows that there are more.
+        from.take(MAX_PAYLOAD as u64 + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| {
-                Failure::usage(format!("the payload can't be read from {name}: {error}"))
-            })?;
+            .map_err(|error| unreadable(name, error))?;
         Ok(bytes)
     };
     match given.strip_prefix('@') {
         Some(path) => {
-            let mut file = std::fs::File::open(path).map_err(|error| {
-                Failure::usage(format!("the payload can't be read from {path}: {error}"))
-            })?;
+            let mut file = std::fs::File::open(path).map_err(|error| unreadable(path, error))?;
             limited(&mut file, path)
         }
         None if given == "-" => limited(&mut std::io::stdin().lock(), "stdin"),

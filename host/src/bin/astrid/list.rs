@@ -55,5 +55,13 @@ pub(crate) fn run(session: &Session, _args: &Args) -> Result<ExitCode, Failure> 
         table(["NAME", "VERSION", "HASH", "OWNER", "UPDATED"], rows)
     };
     session.out.result(&json!(documents), text);
+    if documents
+        .iter()
+        .any(|document| document["error"].is_object())
+    {
+        session
+            .out
+            .note("what is damaged, and what to do: astrid verify");
+    }
     Ok(DONE)
 }

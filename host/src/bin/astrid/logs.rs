@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use astrid_host::package::PackageError;
 use astrid_host::storage::{LogRecord, log_files};
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
 use crate::output::log_line;
-use crate::session::{Session, capsule, principal, shown};
+use crate::session::{Session, capsule, explained, known_principal, principal, unreadable};
 
 /// How often a followed log is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -32,17 +33,15 @@ pub(crate) struct Args {
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let home = session.home()?;
     let (name, principal) = (capsule(&args.capsule)?, principal(&args.principal)?);
-    astrid_host::principal::Principals::new(home.clone()).resolve(&principal)?;
+    known_principal(&home, &principal)?;
     let files = || {
-        log_files(&home, &principal, &name).map_err(|error| {
-            Failure::new("io", format!("the logs of {name} can't be listed: {error}"))
-        })
+        log_files(&home, &principal, &name)
+            .map_err(unreadable(&home.principal_dir(&principal).join("log")))
     };
     let mut all = files()?;
     if all.is_empty() && !args.follow {
-        let installed = home.capsules_dir().join(name.as_str()).is_dir();
-        if !installed {
-            return Err(astrid_host::package::PackageError::NotInstalled { name }.into());
+        if !astrid_host::package::installed(&home)?.contains(&name) {
+            return Err(explained(&home, PackageError::NotInstalled { name }));
         }
         session
             .out
@@ -77,16 +76,15 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
 
 /// Hands over the records of a file from an offset on; answers with the offset after the last whole line.
 fn read(path: &Path, from: u64, mut each: impl FnMut(LogRecord)) -> Result<u64, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::new("io", format!("{} can't be read: {error}", shown(path)))
-    };
-    let mut file = File::open(path).map_err(failed)?;
-    file.seek(SeekFrom::Start(from)).map_err(failed)?;
+    let mut file = File::open(path).map_err(unreadable(path))?;
+    file.seek(SeekFrom::Start(from)).map_err(unreadable(path))?;
     let mut reader = BufReader::new(file);
     let (mut at, mut line) = (from, Vec::new());
     loop {
         line.clear();
-        let count = reader.read_until(b'\n', &mut line).map_err(failed)?;
+        let count = reader
+            .read_until(b'\n', &mut line)
+            .map_err(unreadable(path))?;
         if count == 0 || line.last() != Some(&b'\n') {
             return Ok(at);
         }

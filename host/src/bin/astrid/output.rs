@@ -4,6 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use astrid_host::package::Severity;
 use astrid_host::storage::{LogLevel, LogRecord, LogSink};
 use serde_json::Value;
 
@@ -54,6 +55,11 @@ impl Output {
         );
     }
 
+    /// What a check found.
+    pub(crate) fn finding(self, bad: Severity, text: impl Display) {
+        let _ = writeln!(anstream::stderr(), "{}: {text}", severity(bad));
+    }
+
     pub(crate) fn failure(self, failure: &Failure) {
         if self.json {
             let _ = writeln!(anstream::stdout(), "{:#}", failure.json());
@@ -86,6 +92,14 @@ impl Output {
 pub(crate) fn verdict(word: &str) -> String {
     let style = if word == "deny" { BAD } else { GOOD };
     format!("{style}{word}{style:#}")
+}
+
+/// How bad a finding is, coloured.
+pub(crate) fn severity(severity: Severity) -> String {
+    match severity {
+        Severity::Error => format!("{BAD}error{BAD:#}"),
+        Severity::Warning => format!("{WARN}warning{WARN:#}"),
+    }
 }
 
 /// A heading.

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use astrid_host::principal::Principals;
+use astrid_host::principal::{PrincipalError, Principals};
 use clap::Subcommand;
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
 use crate::output::table;
-use crate::session::{Session, principal};
+use crate::session::{Session, known_principal, principal};
 
 /// Add, list or disable principals: on whose behalf capsules are called
 #[derive(clap::Args)]
@@ -49,6 +49,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         Verb::Disable { name } => {
             let id = principal(name)?;
             let _alone = home.lock_exclusive()?;
+            if let Err(PrincipalError::NotFound(_)) = principals.resolve(&id) {
+                known_principal(&home, &id)?;
+            }
             principals.disable(&id)?;
             session.out.result(
                 &json!({ "disabled": id.as_str() }),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use astrid_host::engine::Allocation;
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
-use astrid_host::{Host, PrincipalId};
+use astrid_host::package::{self, PackageError};
+use astrid_host::principal::{PrincipalError, Principals};
+use astrid_host::{ErrorKind, Host, PrincipalId, nearest};
 
 use crate::failure::Failure;
 use crate::output::{Output, StderrLog};
@@ -53,7 +55,10 @@ impl Session {
             .enable_time()
             .build()
             .map_err(|error| {
-                Failure::new("engine", format!("no event loop can be started: {error}"))
+                Failure::new(
+                    ErrorKind::Engine,
+                    format!("no event loop can be started: {error}"),
+                )
             })?;
         runtime.block_on(async {
             let mut builder = Host::builder()
@@ -79,7 +84,65 @@ pub(crate) fn principal(name: &str) -> Result<PrincipalId, Failure> {
 /// A capsule's name from the command line.
 pub(crate) fn capsule(name: &str) -> Result<CapsuleName, Failure> {
     CapsuleName::parse(name)
-        .map_err(|error| Failure::usage(format!("{name:?} is no capsule: {error}")))
+        .map_err(|error| Failure::usage(format!("{name:?} is no capsule: {error}")).hint(LIST))
+}
+
+/// What to do about a name that no capsule can have.
+const LIST: &str = "see which are installed: astrid list";
+
+/// A package's error; for a name that isn't installed, with the one that may have been meant.
+pub(crate) fn explained(home: &Home, error: PackageError) -> Failure {
+    let near = match &error {
+        PackageError::NotInstalled { name } => {
+            let installed = package::installed(home).unwrap_or_default();
+            let names = installed.iter().map(CapsuleName::as_str);
+            nearest(name.as_str(), names).map(|near| {
+                let hint = error.hint().unwrap_or_default();
+                format!("did you mean {near}? If not, {hint}")
+            })
+        }
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match near {
+        Some(near) => failure.hint(near),
+        None => failure,
+    }
+}
+
+/// Refuses a principal that isn't there, with the one that may have been meant, or that is disabled.
+pub(crate) fn known_principal(home: &Home, id: &PrincipalId) -> Result<(), Failure> {
+    let principals = Principals::new(home.clone());
+    principals.resolve(id).map(drop).map_err(|error| {
+        let all = match &error {
+            PrincipalError::NotFound(_) => principals.list().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let hint = error.hint();
+        let near = nearest(
+            id.as_str(),
+            all.iter().map(|principal| principal.id.as_str()),
+        );
+        let failure = Failure::from(error);
+        match near {
+            Some(near) => failure.hint(format!("did you mean {near}? If not, {hint}")),
+            None => failure,
+        }
+    })
+}
+
+/// For `map_err`: a file or folder that can't be read.
+pub(crate) fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> Failure {
+    let path = path.to_owned();
+    move |source| {
+        let path = path.clone();
+        PackageError::Io {
+            doing: "read",
+            path,
+            source,
+        }
+        .into()
+    }
 }
 
 /// A path as it was given, for people.

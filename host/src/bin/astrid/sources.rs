@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use astrid_host::Package;
 use astrid_host::authoring::{self, BuildOptions, Built, Sdk, Verbosity};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::package::{self, MANIFEST};
+use astrid_host::{ErrorKind, Package};
 
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Session, explained};
 
 /// Something that a capsule can be had from.
 pub(crate) enum Source {
@@ -35,7 +35,7 @@ impl Source {
         }
         Self::path(given).map_err(|failure| match CapsuleName::parse(given) {
             Ok(name) if !Path::new(given).exists() => {
-                package::PackageError::NotInstalled { name }.into()
+                explained(home, package::PackageError::NotInstalled { name })
             }
             _ => failure,
         })
@@ -63,8 +63,10 @@ impl Source {
         if path.is_file() {
             return Ok(Self::Component(path));
         }
-        Err(Failure::new("not-found", format!("there is no {given}"))
-            .hint("give an installed capsule (astrid list) or a folder that holds a Capsule.toml"))
+        Err(
+            Failure::new(ErrorKind::NotFound, format!("there is no {given}"))
+                .hint("give a folder that holds a Capsule.toml, or a .capsule archive"),
+        )
     }
 
     /// The package, built first if it is a crate.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::failure::{DONE, Failure, REFUSED};
 use crate::output::clean;
-use crate::session::{Session, capsule};
+use crate::session::{Session, capsule, explained};
 
 /// Check that installed capsules are what was installed
 #[derive(clap::Args)]
@@ -32,10 +32,13 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
                 lines.push(format!("{name} {}: whole", meta.version));
                 documents.push(json!({ "name": name, "ok": true, "version": meta.version, "hash": package.hash() }));
             }
-            Err(error @ package::PackageError::NotInstalled { .. }) => return Err(error.into()),
+            Err(error @ package::PackageError::NotInstalled { .. }) => {
+                return Err(explained(&home, error));
+            }
             Err(error) => {
                 whole = false;
                 lines.push(format!("{name}: {}", clean(&error.to_string())));
+                lines.extend(error.hint().map(|hint| format!("  hint: {}", clean(&hint))));
                 documents.push(json!({
                     "name": name, "ok": false,
                     "error": { "kind": error.kind(), "message": error.to_string(), "hint": error.hint() },

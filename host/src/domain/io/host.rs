@@ -8,6 +8,8 @@ use wasmtime::component::Resource;
 use super::wit::{ErrorCode, Host, HostPollable};
 use super::{IoView, Pollable};
 
+const BLOCK: &str = "astrid:io/poll.block";
+const POLL: &str = "astrid:io/poll.poll";
 /// Handles that one wait may be for.
 const MOST: usize = 256;
 
@@ -21,11 +23,14 @@ impl HostPollable for IoView<'_> {
         pollable: Resource<Pollable>,
     ) -> wasmtime::Result<Result<(), ErrorCode>> {
         let source = &self.table.get(&pollable)?.0;
-        Ok(tokio::select! {
-            biased;
-            () = self.unloaded.cancelled() => Err(ErrorCode::Cancelled),
-            () = source.ready() => Ok(()),
-        })
+        let ready = async {
+            tokio::select! {
+                biased;
+                () = self.unloaded.cancelled() => Err(ErrorCode::Cancelled),
+                () = source.ready() => Ok(()),
+            }
+        };
+        Ok(self.waiting.within(BLOCK, ready).await)
     }
 
     fn drop(&mut self, pollable: Resource<Pollable>) -> wasmtime::Result<()> {
@@ -60,11 +65,14 @@ impl Host for IoView<'_> {
                 Poll::Ready(ready)
             }
         });
-        Ok(tokio::select! {
-            biased;
-            () = self.unloaded.cancelled() => Err(ErrorCode::Cancelled),
-            ready = any => Ok(ready),
-        })
+        let ready = async {
+            tokio::select! {
+                biased;
+                () = self.unloaded.cancelled() => Err(ErrorCode::Cancelled),
+                ready = any => Ok(ready),
+            }
+        };
+        Ok(self.waiting.within(POLL, ready).await)
     }
 }
 
@@ -77,6 +85,7 @@ mod tests {
     use wasmtime::component::ResourceTable;
 
     use super::*;
+    use crate::call::Waiting;
     use crate::domain::io::{Source, Wait, handles};
 
     struct Flag(watch::Receiver<bool>);
@@ -100,6 +109,7 @@ mod tests {
     struct Case {
         table: ResourceTable,
         unloaded: CancellationToken,
+        waiting: Waiting,
         flags: Vec<Arc<watch::Sender<bool>>>,
         handles: Vec<u32>,
     }
@@ -109,6 +119,7 @@ mod tests {
             let mut case = Self {
                 table: handles(),
                 unloaded: CancellationToken::new(),
+                waiting: Waiting::default(),
                 flags: Vec::new(),
                 handles: Vec::new(),
             };
@@ -129,7 +140,7 @@ mod tests {
 
         async fn poll(&mut self) -> Result<Vec<u32>, ErrorCode> {
             let pollables = self.pollables();
-            IoView::new(&mut self.table, &self.unloaded)
+            IoView::new(&mut self.table, &self.unloaded, &mut self.waiting)
                 .poll(pollables)
                 .await
                 .expect("handles of this table")
@@ -164,7 +175,7 @@ mod tests {
         let (ended, ()) = tokio::join!(case.poll(), async { unloaded.cancel() });
         assert!(matches!(ended, Err(ErrorCode::Cancelled)));
         let pollable = case.pollables().remove(0);
-        let blocked = IoView::new(&mut case.table, &case.unloaded)
+        let blocked = IoView::new(&mut case.table, &case.unloaded, &mut case.waiting)
             .block(pollable)
             .await;
         assert!(matches!(blocked, Ok(Err(ErrorCode::Cancelled))));

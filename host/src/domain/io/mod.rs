@@ -11,6 +11,8 @@ use std::pin::Pin;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
+use crate::call::Waiting;
+
 mod bindings {
     #![expect(
         missing_docs,
@@ -68,12 +70,21 @@ impl Pollable {
 pub struct IoView<'a> {
     pub(super) table: &'a mut ResourceTable,
     pub(super) unloaded: &'a CancellationToken,
+    pub(super) waiting: &'a mut Waiting,
 }
 
 impl<'a> IoView<'a> {
     /// Lends the handles; `unloaded` ends every wait.
-    pub fn new(table: &'a mut ResourceTable, unloaded: &'a CancellationToken) -> Self {
-        Self { table, unloaded }
+    pub fn new(
+        table: &'a mut ResourceTable,
+        unloaded: &'a CancellationToken,
+        waiting: &'a mut Waiting,
+    ) -> Self {
+        Self {
+            table,
+            unloaded,
+            waiting,
+        }
     }
 }
 

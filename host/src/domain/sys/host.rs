@@ -66,11 +66,15 @@ impl Host for SysView<'_> {
         if duration_ns > MAX_SLEEP {
             return Err(ErrorCode::TooLarge);
         }
-        tokio::select! {
-            biased;
-            () = self.ctx.capsule.unloaded().cancelled() => Err(ErrorCode::Cancelled),
-            () = tokio::time::sleep(Duration::from_nanos(duration_ns)) => Ok(()),
-        }
+        let unloaded = self.ctx.capsule.unloaded();
+        let slept = async {
+            tokio::select! {
+                biased;
+                () = unloaded.cancelled() => Err(ErrorCode::Cancelled),
+                () = tokio::time::sleep(Duration::from_nanos(duration_ns)) => Ok(()),
+            }
+        };
+        self.waiting.within("astrid:sys/host.sleep-ns", slept).await
     }
 
     fn random_bytes(&mut self, length: u64) -> Result<Vec<u8>, ErrorCode> {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{HasData, Linker};
 
-use crate::call::CallContext;
+use crate::call::{CallContext, Waiting};
 use crate::registry::{CapsuleInfo, Registry};
 use crate::storage::SecretStore;
 
@@ -135,12 +135,13 @@ impl PanicLine {
 pub struct SysView<'a> {
     pub(super) ctx: &'a mut SysCtx,
     pub(super) call: &'a CallContext,
+    pub(super) waiting: &'a mut Waiting,
 }
 
 impl<'a> SysView<'a> {
     /// Lends the context for this call.
-    pub fn new(ctx: &'a mut SysCtx, call: &'a CallContext) -> Self {
-        Self { ctx, call }
+    pub fn new(ctx: &'a mut SysCtx, call: &'a CallContext, waiting: &'a mut Waiting) -> Self {
+        Self { ctx, call, waiting }
     }
 }
 

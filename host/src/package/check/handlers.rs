@@ -4,7 +4,7 @@ use toml_edit::{InlineTable, Key};
 
 use super::{Finding, quoted};
 use crate::exports::{Binary, HandlerDecl};
-use crate::manifest::{Binding, CapsuleManifest, Handler, Mode, OnError, Subscribe};
+use crate::manifest::{Binding, CapsuleManifest, Handler, Mode, OnError};
 use crate::policy::topic::Topic;
 
 /// Everything that is to be said of handlers. A binary of another toolchain doesn't say which ones it has, so
@@ -33,14 +33,15 @@ pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding>
     findings
 }
 
-/// The handlers that only lack a line in `[subscribe]`: what `astrid build --fix` writes.
-pub fn missing_subscriptions(manifest: &CapsuleManifest, binary: &Binary) -> Vec<HandlerDecl> {
+/// The handlers whose line in `[subscribe]` is missing or doesn't say what the source does: what
+/// `astrid build --fix` writes.
+pub fn subscriptions_to_fix(manifest: &CapsuleManifest, binary: &Binary) -> Vec<HandlerDecl> {
     let declared = binary.handlers.as_deref().unwrap_or_default();
-    let missing = declared.iter().enumerate().filter(|(index, handler)| {
+    let to_fix = declared.iter().enumerate().filter(|(index, handler)| {
         let earlier = declared.get(..*index).unwrap_or_default();
-        matches!(standing(manifest, earlier, handler), Standing::Missing(_))
+        judge(manifest, earlier, handler).is_some_and(|finding| finding.fixable)
     });
-    missing.map(|(_, handler)| handler.clone()).collect()
+    to_fix.map(|(_, handler)| handler.clone()).collect()
 }
 
 /// The line of `[subscribe]` that binds a handler as its source declares it; none without a topic.
@@ -87,6 +88,12 @@ fn standing<'a>(
     };
     if let Err(reason) = accepted(&line) {
         return Standing::Impossible(reason);
+    }
+    if earlier
+        .iter()
+        .any(|one| one.topic == handler.topic && one.action == handler.action)
+    {
+        return Standing::Impossible(format!("it is declared for {} twice", quoted(topic)));
     }
     let mut other = None;
     for bound in manifest
@@ -151,7 +158,8 @@ fn judge(
                     "handler {name} is meant for {topic}, and {elsewhere}: it is never asked about it; add to \
                      [subscribe]"
                 ))
-                .fixed_by(line),
+                .fixed_by(line)
+                .fixable(true),
             )
         }
         Standing::Bound(bound) => differences(manifest, handler, &bound),
@@ -173,11 +181,24 @@ fn differences(
         Mode::Chain => "chain",
         Mode::Observe => "observe",
     };
+    let entry = manifest.subscribe.iter().find_map(|entry| {
+        let binding = entry.handler.as_ref()?;
+        (entry.topic == *bound.topic && binding.action == bound.action).then_some((entry, binding))
+    });
+    let legacy = entry.is_some_and(|(_, binding)| binding.legacy);
+    let (place, advice) = if legacy {
+        (
+            "[[interceptor]]",
+            "let them agree, with this line of [subscribe] in its place",
+        )
+    } else {
+        ("[subscribe]", "let them agree")
+    };
     let mut differing = Vec::new();
     let mut differs = |key: &str, source: Option<String>, manifest: String| {
         if let Some(source) = source.filter(|source| *source != manifest) {
             differing.push(format!(
-                "{key} is {source} in the source and {manifest} in [subscribe]"
+                "{key} is {source} in the source and {manifest} in {place}"
             ));
         }
     };
@@ -192,31 +213,31 @@ fn differences(
         return None;
     }
     let finding = Finding::error(format!(
-        "handler {} on {}: {}; the manifest decides, so let them agree",
+        "handler {} on {}: {}; the manifest decides, so {advice}",
         quoted(bound.action),
         quoted(bound.topic.as_str()),
         differing.join(", "),
     ));
-    let entry = manifest.subscribe.iter().find(|entry| {
-        let action = entry
-            .handler
-            .as_ref()
-            .map(|binding| binding.action.as_str());
-        entry.topic == *bound.topic && action == Some(bound.action)
-    });
-    Some(match entry.and_then(|entry| agreed_line(declared, entry)) {
-        Some(line) => finding.fixed_by(line),
-        None => finding,
+    let Some((entry, binding)) = entry else {
+        return Some(finding);
+    };
+    let Some(line) = agreed_line(declared, binding) else {
+        // Together they make what no manifest may say.
+        return Some(finding);
+    };
+    let finding = finding.fixable(!legacy);
+    // What is said about the payload isn't in the model as it was written.
+    let whole = entry.wit.is_none() && entry.fanout.is_none();
+    Some(if whole {
+        finding.fixed_by(line)
+    } else {
+        finding
     })
 }
 
-/// The manifest's line with what the source declares in it; none where it also says things about the payload, which
-/// a model of the manifest doesn't keep as they were written.
-fn agreed_line(declared: &HandlerDecl, entry: &Subscribe) -> Option<String> {
-    let binding = entry.handler.as_ref()?;
-    if entry.wit.is_some() || entry.fanout.is_some() {
-        return None;
-    }
+/// The manifest's line with what the source declares in it, without what it says about the payload; none if no
+/// manifest may have it.
+fn agreed_line(declared: &HandlerDecl, binding: &Binding) -> Option<String> {
     let priority = (binding.priority != Binding::PRIORITY).then_some(binding.priority);
     let deny = (binding.on_error == OnError::Deny).then_some("deny");
     let observe = (binding.mode == Mode::Observe).then_some("observe");
@@ -286,17 +307,9 @@ fn offers(manifest: &CapsuleManifest, actions: &[&str]) -> Vec<Finding> {
 
 /// What may have been meant by a handler that isn't there.
 fn instead(wanted: &str, actions: &[&str]) -> String {
-    let near = |action: &&str| {
-        let most = wanted.len().max(action.len()).max(3) / 3;
-        // The distance costs the product of both lengths.
-        let short = wanted.len() <= 256 && action.len() <= 256;
-        let distance = short.then(|| strsim::damerau_levenshtein(wanted, action))?;
-        (distance <= most).then_some((distance, quoted(action)))
-    };
-    match actions.iter().filter_map(near).min() {
-        Some((_, action)) => format!("; did you mean {action}?"),
-        None => String::new(),
-    }
+    crate::nearest(wanted, actions.iter().copied()).map_or_else(String::new, |action| {
+        format!("; did you mean {}?", quoted(action))
+    })
 }
 
 #[cfg(test)]
@@ -443,6 +456,62 @@ mod tests {
         );
     }
 
+    /// What `build --fix` takes on of one handler with one `[subscribe]`.
+    fn to_fix(rest: &str, handlers: &[&str]) -> Vec<String> {
+        subscriptions_to_fix(&manifest(rest), &binary(handlers))
+            .into_iter()
+            .map(|handler| handler.action)
+            .collect()
+    }
+
+    #[test]
+    fn a_difference_is_fixable_with_a_payload_type_too() {
+        let line = "[subscribe]\n\"a.b\" = { wit = \"x\", handler = \"h\" }";
+        assert_eq!(to_fix(line, &[r#"h a.b {"priority":20}"#]), ["h"]);
+        assert!(to_fix(line, &["h a.b"]).is_empty());
+    }
+
+    #[test]
+    fn a_difference_that_makes_no_manifest_is_left_to_the_author() {
+        let (line, handler) = (
+            "[subscribe]\n\"a.b\" = { handler = \"h\", on_error = \"deny\" }",
+            r#"h a.b {"mode":"observe"}"#,
+        );
+        assert!(to_fix(line, &[handler]).is_empty());
+        expect(
+            &manifest(line),
+            &binary(&[handler]),
+            &["error: handler `h` on `a.b`: mode is observe … so let them agree"],
+        );
+    }
+
+    #[test]
+    fn an_interceptor_is_left_to_the_author() {
+        let legacy = "[[interceptor]]\nevent = \"a.b\"\naction = \"h\"\npriority = 30";
+        let handler = r#"h a.b {"priority":20}"#;
+        assert!(to_fix(legacy, &[handler]).is_empty());
+        expect(
+            &manifest(legacy),
+            &binary(&[handler]),
+            &[
+                r#"error: handler `h` on `a.b`: priority is 20 in the source and 30 in [[interceptor]] … | "a.b" = { handler = "h", priority = 20 }"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_handler_declared_twice_for_a_topic() {
+        let twice = ["h a.b", r#"h a.b {"priority":20}"#];
+        assert_eq!(to_fix("", &twice), ["h"]);
+        expect(
+            &manifest("[subscribe]\n\"a.b\" = { handler = \"h\" }"),
+            &binary(&twice),
+            &[
+                "error: handler `h` declares what no [subscribe] may say: it is declared for `a.b` twice",
+            ],
+        );
+    }
+
     #[test]
     fn what_no_manifest_may_say() {
         case(
@@ -528,9 +597,6 @@ mod tests {
     fn only_what_a_line_mends_is_missing() {
         let binary = binary(&["free", "bound a.a", "open a.b", "taken a.b", "wrong A.b"]);
         let manifest = manifest("[subscribe]\n\"a.a\" = { handler = \"bound\" }");
-        assert_eq!(
-            missing_subscriptions(&manifest, &binary),
-            [decl("open a.b")]
-        );
+        assert_eq!(subscriptions_to_fix(&manifest, &binary), [decl("open a.b")]);
     }
 }

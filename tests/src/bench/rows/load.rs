@@ -2,11 +2,9 @@
 //!
 //! A host makes an instance when it is first needed, so the first call belongs to the work on both sides.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
-use astrid_host::package::{MANIFEST, META};
-use astrid_host::{Package, PrincipalId};
+use astrid_host::PrincipalId;
 use tokio::runtime::Runtime;
 
 use super::subject::{Subject, calls};
@@ -26,9 +24,8 @@ const PAYLOAD: &[u8] = b"null";
 pub(super) fn lines(runtime: &Runtime, guests: &Guests) -> Result<[Line; 2], Failure> {
     let subject = runtime.block_on(Subject::install(guests, &guests.large))?;
     let floor = Floor::start(&guests.large)?;
-    let files = files(&subject)?;
     let scratch = tempfile::tempdir()?;
-    let files = Files::of(&floor, &guests.large, files, scratch.path())?;
+    let files = Files::of(&floor, &guests.large, subject.files()?, scratch.path())?;
     let principal = PrincipalId::default_principal();
 
     let host_turn = || {
@@ -77,16 +74,4 @@ pub(super) fn lines(runtime: &Runtime, guests: &Guests) -> Result<[Line; 2], Fai
         &host,
     );
     Ok([load, faster])
-}
-
-/// What a loader has to read beside compiled code.
-fn files(subject: &Subject) -> Result<Vec<PathBuf>, Failure> {
-    let home = subject.host.home();
-    let folder = home.capsules_dir().join(subject.name.as_str());
-    let hash = Package::installed(home, &subject.name)?.hash().clone();
-    Ok(vec![
-        folder.join(MANIFEST),
-        folder.join(META),
-        home.binary(hash.as_str()),
-    ])
 }

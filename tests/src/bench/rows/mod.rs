@@ -1,26 +1,40 @@
 //! What is measured: a module for each group of lines. Each takes the guests and answers with its lines.
 
 mod calls;
+mod install;
+mod instances;
 mod load;
+pub(crate) mod memory;
+mod process;
 mod subject;
 mod threads;
+mod traps;
+
+use tokio::runtime::Runtime;
 
 use crate::Failure;
 use crate::guests::Guests;
 use crate::report::Line;
 
 /// The names by which groups of lines are chosen.
-pub(crate) const NAMES: [&str; 4] = ["calls", "json", "load", "threads"];
+pub(crate) const NAMES: [&str; 9] = [
+    "calls",
+    "json",
+    "load",
+    "threads",
+    "instances",
+    "traps",
+    "memory",
+    "process",
+    "install",
+];
 
 /// Measures the wanted ones.
 pub(crate) fn measure(
     guests: &Guests,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Line>, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_time()
-        .build()?;
+    let runtime = runtime()?;
     let mut lines = Vec::new();
     if wanted("calls") {
         eprintln!("calling a no-op guest");
@@ -38,5 +52,33 @@ pub(crate) fn measure(
         eprintln!("calling from two threads");
         lines.push(threads::line(&runtime, guests)?);
     }
+    if wanted("instances") {
+        eprintln!("making instances");
+        lines.extend(instances::lines(&runtime, guests)?);
+    }
+    if wanted("traps") {
+        eprintln!("going on after traps");
+        lines.push(traps::line(&runtime)?);
+    }
+    if wanted("memory") {
+        eprintln!("weighing instances");
+        lines.extend(memory::lines(guests)?);
+    }
+    if wanted("process") {
+        eprintln!("running astrid invoke");
+        lines.push(process::line(&runtime, guests)?);
+    }
+    if wanted("install") {
+        eprintln!("installing");
+        lines.push(install::line(&runtime, guests)?);
+    }
     Ok(lines)
+}
+
+/// What host and floor are polled by.
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
 }
