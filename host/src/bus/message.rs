@@ -69,11 +69,7 @@ impl Payload {
     /// # Errors
     /// [`PayloadError`].
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Self, PayloadError> {
-        let bytes = bytes.into();
-        if bytes.len() > MAX_PAYLOAD {
-            return Err(PayloadError::TooLarge { bytes: bytes.len() });
-        }
-        let text = String::from_utf8(bytes).map_err(|error| PayloadError::NotUtf8 {
+        let text = String::from_utf8(bytes.into()).map_err(|error| PayloadError::NotUtf8 {
             at: error.utf8_error().valid_up_to(),
         })?;
         Self::parse(text)

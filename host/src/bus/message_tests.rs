@@ -69,6 +69,10 @@ fn unwrapping_copies_nothing() {
     let inner = payload.unwrapped();
     assert!(Arc::ptr_eq(&payload.text, &inner.text));
     assert_eq!(inner.unwrapped(), inner);
+
+    let twice = r#"{"type":"custom","data":{"type":"raw_json","value":"x"}}"#;
+    let inner = Payload::parse(twice).unwrap().unwrapped().unwrapped();
+    assert_eq!(inner.as_str(), r#""x""#);
 }
 
 #[test]
