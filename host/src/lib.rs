@@ -27,6 +27,7 @@
 //! ```
 
 pub mod authoring;
+pub mod bus;
 pub mod call;
 pub mod capsule;
 pub mod config;
