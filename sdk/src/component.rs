@@ -10,6 +10,8 @@ use crate::{
     verdict::Answer,
 };
 
+pub mod ipc;
+pub mod poll;
 pub mod sys;
 
 /// The functions this crate imports. What a capsule doesn't call is not in its component.

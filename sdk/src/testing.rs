@@ -48,8 +48,17 @@ use crate::{
 };
 
 pub(crate) mod backend;
+mod bus;
+mod messages;
+#[cfg(feature = "schemars")]
+mod tools;
 
 use backend::State;
+
+pub use bus::MAX_KEPT;
+pub use messages::Incoming;
+#[cfg(feature = "schemars")]
+pub use tools::ToolOutcome;
 
 /// The most bytes of a payload, also of a rewritten one, and of an answer: 1 MiB.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -59,6 +68,15 @@ pub const MAX_ACTION: usize = 256;
 
 /// The uuid of the session that events come from, unless [`Host::caller`] says otherwise.
 pub const SOURCE_ID: &str = "00000000-0000-4000-8000-000000000000";
+
+/// The uuid of the session of the capsule under test: what it publishes comes from there.
+pub const CAPSULE_ID: &str = "00000000-0000-4000-8000-000000000001";
+
+/// The uuid of the session of the capsule that other messages come from, unless the test says otherwise.
+pub const PEER_ID: &str = "00000000-0000-4000-8000-000000000002";
+
+/// How long, on the host's clock, a run loop runs that the test doesn't unload: an hour.
+pub const RUN_TIME: Duration = Duration::from_secs(3_600);
 
 /// When the clock begins: 2025-01-01T00:00:00Z, in milliseconds since 1970.
 pub const CLOCK_START_MS: u64 = 1_735_689_600_000;
@@ -198,7 +216,7 @@ impl Host {
         self.state.borrow_mut().pass(backend::nanoseconds(duration));
     }
 
-    /// From now on the capsule is being unloaded: sleeps are cut short.
+    /// From now on the capsule is being unloaded: sleeps are cut short, and nothing is waited for.
     pub fn unload(&self) {
         self.state.borrow_mut().unloading = true;
     }
@@ -269,8 +287,29 @@ impl Host {
     }
 
     /// Calls the run loop, until it ends; `None` if the capsule has none.
+    ///
+    /// It hears what [`Host::deliver`] lets come, at once, since waiting only moves the clock. So that it ends, the
+    /// capsule is unloaded when [`Host::unload_after`] says, or else after [`RUN_TIME`]. It runs for nobody until it
+    /// receives a message, then for that message's principal.
     pub fn start(&self, capsule: &impl Capsule) -> Option<Result<(), String>> {
-        Some(self.run(|| capsule.start())?.ending)
+        let (before, unload_at) = {
+            let mut state = self.state.borrow_mut();
+            state.in_run_loop = true;
+            state.owner = state.principal();
+            let unload_at = state.unload_at;
+            if unload_at.is_none() {
+                let end = backend::nanoseconds(RUN_TIME);
+                state.unload_at = Some(state.monotonic_ns.saturating_add(end));
+            }
+            (std::mem::take(&mut state.caller), unload_at)
+        };
+        let exit = self.run(|| capsule.start());
+        let mut state = self.state.borrow_mut();
+        state.in_run_loop = false;
+        state.caller = before;
+        state.unload_at = unload_at;
+        drop(state);
+        Some(exit?.ending)
     }
 
     /// Calls the install hook; `None` if the capsule has none.
