@@ -40,6 +40,7 @@ pub trait Fallible {
     fn split(self) -> Result<Self::Value, String>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E: Display> Fallible for Result<T, E> {
     type Value = T;
 
@@ -65,9 +66,9 @@ pub trait Plain {
 
 impl<T> Plain for Probe<T> {}
 
-/// What a command answers.
-pub fn command<T: Value>(returned: Result<T, String>) -> Answer {
-    match returned.and_then(|value| value.to_json()) {
+/// What a command answers: its JSON, or its error.
+pub fn command(returned: Result<String, String>) -> Answer {
+    match returned {
         Ok(json) => Answer::Final(json),
         Err(error) => Answer::Deny(error),
     }

@@ -65,9 +65,10 @@ fn arguments<A: DeserializeOwned>(payload: &[u8]) -> Result<A, String> {
     }
 }
 
-/// What a tool returned, as the text that a model is given: a text as it is, nothing as nothing, anything else as JSON.
-pub fn content<T: Value>(returned: Result<T, String>) -> Result<String, String> {
-    let json = returned?.to_json()?;
+/// What a tool returned (its JSON) as the text that a model is given: a text as it is, nothing as nothing, anything else as
+/// JSON.
+pub fn content(returned: Result<String, String>) -> Result<String, String> {
+    let json = returned?;
     if json == "null" {
         return Ok(String::new());
     }
@@ -147,5 +148,5 @@ pub fn describe(description: Option<&str>, tools: &[Tool]) -> Answer {
         tools,
         description: description.unwrap_or_default(),
     };
-    crate::offer::command(Ok(description))
+    crate::offer::command(description.to_json())
 }

@@ -2,8 +2,8 @@
 //! its own span, so that rustc complains there.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{GenericArgument, PathArguments, Type};
+use quote::{quote, quote_spanned};
+use syn::{GenericArgument, PathArguments, Type, spanned::Spanned};
 
 use super::{call, output};
 use crate::entry::{DESCRIBE, Entries, Field, Function, Handler, Kind, Tool};
@@ -88,43 +88,41 @@ fn payload(function: &Function) -> (TokenStream, Vec<TokenStream>) {
     (read, vec![quote!(payload)])
 }
 
-/// What a tool or a command returned, as a `Result` whose error is text. Whether it is a `Result` to begin with is seen by
-/// its name; one by another name, whose error would be taken for a value, is refused.
+/// What a tool or a command returned, as a `Result` of JSON or of an error's text. Whether it is a `Result` to begin with
+/// is seen by its name; one by another name, whose error would be taken for a value, is refused.
 fn returned(function: &Function, call: TokenStream) -> TokenStream {
     let output = output(function);
-    match function.output.as_ref().and_then(result) {
-        Some(arguments) => {
-            let value = match arguments.first() {
-                Some(GenericArgument::Type(ty)) => quote!(#ty),
-                _ => quote!(<#output as ::astrid_sdk::private::Fallible>::Value),
-            };
-            quote! {{
-                let returned: #output = #call;
-                let returned: ::core::result::Result<#value, ::std::string::String> =
-                    <#output as ::astrid_sdk::private::Fallible>::split(returned);
-                // Said of the value alone, or rustc would complain of the whole.
-                const _: () = {
-                    const fn is_value<T: ::astrid_sdk::private::Value>() {}
-                    is_value::<#value>()
-                };
-                returned
-            }}
-        }
-        None => quote! {{
+    let Some(arguments) = function.output.as_ref().and_then(result) else {
+        let only_by_name = quote_spanned! {output.span()=>
+            ::core::assert!(
+                !::astrid_sdk::private::Probe::<#output>::IS_RESULT,
+                "a tool or a command that may fail returns a type whose name is `Result`",
+            )
+        };
+        return quote! {{
+            #[allow(unused_imports)]
             const _: () = {
-                #[allow(unused_imports)]
                 use ::astrid_sdk::private::Plain as _;
-                const fn is_value<T: ::astrid_sdk::private::Value>() {}
-                is_value::<#output>();
-                ::core::assert!(
-                    !::astrid_sdk::private::Probe::<#output>::IS_RESULT,
-                    "a tool or a command that may fail returns a type whose name is `Result`",
-                );
+                #only_by_name
             };
             let returned: #output = #call;
-            ::core::result::Result::<#output, ::std::string::String>::Ok(returned)
-        }},
-    }
+            <#output as ::astrid_sdk::private::Value>::to_json(&returned)
+        }};
+    };
+    let value = match arguments.first() {
+        Some(GenericArgument::Type(ty)) => quote!(#ty),
+        _ => quote!(<#output as ::astrid_sdk::private::Fallible>::Value),
+    };
+    let split = quote_spanned! {output.span()=>
+        <#output as ::astrid_sdk::private::Fallible>::split(returned)
+    };
+    quote! {{
+        let returned: #output = #call;
+        match #split {
+            ::core::result::Result::Ok(value) => <#value as ::astrid_sdk::private::Value>::to_json(&value),
+            ::core::result::Result::Err(error) => ::core::result::Result::Err(error),
+        }
+    }}
 }
 
 /// The arguments of a type that is called `Result`.
