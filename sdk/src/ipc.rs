@@ -30,8 +30,9 @@
 //! # On whose behalf
 //!
 //! What a handler publishes is published for the principal of its call. A run loop hears many principals: after a
-//! receive, all that it does (publish, look things up) is done for the principal of the message it received last, so
-//! deal with a batch before the next receive, of whichever subscription. A batch never mixes principals.
+//! receive that brought messages, all that it does (publish, look things up) is done for their principal, after one that
+//! brought none, for the capsule's own. So deal with a batch before the next receive, of whichever subscription. A batch
+//! never mixes principals.
 
 use std::time::Duration;
 

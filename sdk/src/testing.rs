@@ -81,6 +81,9 @@ pub const RUN_TIME: Duration = Duration::from_secs(3_600);
 /// When the clock begins: 2025-01-01T00:00:00Z, in milliseconds since 1970.
 pub const CLOCK_START_MS: u64 = 1_735_689_600_000;
 
+/// When every call begins and every message was published: the text is not made from the clock.
+const TIMESTAMP: &str = "2025-01-01T00:00:00Z";
+
 /// A host in memory. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -289,8 +292,8 @@ impl Host {
     /// Calls the run loop, until it ends; `None` if the capsule has none.
     ///
     /// It hears what [`Host::deliver`] lets come, at once, since waiting only moves the clock. So that it ends, the
-    /// capsule is unloaded when [`Host::unload_after`] says, or else after [`RUN_TIME`]. It runs for nobody until it
-    /// receives a message, then for that message's principal.
+    /// capsule is unloaded when [`Host::unload_after`] says, or else after [`RUN_TIME`]. It runs for nobody, and after
+    /// a receive that brought messages for their principal, until the next receive.
     pub fn start(&self, capsule: &impl Capsule) -> Option<Result<(), String>> {
         let (before, unload_at) = {
             let mut state = self.state.borrow_mut();

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{CLOCK_START_MS, LogLine, SOURCE_ID, bus::Bus};
+use super::{CLOCK_START_MS, LogLine, SOURCE_ID, TIMESTAMP, bus::Bus};
 use crate::sys::{Caller, Error, Level, MAX_RANDOM_BYTES, MAX_SLEEP_NS};
 
 pub mod ipc;
@@ -54,7 +54,7 @@ impl State {
             caller: Caller {
                 principal: Some("default".into()),
                 source_id: SOURCE_ID.into(),
-                timestamp: "2025-01-01T00:00:00Z".into(),
+                timestamp: TIMESTAMP.into(),
             },
             config: BTreeMap::new(),
             capabilities: BTreeSet::new(),

@@ -6,7 +6,7 @@ use super::{Pause, State, current, poll::Pollable, wait, with};
 use crate::{
     ipc::{Attribution, Batch, Binding, Error, Message},
     sys::Caller,
-    testing::{CAPSULE_ID, PEER_ID, bus},
+    testing::{CAPSULE_ID, PEER_ID, TIMESTAMP, bus},
 };
 
 /// The longest that the host waits in one go: 60 seconds, by the contract.
@@ -45,14 +45,15 @@ impl Subscription {
 
     fn take(&self, state: &mut State) -> Batch {
         let batch = state.bus.take(self.id);
-        // A run loop goes on for whom it heard.
-        if state.in_run_loop
-            && let Some(message) = batch.messages.last()
-        {
-            state.caller = Caller {
-                principal: message.principal.name().map(String::from),
-                source_id: message.source_id.clone(),
-                timestamp: state.caller.timestamp.clone(),
+        // A run loop goes on for whom it heard, or for itself.
+        if state.in_run_loop {
+            state.caller = match batch.messages.last() {
+                Some(message) => Caller {
+                    principal: message.principal.name().map(String::from),
+                    source_id: message.source_id.clone(),
+                    timestamp: TIMESTAMP.into(),
+                },
+                None => Caller::default(),
             };
         }
         batch
