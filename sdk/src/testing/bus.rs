@@ -26,6 +26,7 @@ pub struct Bus {
     coming: VecDeque<(u64, Message)>,
     pub published: Vec<Message>,
     pub refused: Vec<(String, Error)>,
+    pub refused_subscriptions: Vec<(String, Error)>,
     pub answerers: Vec<Answerer>,
     pub bindings: Vec<Binding>,
 }
@@ -86,6 +87,10 @@ impl Bus {
         };
         if !is_pattern || pattern.len() > MAX_TOPIC {
             return Err(Error::InvalidInput);
+        }
+        let mut refused = self.refused_subscriptions.iter();
+        if let Some((_, error)) = refused.find(|(refused, _)| refused == pattern) {
+            return Err(error.clone());
         }
         if self.subscriptions.len() >= MAX_SUBSCRIPTIONS {
             return Err(Error::Quota);

@@ -90,6 +90,16 @@ impl Host {
         self.state.borrow_mut().bus.refused.clear();
     }
 
+    /// Refuses a subscription to this very pattern, as with [`Error::CapabilityDenied`].
+    pub fn refuse_subscribe(self, pattern: impl Into<String>, error: Error) -> Self {
+        self.change(|state| {
+            state
+                .bus
+                .refused_subscriptions
+                .push((pattern.into(), error))
+        })
+    }
+
     /// Lets [`ipc::bindings`](crate::ipc::bindings) have one more.
     pub fn binding(self, action: impl Into<String>, topic: impl Into<String>) -> Self {
         self.change(|state| {
