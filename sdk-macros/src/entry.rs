@@ -100,6 +100,8 @@ impl Entries {
             return;
         };
         let Some(mark) = attribute::read(first, name, errors) else {
+            // A tool, maybe, whose parameters have documentation: rustc would complain of that too.
+            offer::take_attributes(signature);
             return;
         };
         if let Some(conditional) = attributes

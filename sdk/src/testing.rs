@@ -1,6 +1,6 @@
 //! A host in memory, for unit tests: what a capsule asks of its host is answered from here.
 //!
-//! [`Host::invoke`] calls a hook through the very dispatch that the component has, so payloads
+//! [`Host::invoke`] calls a hook or a command, `Host::call_tool` a tool, through the very dispatch that the component has, so payloads
 //! are read and answers written as they will be. [`Host::run`] is for testing a function by itself.
 //! Nothing waits: sleeping moves the clock. Randomness is the same in every run. Limits and error
 //! codes are the real host's.
@@ -27,6 +27,42 @@
 //! assert_eq!(outcome.verdict, Kind::Final);
 //! assert_eq!(outcome.data, Some(json!("Hello, Ada!")));
 //! assert_eq!(outcome.logs[0].message, "greeting Ada");
+//! ```
+//!
+//! # Messages
+//!
+//! What the capsule publishes is kept ([`Host::published`]) and reaches its own subscriptions. The test lets messages
+//! come ([`Host::deliver`]), answers questions ([`Host::answer`]), and lets publishing fail
+//! ([`Host::refuse_publish`]). A run loop ([`Host::start`]) hears all that comes at once: waiting moves the clock to the
+//! next message, or to the end of the wait, and after [`RUN_TIME`] the capsule is unloaded.
+//!
+//! ```
+//! use astrid_sdk::{prelude::*, testing::{Host, Incoming}};
+//! use std::time::Duration;
+//!
+//! #[derive(Default)]
+//! struct Echo;
+//!
+//! #[capsule]
+//! impl Echo {
+//!     #[astrid::run]
+//!     fn run(&self) -> Result<()> {
+//!         let heard = ipc::subscribe("echo.v1.in")?;
+//!         runtime::ready();
+//!         while let Some(batch) = heard.wait()? {
+//!             for message in batch {
+//!                 ipc::publish_json("echo.v1.out", &message.payload)?;
+//!             }
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let host = Host::new();
+//! host.deliver(Incoming::new("echo.v1.in", "hello").by("alice").after(Duration::from_secs(60)));
+//! assert_eq!(host.start(&Echo), Some(Ok(())));
+//! let out = &host.published()[0];
+//! assert_eq!((out.topic.as_str(), out.principal.verified()), ("echo.v1.out", Some("alice")));
 //! ```
 //!
 //! A host belongs to its thread. Code that runs with no host entered gets one as
@@ -99,7 +135,7 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// What kind of answer a hook gave.
+/// What kind of answer a hook gave, or a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The next handler goes on, with [`Outcome::data`] if there is any.
@@ -248,7 +284,7 @@ impl Host {
         }
     }
 
-    /// Calls a hook with a payload, as an event would.
+    /// Calls a hook or a command with a payload, as an event would.
     pub fn invoke(
         &self,
         capsule: &impl Capsule,

@@ -139,6 +139,15 @@ fn fields(signature: &mut Signature, errors: &mut Errors) -> Vec<Field> {
     fields
 }
 
+/// Takes the attributes off the parameters of what only may be a tool.
+pub fn take_attributes(signature: &mut Signature) {
+    for input in &mut signature.inputs {
+        if let FnArg::Typed(parameter) = input {
+            parameter.attrs.clear();
+        }
+    }
+}
+
 /// What doc comments say, as they are read: without the blank that follows `///`. `None` if there are none; text that a
 /// macro makes is left out.
 pub fn documentation(attributes: &[Attribute]) -> Option<String> {

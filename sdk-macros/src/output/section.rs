@@ -114,7 +114,6 @@ fn string(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => json.extend(['\\', c]),
-            '\n' => json.push_str("\\n"),
             c if c.is_control() => json.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => json.push(c),
         }

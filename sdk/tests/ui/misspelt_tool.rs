@@ -6,7 +6,12 @@ struct Guard;
 #[capsule]
 impl Guard {
     #[astrid::tol]
-    fn status(&self) {}
+    fn status(
+        &self,
+        /// Of whom.
+        _name: String,
+    ) {
+    }
 }
 
 fn main() {}
