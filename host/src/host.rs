@@ -1,23 +1,31 @@
 //! A host: builds the rooms, joins them, and is what an embedder holds.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
-use crate::call::{Call, Reply};
+use crate::bus::{EventBus, Owner, SubscribeError, Subscription};
+use crate::call::{Call, Reply, TraceId};
 use crate::capsule::{
-    CallError, Capsule, CustomGate, Environment, Known, LoadError, LoadedCapsule, Slots, StoreState,
+    CallError, Capsule, CapsuleHandler, CustomGate, Environment, Known, LoadError, LoadedCapsule,
+    Slots, StoreState, Surroundings,
 };
 use crate::config::{ConfigError, HostConfig};
+use crate::dispatch::{
+    self, Answer, CallScope, DispatchError, Dispatcher, Event, Outcome, TokioRuntime,
+};
 use crate::domain::{self, sys::SysShared};
 use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
+use crate::events::{EventDraft, Events, Required};
 use crate::home::{ExclusiveLock, Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
 use crate::package::{self, Meta, Package};
+use crate::policy::topic::TopicPattern;
 use crate::principal::{PrincipalId, Principals};
 use crate::registry::Registry;
 use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
@@ -43,6 +51,14 @@ pub enum BuildError {
     /// Its configuration can't.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// `[dispatch.required]` names what is no topic or no capsule.
+    #[error("etc/config.toml: [dispatch.required] {topic:?}: {reason}")]
+    Required {
+        /// The key.
+        topic: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The workspace isn't there.
     #[error("the workspace {path} can't be used: {source}")]
     Workspace {
@@ -65,6 +81,7 @@ impl BuildError {
         match self {
             Self::Home(error) => error.kind(),
             Self::Config(error) => error.kind(),
+            Self::Required { .. } => ErrorKind::Config,
             Self::Workspace { .. } => ErrorKind::Usage,
             Self::Engine(_) | Self::Thread(_) => ErrorKind::Engine,
         }
@@ -75,6 +92,7 @@ impl BuildError {
         match self {
             Self::Home(error) => error.hint(),
             Self::Config(error) => error.hint(),
+            Self::Required { .. } => "mend that line".into(),
             Self::Workspace { .. } => "name a folder that is there: --workspace DIR".into(),
             Self::Engine(_) | Self::Thread(_) => {
                 "see that memory, address space and threads of this user are not used up (ulimit -a)".into()
@@ -187,7 +205,13 @@ impl HostBuilder {
         let budget = MemoryBudget::new(total.unwrap_or_else(half_of_memory));
         let idle = Arc::clone(&slots);
         budget.reclaim_with(Box::new(move || idle.evict_one()));
+        let session = uuid::Uuid::new_v4();
+        let required = required(&config)?;
+        let runtime = TokioRuntime::new(tokio::runtime::Handle::current());
+        let dispatcher = Dispatcher::new(runtime, dispatch::Limits::default(), required);
+        let events = Arc::new(Events::new(EventBus::new(session), dispatcher));
         let environment = Environment {
+            events: Arc::clone(&events) as Arc<dyn Surroundings>,
             cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
             slots,
             budget,
@@ -200,7 +224,7 @@ impl HostBuilder {
                     .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
                 started: (Instant::now(), jiff::Timestamp::now()),
             }),
-            session: uuid::Uuid::new_v4(),
+            session,
             home,
             workspace,
             config,
@@ -211,8 +235,11 @@ impl HostBuilder {
         Ok(Host {
             inner: Arc::new(Inner {
                 environment: Arc::new(environment),
+                events,
                 logs,
                 capsules: Mutex::default(),
+                failed: Mutex::default(),
+                listener: Owner::new("host", usize::MAX),
             }),
         })
     }
@@ -220,14 +247,25 @@ impl HostBuilder {
 
 struct Inner {
     environment: Arc<Environment>,
+    events: Arc<Events>,
     logs: Arc<FileLogs>,
     capsules: Mutex<Vec<Capsule>>,
+    /// What is bound without having been loaded.
+    failed: Mutex<BTreeSet<CapsuleName>>,
+    /// Whose the embedder's subscriptions are.
+    listener: Owner,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        let dispatcher = &self.events.dispatcher;
         for capsule in self.capsules.get_mut() {
+            dispatcher.unbind(capsule.name());
             capsule.loaded.close();
+        }
+        // A capsule that could not be loaded has its bindings all the same.
+        for name in &*self.failed.get_mut() {
+            dispatcher.unbind(name);
         }
         self.logs.flush();
     }
@@ -286,6 +324,14 @@ impl Host {
 
     fn register(&self, loaded: Arc<LoadedCapsule>) -> Result<Capsule, LoadError> {
         self.inner.environment.sys.registry.register(&loaded.info)?;
+        let handlers: Vec<_> = loaded.info.manifest.handlers().collect();
+        self.inner.events.dispatcher.bind(
+            &loaded.info.name,
+            &handlers,
+            loaded.permits(),
+            Ok(CapsuleHandler::new(&loaded)),
+        );
+        self.inner.failed.lock().remove(&loaded.info.name);
         let capsule = Capsule { loaded };
         self.inner.capsules.lock().push(capsule.clone());
         Ok(capsule)
@@ -313,12 +359,32 @@ impl Host {
             let known = runtime.block_on(known).ok().flatten();
             LoadedCapsule::prepare(&environment, package?, known)
         });
-        self.register(loaded.await??)
+        let failed = match loaded.await? {
+            Ok(loaded) => return self.register(loaded),
+            Err(failed) => failed,
+        };
+        // A guard that is broken is a guard all the same: what its manifest binds is bound.
+        let (home, of) = (self.home().clone(), name.clone());
+        if let Ok(manifest) = blocking(move || package::manifest_of(&home, &of)).await? {
+            let handlers: Vec<_> = manifest.handlers().collect();
+            let registry = &self.inner.environment.sys.registry;
+            if registry.by_id(name.as_str()).is_none() {
+                self.inner.failed.lock().insert(name.clone());
+                let dispatcher = &self.inner.events.dispatcher;
+                dispatcher.bind(name, &handlers, 1, Err(failed.to_string()));
+            }
+        }
+        Err(failed)
     }
 
     /// Unloads a capsule: what its guests are blocked in ends, waiting calls are refused.
     pub fn unload(&self, capsule: &Capsule) {
         let session = capsule.session();
+        let dispatcher = &self.inner.events.dispatcher;
+        let registered = self.inner.environment.sys.registry.by_session(session);
+        if registered.is_some() {
+            dispatcher.unbind(capsule.name());
+        }
         capsule.loaded.close();
         self.inner.environment.sys.registry.unregister(session);
         self.inner
@@ -339,6 +405,79 @@ impl Host {
     /// [`CallError`]. Dropping the future ends the guest.
     pub async fn invoke(&self, capsule: &Capsule, call: Call) -> Result<Reply, CallError> {
         capsule.loaded.invoke(&call).await
+    }
+
+    /// Dispatches an event: its topic's handlers are asked in turn, and what came of it is told. It waits for its
+    /// admission when too much is in flight. Dropping the future doesn't end what was admitted.
+    ///
+    /// # Errors
+    /// [`DispatchError`].
+    pub async fn dispatch(&self, event: Event) -> Result<Outcome, DispatchError> {
+        self.taken(event, async |dispatcher, event| dispatcher.dispatch(event).await)
+            .await
+    }
+
+    /// Publishes an event: it is accepted, and its handlers are asked when their turn comes.
+    ///
+    /// # Errors
+    /// [`DispatchError`].
+    pub async fn publish(&self, event: Event) -> Result<TraceId, DispatchError> {
+        self.taken(event, async |dispatcher, event| dispatcher.publish(event).await)
+            .await
+    }
+
+    /// Asks all handlers of an event's topic at once, and collects what they answer within `limit`.
+    ///
+    /// # Errors
+    /// [`DispatchError`].
+    pub async fn trigger(
+        &self,
+        event: Event,
+        limit: Duration,
+    ) -> Result<Vec<Answer>, DispatchError> {
+        self.taken(event, async |dispatcher, event| {
+            dispatcher.trigger(event, limit).await
+        })
+        .await
+    }
+
+    async fn taken<T>(
+        &self,
+        event: Event,
+        then: impl AsyncFnOnce(&Dispatcher<CapsuleHandler>, Event) -> Result<T, DispatchError>,
+    ) -> Result<T, DispatchError> {
+        let environment = &self.inner.environment;
+        let event = event.taken_by(environment.session);
+        self.inner.events.announce(&event);
+        then(&self.inner.events.dispatcher, event).await
+    }
+
+    /// The dispatcher's scope for what code that is called from within a call dispatches itself: beside the lanes, a
+    /// level deeper, within the time that the call has left.
+    ///
+    /// # Errors
+    /// [`DispatchError::Depth`], [`DispatchError::ShuttingDown`].
+    pub async fn dispatch_within(
+        &self,
+        scope: &CallScope,
+        event: EventDraft,
+    ) -> Result<Outcome, DispatchError> {
+        let (topic, payload) = event.into_parts();
+        let dispatcher = &self.inner.events.dispatcher;
+        dispatcher.dispatch_within(scope, topic, payload).await
+    }
+
+    /// Subscribes to what is published on topics that `pattern` admits. Never holds a publisher up: above 1,024
+    /// messages the oldest go, and are counted.
+    pub fn subscribe(&self, pattern: &TopicPattern) -> Result<Subscription, SubscribeError> {
+        let bus = &self.inner.events.bus;
+        bus.subscribe(pattern, &self.inner.listener)
+    }
+
+    /// Waits until no event is in flight; false if that took longer than `limit`.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        let dispatcher = &self.inner.events.dispatcher;
+        dispatcher.drain(limit).await
     }
 
     /// Installs a package for `owner`, who must exist: checks that it can be loaded, runs its install or upgrade
@@ -395,6 +534,22 @@ impl Host {
     pub fn flush_logs(&self) {
         self.inner.logs.flush();
     }
+}
+
+/// The operator's `[dispatch.required]`.
+fn required(config: &HostConfig) -> Result<Required, BuildError> {
+    let entry = |(topic, names): (&String, &Vec<String>)| {
+        let invalid = |reason: String| BuildError::Required {
+            topic: topic.clone(),
+            reason,
+        };
+        let pattern = TopicPattern::parse(topic).map_err(|error| invalid(error.to_string()))?;
+        let names = names.iter().map(|name| {
+            CapsuleName::parse(name).map_err(|error| invalid(format!("{name:?}: {error}")))
+        });
+        Ok((pattern, names.collect::<Result<_, _>>()?))
+    };
+    config.dispatch.required.iter().map(entry).collect()
 }
 
 /// Runs what reads or writes files in the blocking pool.

@@ -164,6 +164,9 @@ impl Shared {
         let mut behind = Vec::new();
         let mut delivered = 0;
         index.each_match(&message.topic, |subscriber| {
+            if !subscriber.hears(&message) {
+                return;
+            }
             match subscriber.mailbox.push(&message, &mut wake) {
                 Pushed::Closed => {}
                 Pushed::Queued { dropped: 0 } => delivered += 1,

@@ -15,6 +15,7 @@ use super::message::Message;
 use super::owner::{Owner, SubscribeError};
 use super::{EventBus, Shared};
 use crate::policy::topic::TopicPattern;
+use crate::principal::PrincipalId;
 
 /// The longest that [`Subscription::recv`] waits (abi.md, "ipc").
 pub const RECV_MAX: Duration = Duration::from_secs(60);
@@ -24,6 +25,18 @@ pub(super) struct Subscriber {
     pub(super) mailbox: Mailbox<RawMutex>,
     pub(super) pattern: TopicPattern,
     pub(super) owner: Arc<str>,
+    /// Hears only what is published for this principal, and what the host says.
+    pub(super) only: Option<PrincipalId>,
+}
+
+impl Subscriber {
+    /// Whether a message on a topic that the pattern admits is for it.
+    pub(super) fn hears(&self, message: &Message) -> bool {
+        match (&self.only, message.attribution.principal()) {
+            (Some(only), Some(principal)) => only == principal,
+            _ => true,
+        }
+    }
 }
 
 /// The messages whose topic matches a pattern, published from when it was made. Dropping it ends it.
@@ -50,10 +63,24 @@ impl EventBus {
         pattern: &TopicPattern,
         owner: &Owner,
     ) -> Result<Subscription, SubscribeError> {
+        self.subscribe_for(pattern, owner, None)
+    }
+
+    /// The same, to what is published for one principal and what the host itself says.
+    ///
+    /// # Errors
+    /// [`SubscribeError`].
+    pub fn subscribe_for(
+        &self,
+        pattern: &TopicPattern,
+        owner: &Owner,
+        only: Option<&PrincipalId>,
+    ) -> Result<Subscription, SubscribeError> {
         let subscriber = Arc::new(Subscriber {
             mailbox: Mailbox::new(),
             pattern: pattern.clone(),
             owner: Arc::clone(owner.name()),
+            only: only.cloned(),
         });
         let number = owner.join(&subscriber)?;
         let value = Arc::clone(&subscriber);

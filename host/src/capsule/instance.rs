@@ -7,11 +7,13 @@ use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
-use super::lane::Lane;
+use super::invoke::Request;
 use super::load::LoadedCapsule;
+use super::tenant::Tenant;
 use super::{CallError, Ceilings, StoreState};
 use crate::call::{CallContext, Waiting};
 use crate::domain::io;
+use crate::domain::ipc::{IpcCtx, Listener, Outlet};
 use crate::domain::sys::SysCtx;
 use crate::engine::{
     CpuClock, LIFT_LIMIT, MemoryLimiter, TimedOut, TrapKind, backtrace, timed, trap_kind,
@@ -72,6 +74,7 @@ impl Live {
         call: CallContext,
         memory: usize,
         previous_version: Option<String>,
+        listener: Option<Listener>,
     ) -> Self {
         let environment = &capsule.environment;
         let state = StoreState {
@@ -82,6 +85,11 @@ impl Live {
                 Arc::clone(&environment.sys),
                 Arc::clone(&capsule.info),
                 previous_version,
+            ),
+            ipc: IpcCtx::new(
+                Arc::clone(&environment.events) as Arc<dyn Outlet>,
+                Arc::clone(&capsule.info),
+                listener,
             ),
             handles: io::handles(),
         };
@@ -102,8 +110,8 @@ impl Live {
     /// is shared already would cost more than the rest.
     pub(super) fn begin(
         &mut self,
-        capsule: &LoadedCapsule,
-        lane: &Lane,
+        tenant: &Tenant,
+        request: &Request<'_>,
         began: Instant,
         ceilings: Ceilings,
     ) {
@@ -112,15 +120,16 @@ impl Live {
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
         let call = &mut state.call;
-        if !Arc::ptr_eq(&call.scope, &lane.scope) {
-            call.scope = Arc::clone(&lane.scope);
+        if !Arc::ptr_eq(&call.scope, &tenant.scope) {
+            call.scope = Arc::clone(&tenant.scope);
         }
-        call.topic = None;
-        call.source = capsule.environment.session;
+        call.topic = request.topic.map(|topic| topic.as_str().into());
+        call.attribution = request.attribution();
+        call.source = request.source;
         call.began = began;
         call.deadline = began + ceilings.wall;
-        call.depth = 0;
-        call.trace = lane.next_trace();
+        call.depth = request.depth;
+        call.trace = tenant.next_trace();
         state.limiter.begin_call(ceilings.memory);
         state.sys.begin_call();
     }

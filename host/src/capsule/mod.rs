@@ -3,18 +3,20 @@
 mod ceilings;
 mod circuit;
 mod error;
+mod handler;
 mod instance;
 mod invoke;
-mod lane;
 mod load;
 mod slots;
 mod state;
+mod tenant;
 
 use std::sync::Arc;
 
 pub use ceilings::Ceilings;
 pub use error::{CallError, LoadError};
-pub(crate) use load::{Environment, Known, LoadedCapsule};
+pub use handler::CapsuleHandler;
+pub(crate) use load::{Environment, Known, LoadedCapsule, Surroundings};
 pub(crate) use slots::Slots;
 pub use state::StoreState;
 

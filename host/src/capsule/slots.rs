@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::LoadedCapsule;
-use super::lane::Idle;
+use super::tenant::Idle;
 
 /// The slots of a host.
 pub(crate) struct Slots {
@@ -26,8 +26,8 @@ pub(crate) struct Slots {
 /// An instance that was idle when it was looked for: since when, and among which ones.
 pub(super) type Candidate = (Instant, Weak<Idle>);
 
-/// What was idle when all lanes were last looked through, longest first. Whatever became idle later is younger than
-/// each of these that still is, so lanes are only looked through again when none is left.
+/// What was idle when all tenants were last looked through, longest first. Whatever became idle later is younger than
+/// each of these that still is, so tenants are only looked through again when none is left.
 type Oldest = VecDeque<Candidate>;
 
 /// Counts who waits, also when its future is dropped.

@@ -5,6 +5,7 @@ use wasmtime::component::ResourceTable;
 
 use crate::call::{CallContext, Waiting};
 use crate::domain::io::{IoStore, IoView};
+use crate::domain::ipc::{IpcCtx, IpcStore, IpcView};
 use crate::domain::sys::{SysCtx, SysStore, SysView};
 use crate::engine::MemoryLimiter;
 
@@ -14,6 +15,7 @@ pub struct StoreState {
     pub(super) waiting: Waiting,
     pub(super) limiter: MemoryLimiter,
     pub(super) sys: SysCtx,
+    pub(super) ipc: IpcCtx,
     /// The handles that the guest holds, of every domain.
     pub(super) handles: ResourceTable,
 }
@@ -28,6 +30,17 @@ impl StoreState {
 impl IoStore for StoreState {
     fn io(&mut self) -> IoView<'_> {
         IoView::new(&mut self.handles, self.sys.unloaded(), &mut self.waiting)
+    }
+}
+
+impl IpcStore for StoreState {
+    fn ipc(&mut self) -> IpcView<'_> {
+        IpcView::new(
+            &mut self.ipc,
+            &mut self.handles,
+            &mut self.call,
+            &mut self.waiting,
+        )
     }
 }
 

@@ -6,6 +6,7 @@
 //! the linker. The generated traits are implemented on the view, so one domain can't touch another's state.
 
 pub mod io;
+pub mod ipc;
 pub mod sys;
 
 use wasmtime::component::Linker;
@@ -14,7 +15,10 @@ use wasmtime::component::Linker;
 ///
 /// # Errors
 /// wasmtime's, when two domains define the same function.
-pub fn link<T: io::IoStore + sys::SysStore>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+pub fn link<T: io::IoStore + ipc::IpcStore + sys::SysStore>(
+    linker: &mut Linker<T>,
+) -> wasmtime::Result<()> {
     io::add_to_linker(linker)?;
+    ipc::add_to_linker(linker)?;
     sys::add_to_linker(linker)
 }

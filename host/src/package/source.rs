@@ -29,6 +29,17 @@ pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, Pack
     Ok(package)
 }
 
+/// What an installed capsule says of itself, whatever its bytes are.
+///
+/// # Errors
+/// [`PackageError::NotInstalled`]; what is wrong with its manifest.
+pub fn manifest_of(home: &Home, name: &CapsuleName) -> Result<CapsuleManifest, PackageError> {
+    let folder =
+        store::folder(home, name).ok_or_else(|| PackageError::NotInstalled { name: name.clone() })?;
+    let (parsed, _) = manifest(&folder)?;
+    Ok(parsed.manifest)
+}
+
 /// An installed capsule's folder, and the hash that its meta.json says.
 pub(super) fn recorded(
     home: &Home,

@@ -181,7 +181,7 @@ pub const INTERFACES: &[Interface] = &[
     Interface {
         name: "astrid:ipc/host",
         versions: &["1.0.0"],
-        served: false,
+        served: true,
         functions: &[
             ("[method]subscription.poll", OPEN),
             ("[method]subscription.recv", OPEN),
