@@ -70,9 +70,6 @@ pub enum BuildError {
     /// The engine can't be started, or two domains define the same function.
     #[error("the engine can't be started: {0:#}")]
     Engine(wasmtime::Error),
-    /// No thread could be started.
-    #[error("no thread can be started: {0}")]
-    Thread(std::io::Error),
 }
 
 impl BuildError {
@@ -83,7 +80,7 @@ impl BuildError {
             Self::Config(error) => error.kind(),
             Self::Required { .. } => ErrorKind::Config,
             Self::Workspace { .. } => ErrorKind::Usage,
-            Self::Engine(_) | Self::Thread(_) => ErrorKind::Engine,
+            Self::Engine(_) => ErrorKind::Engine,
         }
     }
 
@@ -94,7 +91,7 @@ impl BuildError {
             Self::Config(error) => error.hint(),
             Self::Required { .. } => "mend that line".into(),
             Self::Workspace { .. } => "name a folder that is there: --workspace DIR".into(),
-            Self::Engine(_) | Self::Thread(_) => {
+            Self::Engine(_) => {
                 "see that memory, address space and threads of this user are not used up (ulimit -a)".into()
             }
         }
@@ -190,7 +187,7 @@ impl HostBuilder {
                 .add_to_linker(&mut linker)
                 .map_err(BuildError::Engine)?;
         }
-        let logs = Arc::new(FileLogs::start(home.clone()).map_err(BuildError::Thread)?);
+        let logs = Arc::new(FileLogs::new(home.clone()));
         let mut sinks = self.sinks;
         sinks.push(Arc::clone(&logs) as Arc<dyn LogSink>);
         let total = config

@@ -32,6 +32,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             "bench",
             "--",
         ])
-        .args(args),
+        .args(args)
+        // With it each error of the engine looks for the host's own functions on the stack, on both sides.
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("RUST_LIB_BACKTRACE"),
     )
 }

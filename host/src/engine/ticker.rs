@@ -1,7 +1,6 @@
 //! The one thread that advances the engine's epoch, which is how a running guest is made to look up.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -10,10 +9,10 @@ use wasmtime::Engine;
 /// How often a running guest yields, and so how finely its CPU time is charged.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Ticks until dropped.
+/// Ticks until dropped. Then its thread ends by itself and doesn't touch the engine any more: nobody has to wait for
+/// it to be scheduled once again.
 pub(super) struct Ticker {
     stop: Arc<(Mutex<bool>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Ticker {
@@ -21,23 +20,24 @@ impl Ticker {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let engine = engine.weak();
         let seen = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("astrid-ticker".into())
             .spawn(move || {
                 let (stopped, wake) = &*seen;
                 let mut stopped = stopped.lock();
                 while !*stopped {
                     wake.wait_for(&mut stopped, TICK);
-                    let Some(engine) = engine.upgrade() else {
+                    if *stopped {
                         break;
-                    };
-                    engine.increment_epoch();
+                    }
+                    // Held for this moment, in which the engine's owner can't say stop.
+                    match engine.upgrade() {
+                        Some(engine) => engine.increment_epoch(),
+                        None => break,
+                    }
                 }
             })?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
+        Ok(Self { stop })
     }
 }
 
@@ -45,9 +45,5 @@ impl Drop for Ticker {
     fn drop(&mut self) {
         *self.stop.0.lock() = true;
         self.stop.1.notify_one();
-        if let Some(thread) = self.thread.take() {
-            // The thread can't panic, and there is nothing to do about it here if it did.
-            let _ = thread.join();
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What guests log: one writer thread over a file a day for each (principal, capsule).
+//! What guests log: one writer thread, started by the first line, over a file a day for each (principal, capsule).
 //!
 //! Writing a record never waits. When the writer can't keep up, records are dropped and counted, and the
 //! count is written in their place: to the file that they would have gone to.
@@ -79,52 +79,67 @@ fn whose(record: &LogRecord) -> Whose {
 }
 
 /// Log files in the home, `home/<principal>/log/<capsule>/<date>.log`, a JSON document a line.
+///
+/// The writer is started by the first line: its queue alone is more than a command that logs nothing has to set up.
 pub struct FileLogs {
-    orders: Mutex<Option<SyncSender<Order>>>,
+    home: Home,
     dropped: Dropped,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer: Mutex<Option<Running>>,
+}
+
+/// The writer's thread, and what is handed to it.
+struct Running {
+    orders: SyncSender<Order>,
+    thread: JoinHandle<()>,
 }
 
 impl FileLogs {
-    /// Starts the writer of this home's logs.
-    ///
-    /// # Errors
-    /// When the thread can't be started.
-    pub fn start(home: Home) -> std::io::Result<Self> {
-        let (orders, inbox) = sync_channel(QUEUE);
-        let dropped = Dropped::default();
-        let writer = Writer::new(home, Arc::clone(&dropped));
-        let writer = std::thread::Builder::new()
-            .name("astrid-logs".into())
-            .spawn(move || writer.run(&inbox))?;
-        Ok(Self {
-            orders: Mutex::new(Some(orders)),
-            dropped,
-            writer: Mutex::new(Some(writer)),
-        })
+    /// The logs of this home.
+    pub fn new(home: Home) -> Self {
+        Self {
+            home,
+            dropped: Dropped::default(),
+            writer: Mutex::default(),
+        }
     }
 
     /// Waits until everything taken before is in its file.
     pub fn flush(&self) {
-        let sender = self
-            .orders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let running = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let orders = running.as_ref().map(|running| running.orders.clone());
+        drop(running);
         let (done, wait) = sync_channel(1);
-        if sender.is_some_and(|sender| sender.send(Order::Flush(done)).is_ok()) {
+        if orders.is_some_and(|orders| orders.send(Order::Flush(done)).is_ok()) {
             // An error only says that the writer is gone.
             let _ = wait.recv();
         }
+    }
+
+    fn start(&self) -> std::io::Result<Running> {
+        let (orders, inbox) = sync_channel(QUEUE);
+        let writer = Writer::new(self.home.clone(), Arc::clone(&self.dropped));
+        let thread = std::thread::Builder::new()
+            .name("astrid-logs".into())
+            .spawn(move || writer.run(&inbox))?;
+        Ok(Running { orders, thread })
     }
 }
 
 impl LogSink for FileLogs {
     fn write(&self, record: &LogRecord) {
-        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(orders) = orders.as_ref()
-            && let Err(TrySendError::Full(_)) = orders.try_send(Order::Record(record.clone()))
-        {
+        let mut running = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_none() {
+            match self.start() {
+                Ok(started) => *running = Some(started),
+                // A system that has no thread left may have one for a later line.
+                Err(error) => tracing::warn!(%error, "no thread can be started to write logs"),
+            }
+        }
+        let taken = running.as_ref().is_some_and(|running| {
+            let order = Order::Record(record.clone());
+            !matches!(running.orders.try_send(order), Err(TrySendError::Full(_)))
+        });
+        if !taken {
             let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
             *dropped.entry(whose(record)).or_default() += 1;
         }
@@ -133,18 +148,15 @@ impl LogSink for FileLogs {
 
 impl Drop for FileLogs {
     fn drop(&mut self) {
-        self.orders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(writer) = self
+        let running = self
             .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(Running { orders, thread }) = running.take() {
+            // Nobody is left to order anything: that ends it.
+            drop(orders);
             // A writer that panicked has nothing left to write.
-            let _ = writer.join();
+            let _ = thread.join();
         }
     }
 }
@@ -294,7 +306,10 @@ mod tests {
     #[test]
     fn lines_land_in_the_file_of_their_principal_and_capsule() {
         let home = Home::ephemeral().expect("a home");
-        let logs = FileLogs::start(home.clone()).expect("started");
+        let logs = FileLogs::new(home.clone());
+        // Nothing was taken, so nobody is waited for.
+        logs.flush();
+        assert!(logs.writer.lock().expect("a writer's place").is_none());
         let record = record("default", "a\nb\u{1b}[31m");
         logs.write(&record);
         logs.flush();
@@ -306,9 +321,12 @@ mod tests {
         let home = Home::ephemeral().expect("a home");
         let (orders, inbox) = sync_channel(1);
         let logs = FileLogs {
-            orders: Mutex::new(Some(orders)),
+            home: home.clone(),
             dropped: Dropped::default(),
-            writer: Mutex::new(None),
+            writer: Mutex::new(Some(Running {
+                orders,
+                thread: std::thread::spawn(|| ()),
+            })),
         };
         let writer = Writer::new(home.clone(), Arc::clone(&logs.dropped));
         // Nobody writes yet, and there is room for one.

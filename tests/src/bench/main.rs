@@ -21,7 +21,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const USAGE: &str = "usage: cargo xtask bench [--json PATH] [ROW...]
 
   --json PATH  where the numbers go (target/bench.json unless set)
-  ROW          which lines: calls, json, load, threads, instances, traps, memory, process, install (all unless named)";
+  ROW          which lines: calls, json, load, threads, instances, traps, memory, process,
+               install (all unless named)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
