@@ -30,6 +30,7 @@ pub mod authoring;
 pub mod call;
 pub mod capsule;
 pub mod config;
+pub mod dispatch;
 pub mod domain;
 pub mod engine;
 pub mod exports;
@@ -41,6 +42,7 @@ pub mod policy;
 pub mod principal;
 pub mod registry;
 pub mod storage;
+mod sync;
 
 pub use call::{Call, CallContext, CallDraft, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};
