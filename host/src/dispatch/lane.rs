@@ -188,7 +188,9 @@ impl Lane {
             if at < free { state.waker(free) } else { None }
         });
         drop(state);
-        next.map(Waker::wake);
+        if let Some(next) = next {
+            next.wake();
+        }
     }
 
     fn give_back(&self, beside: bool) {
@@ -207,7 +209,9 @@ impl Lane {
             Vec::new()
         };
         drop(state);
-        next.map(Waker::wake);
+        if let Some(next) = next {
+            next.wake();
+        }
         quiet.into_iter().for_each(Waker::wake);
     }
 }
