@@ -65,7 +65,10 @@ impl Event {
     ///
     /// # Errors
     /// [`InvalidEvent`].
-    pub fn json<P: Serialize + ?Sized>(topic: &str, payload: &P) -> Result<EventDraft, InvalidEvent> {
+    pub fn json<P: Serialize + ?Sized>(
+        topic: &str,
+        payload: &P,
+    ) -> Result<EventDraft, InvalidEvent> {
         EventDraft::new(topic, Payload::json(payload)?)
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
+use crate::blocking::Blocking;
 use crate::bus::{EventBus, Owner, SubscribeError, Subscription};
 use crate::call::{Call, Reply, TraceId};
 use crate::capsule::{
@@ -107,6 +108,7 @@ pub struct HostBuilder {
     sinks: Vec<Arc<dyn LogSink>>,
     secrets: Option<Arc<dyn SecretStore>>,
     allocation: Option<Allocation>,
+    blocking: Blocking,
 }
 
 impl HostBuilder {
@@ -151,6 +153,14 @@ impl HostBuilder {
     pub fn allocation(mut self, allocation: Allocation) -> Self {
         self.allocation = Some(allocation);
         self
+    }
+
+    /// For a program that makes a call or two and ends: instances are made on demand, and files are read in the
+    /// calling thread, since threads and a pool cost more to set up than they save.
+    #[must_use]
+    pub fn one_shot(mut self) -> Self {
+        self.blocking.inline = true;
+        self.allocation(Allocation::OnDemand)
     }
 
     /// Builds the host.
@@ -222,6 +232,7 @@ impl HostBuilder {
                 started: (Instant::now(), jiff::Timestamp::now()),
             }),
             session,
+            blocking: self.blocking,
             home,
             workspace,
             config,
@@ -316,7 +327,16 @@ impl Host {
     /// [`LoadError`]; then no code of it ran and nothing is registered.
     pub async fn load(&self, package: Package) -> Result<Capsule, LoadError> {
         let environment = Arc::clone(&self.inner.environment);
-        self.register(blocking(move || LoadedCapsule::prepare(&environment, package, None)).await??)
+        let prepare = move || LoadedCapsule::prepare(&environment, package, None);
+        self.register(self.blocking(prepare).await??)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let done = self.inner.environment.blocking.run(job).await;
+        done.map_err(|error| LoadError::Interrupted(error.to_string()))
     }
 
     fn register(&self, loaded: Arc<LoadedCapsule>) -> Result<Capsule, LoadError> {
@@ -339,6 +359,11 @@ impl Host {
     /// # Errors
     /// [`LoadError`].
     pub async fn load_installed(&self, name: &CapsuleName) -> Result<Capsule, LoadError> {
+        if self.inner.environment.blocking.inline {
+            let environment = &self.inner.environment;
+            let package = Package::installed(&environment.home, name)?;
+            return self.register(LoadedCapsule::prepare(environment, package, None)?);
+        }
         // Its code is found while its bytes are checked; without them it isn't used.
         let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
         let known = tokio::task::spawn_blocking(move || {
@@ -349,7 +374,7 @@ impl Host {
         });
         let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
         let runtime = tokio::runtime::Handle::current();
-        let loaded = blocking(move || {
+        let loaded = self.blocking(move || {
             let package = Package::installed(&environment.home, &of);
             // Waited for in any case: it may not outlive this call. It was queued before this job and waits for
             // nothing, so waiting here can't use up the pool.
@@ -362,7 +387,10 @@ impl Host {
         };
         // A guard that is broken is a guard all the same: what its manifest binds is bound.
         let (home, of) = (self.home().clone(), name.clone());
-        if let Ok(manifest) = blocking(move || package::manifest_of(&home, &of)).await? {
+        if let Ok(manifest) = self
+            .blocking(move || package::manifest_of(&home, &of))
+            .await?
+        {
             let handlers: Vec<_> = manifest.handlers().collect();
             let registry = &self.inner.environment.sys.registry;
             if registry.by_id(name.as_str()).is_none() {
@@ -410,8 +438,10 @@ impl Host {
     /// # Errors
     /// [`DispatchError`].
     pub async fn dispatch(&self, event: Event) -> Result<Outcome, DispatchError> {
-        self.taken(event, async |dispatcher, event| dispatcher.dispatch(event).await)
-            .await
+        self.taken(event, async |dispatcher, event| {
+            dispatcher.dispatch(event).await
+        })
+        .await
     }
 
     /// Publishes an event: it is accepted, and its handlers are asked when their turn comes.
@@ -419,8 +449,10 @@ impl Host {
     /// # Errors
     /// [`DispatchError`].
     pub async fn publish(&self, event: Event) -> Result<TraceId, DispatchError> {
-        self.taken(event, async |dispatcher, event| dispatcher.publish(event).await)
-            .await
+        self.taken(event, async |dispatcher, event| {
+            dispatcher.publish(event).await
+        })
+        .await
     }
 
     /// Asks all handlers of an event's topic at once, and collects what they answer within `limit`.
@@ -496,21 +528,23 @@ impl Host {
             owner.clone(),
             package.clone(),
         );
-        let staged = blocking(move || {
-            environment.principals.resolve(&of)?;
-            Ok::<_, LoadError>(package::stage(
-                &environment.home,
-                &held,
-                &staging,
-                &from,
-                &of,
-            )?)
-        })
-        .await??;
+        let staged = self
+            .blocking(move || {
+                environment.principals.resolve(&of)?;
+                Ok::<_, LoadError>(package::stage(
+                    &environment.home,
+                    &held,
+                    &staging,
+                    &from,
+                    &of,
+                )?)
+            })
+            .await??;
         let previous = staged.previous().map(|meta| meta.version.clone());
         let environment = Arc::clone(&self.inner.environment);
-        let loaded =
-            blocking(move || LoadedCapsule::prepare(&environment, package, None)).await??;
+        let loaded = self
+            .blocking(move || LoadedCapsule::prepare(&environment, package, None))
+            .await??;
         let hook = if previous.is_some() {
             "upgrade"
         } else {
@@ -523,7 +557,7 @@ impl Host {
             hook,
             source: Box::new(error),
         })?;
-        let meta = blocking(move || staged.commit()).await??;
+        let meta = self.blocking(move || staged.commit()).await??;
         Ok(Installed { meta, previous })
     }
 
@@ -547,14 +581,6 @@ fn required(config: &HostConfig) -> Result<Required, BuildError> {
         Ok((pattern, names.collect::<Result<_, _>>()?))
     };
     config.dispatch.required.iter().map(entry).collect()
-}
-
-/// Runs what reads or writes files in the blocking pool.
-async fn blocking<T: Send + 'static>(
-    job: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, LoadError> {
-    let ran = tokio::task::spawn_blocking(job).await;
-    ran.map_err(|error| LoadError::Interrupted(error.to_string()))
 }
 
 /// Half of the machine's memory, in bytes; 2 GiB where that can't be found out.

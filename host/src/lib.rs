@@ -27,6 +27,7 @@
 //! ```
 
 pub mod authoring;
+mod blocking;
 pub mod bus;
 pub mod call;
 pub mod capsule;

@@ -262,7 +262,7 @@ impl LoadedCapsule {
             let sinks = Arc::clone(&environment.sinks);
             Ok(PrincipalScope::resolve(found, &name, sinks))
         };
-        let scope = match tokio::task::spawn_blocking(resolve).await {
+        let scope = match self.environment.blocking.run(resolve).await {
             Ok(scope) => scope.map_err(CallError::Principal)?,
             // The runtime is shutting down.
             Err(_) => return Err(self.unloaded()),

@@ -17,6 +17,7 @@ use super::instance::guest::interceptor::InterceptorIndices;
 use super::slots::Candidate;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
 use super::{CustomGate, LoadError, Slots, StoreState};
+use crate::blocking::Blocking;
 use crate::config::HostConfig;
 use crate::dispatch::Lane;
 use crate::domain::ipc::Outlet;
@@ -54,6 +55,7 @@ pub(crate) struct Environment {
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
     pub(crate) sys: Arc<SysShared>,
     pub(crate) events: Arc<dyn Surroundings>,
+    pub(crate) blocking: Blocking,
     /// The host's own session: the source of direct calls.
     pub(crate) session: uuid::Uuid,
 }
@@ -73,7 +75,8 @@ pub(crate) struct LoadedCapsule {
     pub(super) entry_points: EntryPoints,
     /// The actions there are, sorted, if the SDK wrote them down.
     pub(super) actions: Option<Vec<String>>,
-    pub(super) tenants: Cache<PrincipalId, Arc<Tenant>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
+    pub(super) tenants:
+        Cache<PrincipalId, Arc<Tenant>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
     pub(super) shared_idle: Arc<Idle>,
     pub(super) tenant_count: AtomicU64,
     /// Set before idle instances are ended: who puts one back later sees it (both hold the idle ones' lock).

@@ -110,6 +110,11 @@ impl Lifecycle<PrincipalId, Arc<Tenant>> for KeepInUse {
         Arc::strong_count(tenant) > 1
     }
 
-    fn on_evict(&self, _state: &mut Self::RequestState, _principal: PrincipalId, _tenant: Arc<Tenant>) {
+    fn on_evict(
+        &self,
+        _state: &mut Self::RequestState,
+        _principal: PrincipalId,
+        _tenant: Arc<Tenant>,
+    ) {
     }
 }

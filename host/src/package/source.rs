@@ -34,8 +34,8 @@ pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, Pack
 /// # Errors
 /// [`PackageError::NotInstalled`]; what is wrong with its manifest.
 pub fn manifest_of(home: &Home, name: &CapsuleName) -> Result<CapsuleManifest, PackageError> {
-    let folder =
-        store::folder(home, name).ok_or_else(|| PackageError::NotInstalled { name: name.clone() })?;
+    let folder = store::folder(home, name)
+        .ok_or_else(|| PackageError::NotInstalled { name: name.clone() })?;
     let (parsed, _) = manifest(&folder)?;
     Ok(parsed.manifest)
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use astrid_host::engine::Allocation;
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::package::{self, PackageError};
@@ -63,7 +62,7 @@ impl Session {
         runtime.block_on(async {
             let mut builder = Host::builder()
                 .home(home)
-                .allocation(Allocation::OnDemand)
+                .one_shot()
                 .log_sink(Arc::new(StderrLog));
             if let Some(workspace) = &self.workspace {
                 builder = builder.workspace(workspace);

@@ -57,7 +57,9 @@ impl Host for IoView<'_> {
         let any = poll_fn(|context| {
             let ready: Vec<u32> = waits
                 .iter_mut()
-                .filter_map(|(index, wait)| wait.as_mut().poll(context).is_ready().then_some(*index))
+                .filter_map(|(index, wait)| {
+                    wait.as_mut().poll(context).is_ready().then_some(*index)
+                })
                 .collect();
             if ready.is_empty() {
                 Poll::Pending

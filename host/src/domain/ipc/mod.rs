@@ -63,8 +63,12 @@ pub trait Outlet: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Refused`]; it never waits.
-    fn publish(&self, capsule: &CapsuleInfo, call: &CallContext, draft: Draft)
-    -> Result<(), Refused>;
+    fn publish(
+        &self,
+        capsule: &CapsuleInfo,
+        call: &CallContext,
+        draft: Draft,
+    ) -> Result<(), Refused>;
 
     /// Subscribes for `capsule`, to what is published for `only`, or for anybody.
     ///
