@@ -22,6 +22,7 @@ use crate::dispatch::{
 use crate::domain::{self, sys::SysShared};
 use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
 use crate::events::{EventDraft, Events, Required};
+use crate::exports::EntryPoint;
 use crate::home::{ExclusiveLock, Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
@@ -156,7 +157,7 @@ impl HostBuilder {
     }
 
     /// For a program that makes a call or two and ends: instances are made on demand, and files are read in the
-    /// calling thread, since threads and a pool cost more to set up than they save.
+    /// calling thread, since threads and a pool cost more to set up than they save. Run loops are not started.
     #[must_use]
     pub fn one_shot(mut self) -> Self {
         self.blocking.inline = true;
@@ -187,7 +188,25 @@ impl HostBuilder {
                 instances: config.engine.instances,
             },
         };
-        let engine = GuestEngine::start(wanted).map_err(BuildError::Engine)?;
+        // Run loops have room of their own.
+        let run_loops = if self.blocking.inline {
+            0
+        } else {
+            config.engine.run_loops
+        };
+        let reserved = match wanted {
+            Allocation::Pooled { instances } => Allocation::Pooled {
+                instances: instances.saturating_add(run_loops),
+            },
+            Allocation::OnDemand => wanted,
+        };
+        let engine = GuestEngine::start(reserved).map_err(BuildError::Engine)?;
+        let loop_slots = (run_loops as usize).min(engine.capacity() / 2);
+        let slots = engine.capacity() - loop_slots;
+        let slots = match wanted {
+            Allocation::Pooled { instances } => slots.min(instances as usize),
+            Allocation::OnDemand => slots.min(config.engine.instances as usize),
+        };
         let mut linker = Linker::new(engine.engine());
         domain::link(&mut linker).map_err(BuildError::Engine)?;
         let mut custom = Vec::new();
@@ -204,10 +223,6 @@ impl HostBuilder {
             .limits
             .total_memory
             .and_then(|total| usize::try_from(total).ok());
-        let slots = match engine.allocation() {
-            Allocation::Pooled { .. } => engine.capacity(),
-            Allocation::OnDemand => engine.capacity().min(config.engine.instances as usize),
-        };
         let slots = Arc::new(Slots::new(slots));
         let budget = MemoryBudget::new(total.unwrap_or_else(half_of_memory));
         let idle = Arc::clone(&slots);
@@ -221,6 +236,7 @@ impl HostBuilder {
             events: Arc::clone(&events) as Arc<dyn Surroundings>,
             cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
             slots,
+            loop_slots: Slots::new(loop_slots),
             budget,
             principals: Principals::new(home.clone()),
             sinks: sinks.into(),
@@ -247,6 +263,7 @@ impl HostBuilder {
                 logs,
                 capsules: Mutex::default(),
                 failed: Mutex::default(),
+                run_loops: !self.blocking.inline,
                 listener: Owner::new("host", usize::MAX),
             }),
         })
@@ -260,6 +277,8 @@ struct Inner {
     capsules: Mutex<Vec<Capsule>>,
     /// What is bound without having been loaded.
     failed: Mutex<BTreeSet<CapsuleName>>,
+    /// Whether run loops are started.
+    run_loops: bool,
     /// Whose the embedder's subscriptions are.
     listener: Owner,
 }
@@ -311,9 +330,15 @@ impl Host {
         &self.inner.environment.principals
     }
 
-    /// Where instances come from: a pool, or on demand where there was no room for one.
+    /// Where instances of handlers come from: a pool, or on demand where there was no room for one.
     pub fn allocation(&self) -> Allocation {
-        self.inner.environment.engine.allocation()
+        let environment = &self.inner.environment;
+        match environment.engine.allocation() {
+            Allocation::Pooled { .. } => Allocation::Pooled {
+                instances: u32::try_from(environment.slots.count()).unwrap_or(u32::MAX),
+            },
+            Allocation::OnDemand => Allocation::OnDemand,
+        }
     }
 
     /// Linear memory that all guests hold now, in bytes.
@@ -351,6 +376,10 @@ impl Host {
         self.inner.failed.lock().remove(&loaded.info.name);
         let capsule = Capsule { loaded };
         self.inner.capsules.lock().push(capsule.clone());
+        let loaded = &capsule.loaded;
+        if self.inner.run_loops && loaded.binary.is_real(EntryPoint::Run) {
+            loaded.start_run_loop();
+        }
         Ok(capsule)
     }
 

@@ -46,6 +46,11 @@ impl CapsuleInfo {
         self.ready.send_replace(true);
     }
 
+    /// Tells when it does.
+    pub fn readiness(&self) -> watch::Receiver<bool> {
+        self.ready.subscribe()
+    }
+
     /// Whether it has said so.
     pub fn is_ready(&self) -> bool {
         *self.ready.borrow()

@@ -38,6 +38,14 @@ pub(super) mod guest {
             anyhow: false,
         });
     }
+    pub(crate) mod background {
+        wasmtime::component::bindgen!({
+            path: "../wit",
+            world: "astrid:guest/background@1.0.0",
+            exports: { default: async },
+            anyhow: false,
+        });
+    }
     pub(crate) mod upgradable {
         wasmtime::component::bindgen!({
             path: "../wit",
@@ -92,6 +100,7 @@ impl Live {
                 listener,
             ),
             handles: io::handles(),
+            asked: false,
         };
         let mut store = Store::new(environment.engine.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -218,6 +227,32 @@ impl Live {
             .and_then(|result| result.map_err(Failure::Guest));
         self.store.data().call.scope.report_dropped();
         done.map_err(|failure| self.explain(capsule, ceilings, failure))
+    }
+
+    /// Calls the run loop, until it returns; tells whether the guest asked the host for anything. It is interrupted
+    /// when it computes for longer than `ceilings.cpu` without waiting.
+    pub(super) async fn call_run(
+        mut self,
+        capsule: &LoadedCapsule,
+        ceilings: Ceilings,
+    ) -> Result<bool, CallError> {
+        self.clock.begin_loop(ceilings.cpu);
+        let began = self.store.data().call.began;
+        let store = &mut self.store;
+        let call = async {
+            let instance = capsule.pre.instantiate_async(&mut *store).await?;
+            let indices = guest::background::BackgroundIndices::new(&capsule.pre)?;
+            indices.load(&mut *store, &instance)?.call_run(store).await
+        };
+        let (result, _) = timed(&self.clock, began, ceilings.wall, call).await;
+        self.store.data().call.scope.report_dropped();
+        match result
+            .map_err(Failure::from)
+            .and_then(|run| run.map_err(Failure::Guest))
+        {
+            Ok(()) => Ok(self.store.data().asked()),
+            Err(failure) => Err(self.explain(capsule, ceilings, failure)),
+        }
     }
 
     /// What a failed call was, in this host's terms.

@@ -40,7 +40,12 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn context(&self, tenant: &Tenant, began: Instant, ceilings: Ceilings) -> CallContext {
+    pub(super) fn context(
+        &self,
+        tenant: &Tenant,
+        began: Instant,
+        ceilings: Ceilings,
+    ) -> CallContext {
         CallContext {
             scope: Arc::clone(&tenant.scope),
             topic: self.topic.map(|topic| topic.as_str().into()),
@@ -208,7 +213,7 @@ impl LoadedCapsule {
         }
     }
 
-    fn unloaded(&self) -> CallError {
+    pub(super) fn unloaded(&self) -> CallError {
         CallError::Unloaded {
             capsule: self.info.name.clone(),
         }

@@ -14,6 +14,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::instance::guest::interceptor::InterceptorIndices;
 
+use super::run_loop::RunLoop;
 use super::slots::Candidate;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
 use super::{CustomGate, LoadError, Slots, StoreState};
@@ -50,6 +51,8 @@ pub(crate) struct Environment {
     pub(crate) linker: Linker<StoreState>,
     pub(crate) custom: Vec<CustomGate>,
     pub(crate) slots: Arc<Slots>,
+    /// Those of run loops, which keep theirs.
+    pub(crate) loop_slots: Slots,
     pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) principals: Principals,
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
@@ -78,6 +81,9 @@ pub(crate) struct LoadedCapsule {
     pub(super) tenants:
         Cache<PrincipalId, Arc<Tenant>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
     pub(super) shared_idle: Arc<Idle>,
+    /// For whom it was installed: whom its run loop is, and for whom the host's own events are.
+    pub(super) owner: PrincipalId,
+    pub(super) run_loop: RunLoop,
     pub(super) tenant_count: AtomicU64,
     /// Set before idle instances are ended: who puts one back later sees it (both hold the idle ones' lock).
     pub(super) closed: AtomicBool,
@@ -132,6 +138,8 @@ impl LoadedCapsule {
                 KeepInUse,
             ),
             shared_idle: Arc::default(),
+            owner: package.owner().clone(),
+            run_loop: RunLoop::default(),
             tenant_count: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             info,

@@ -16,6 +16,7 @@ use super::tenant::Idle;
 
 /// The slots of a host.
 pub(crate) struct Slots {
+    count: usize,
     free: Arc<Semaphore>,
     capsules: Mutex<Vec<Weak<LoadedCapsule>>>,
     /// Who waits for a slot now.
@@ -44,11 +45,17 @@ impl Slots {
     pub(crate) fn new(count: usize) -> Self {
         let count = count.clamp(1, Semaphore::MAX_PERMITS);
         Self {
+            count,
             free: Arc::new(Semaphore::new(count)),
             capsules: Mutex::default(),
             waiting: AtomicUsize::new(0),
             oldest: Mutex::default(),
         }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// Lets idle instances of a capsule be evicted.

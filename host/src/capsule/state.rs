@@ -18,6 +18,8 @@ pub struct StoreState {
     pub(super) ipc: IpcCtx,
     /// The handles that the guest holds, of every domain.
     pub(super) handles: ResourceTable,
+    /// Whether the guest called any host function.
+    pub(super) asked: bool,
 }
 
 impl StoreState {
@@ -25,16 +27,22 @@ impl StoreState {
     pub fn call(&self) -> &CallContext {
         &self.call
     }
+
+    pub(super) fn asked(&self) -> bool {
+        self.asked
+    }
 }
 
 impl IoStore for StoreState {
     fn io(&mut self) -> IoView<'_> {
+        self.asked = true;
         IoView::new(&mut self.handles, self.sys.unloaded(), &mut self.waiting)
     }
 }
 
 impl IpcStore for StoreState {
     fn ipc(&mut self) -> IpcView<'_> {
+        self.asked = true;
         IpcView::new(
             &mut self.ipc,
             &mut self.handles,
@@ -46,6 +54,7 @@ impl IpcStore for StoreState {
 
 impl SysStore for StoreState {
     fn sys(&mut self) -> SysView<'_> {
+        self.asked = true;
         SysView::new(&mut self.sys, &self.call, &mut self.waiting)
     }
 }
