@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::bus::Attribution;
+use crate::dispatch::CallScope;
 use crate::principal::{PrincipalId, PrincipalScope};
 
 /// Most bytes of a payload, in either direction (abi.md's bound for messages too).
@@ -195,6 +197,8 @@ pub struct CallContext {
     pub scope: Arc<PrincipalScope>,
     /// The topic of the event; none for a direct call.
     pub topic: Option<Arc<str>>,
+    /// Who says on whose behalf: of a direct call, the host.
+    pub attribution: Attribution,
     /// Who published it, a session uuid: the host's own for a direct call.
     pub source: uuid::Uuid,
     /// When the guest was entered.
@@ -211,6 +215,16 @@ impl CallContext {
     /// On whose behalf the call is made.
     pub fn principal(&self) -> &PrincipalId {
         &self.scope.principal.id
+    }
+
+    /// What code that is called from within the call passes on to what it dispatches.
+    pub fn nesting(&self) -> CallScope {
+        CallScope {
+            principal: self.principal().clone(),
+            source: self.source,
+            depth: self.depth,
+            deadline: Some(self.deadline),
+        }
     }
 }
 

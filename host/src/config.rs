@@ -34,6 +34,8 @@ pub struct EngineConfig {
     /// Instances that may live at once, idle ones included; 1,000. Fewer where the kernel's limit on mappings allows
     /// no more.
     pub instances: u32,
+    /// Run loops that may be there at once, besides; 1,000.
+    pub run_loops: u32,
     /// Calls that an instance serves before a fresh one takes its place, so that what a guest leaks doesn't stay;
     /// 10,000. A fresh instance costs microseconds.
     pub instance_calls: u64,
@@ -44,6 +46,7 @@ impl Default for EngineConfig {
         Self {
             pool: true,
             instances: 1_000,
+            run_loops: 1_000,
             instance_calls: 10_000,
         }
     }

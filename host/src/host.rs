@@ -1,24 +1,33 @@
 //! A host: builds the rooms, joins them, and is what an embedder holds.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
 use crate::blocking::Blocking;
-use crate::call::{Call, Reply};
+use crate::bus::{EventBus, Owner, SubscribeError, Subscription};
+use crate::call::{Call, Reply, TraceId};
 use crate::capsule::{
-    CallError, Capsule, CustomGate, Environment, Known, LoadError, LoadedCapsule, Slots, StoreState,
+    CallError, Capsule, CapsuleHandler, CustomGate, Environment, Known, LoadError, LoadedCapsule,
+    Slots, StoreState, Surroundings,
 };
 use crate::config::{ConfigError, HostConfig};
+use crate::dispatch::{
+    self, Answer, CallScope, DispatchError, Dispatcher, Event, Outcome, TokioRuntime,
+};
 use crate::domain::{self, sys::SysShared};
 use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
+use crate::events::{EventDraft, Events, Required};
+use crate::exports::EntryPoint;
 use crate::home::{ExclusiveLock, Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
 use crate::package::{self, Meta, Package};
+use crate::policy::topic::TopicPattern;
 use crate::principal::{PrincipalId, Principals};
 use crate::registry::Registry;
 use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
@@ -44,6 +53,14 @@ pub enum BuildError {
     /// Its configuration can't.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// `[dispatch.required]` names what is no topic or no capsule.
+    #[error("etc/config.toml: [dispatch.required] {topic:?}: {reason}")]
+    Required {
+        /// The key.
+        topic: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The workspace isn't there.
     #[error("the workspace {path} can't be used: {source}")]
     Workspace {
@@ -63,6 +80,7 @@ impl BuildError {
         match self {
             Self::Home(error) => error.kind(),
             Self::Config(error) => error.kind(),
+            Self::Required { .. } => ErrorKind::Config,
             Self::Workspace { .. } => ErrorKind::Usage,
             Self::Engine(_) => ErrorKind::Engine,
         }
@@ -73,6 +91,7 @@ impl BuildError {
         match self {
             Self::Home(error) => error.hint(),
             Self::Config(error) => error.hint(),
+            Self::Required { .. } => "mend that line".into(),
             Self::Workspace { .. } => "name a folder that is there: --workspace DIR".into(),
             Self::Engine(_) => {
                 "see that memory, address space and threads of this user are not used up (ulimit -a)".into()
@@ -138,7 +157,7 @@ impl HostBuilder {
     }
 
     /// For a program that makes a call or two and ends: instances are made on demand, and files are read in the
-    /// calling thread, since threads and a pool cost more to set up than they save.
+    /// calling thread, since threads and a pool cost more to set up than they save. Run loops are not started.
     #[must_use]
     pub fn one_shot(mut self) -> Self {
         self.blocking.inline = true;
@@ -169,7 +188,25 @@ impl HostBuilder {
                 instances: config.engine.instances,
             },
         };
-        let engine = GuestEngine::start(wanted).map_err(BuildError::Engine)?;
+        // Run loops have room of their own.
+        let run_loops = if self.blocking.inline {
+            0
+        } else {
+            config.engine.run_loops
+        };
+        let reserved = match wanted {
+            Allocation::Pooled { instances } => Allocation::Pooled {
+                instances: instances.saturating_add(run_loops),
+            },
+            Allocation::OnDemand => wanted,
+        };
+        let engine = GuestEngine::start(reserved).map_err(BuildError::Engine)?;
+        let loop_slots = (run_loops as usize).min(engine.capacity() / 2);
+        let slots = engine.capacity() - loop_slots;
+        let slots = match wanted {
+            Allocation::Pooled { instances } => slots.min(instances as usize),
+            Allocation::OnDemand => slots.min(config.engine.instances as usize),
+        };
         let mut linker = Linker::new(engine.engine());
         domain::link(&mut linker).map_err(BuildError::Engine)?;
         let mut custom = Vec::new();
@@ -186,17 +223,20 @@ impl HostBuilder {
             .limits
             .total_memory
             .and_then(|total| usize::try_from(total).ok());
-        let slots = match engine.allocation() {
-            Allocation::Pooled { .. } => engine.capacity(),
-            Allocation::OnDemand => engine.capacity().min(config.engine.instances as usize),
-        };
         let slots = Arc::new(Slots::new(slots));
         let budget = MemoryBudget::new(total.unwrap_or_else(half_of_memory));
         let idle = Arc::clone(&slots);
         budget.reclaim_with(Box::new(move || idle.evict_one()));
+        let session = uuid::Uuid::new_v4();
+        let required = required(&config)?;
+        let runtime = TokioRuntime::new(tokio::runtime::Handle::current());
+        let dispatcher = Dispatcher::new(runtime, dispatch::Limits::default(), required);
+        let events = Arc::new(Events::new(EventBus::new(session), dispatcher));
         let environment = Environment {
+            events: Arc::clone(&events) as Arc<dyn Surroundings>,
             cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
             slots,
+            loop_slots: Slots::new(loop_slots),
             budget,
             principals: Principals::new(home.clone()),
             sinks: sinks.into(),
@@ -207,7 +247,7 @@ impl HostBuilder {
                     .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
                 started: (Instant::now(), jiff::Timestamp::now()),
             }),
-            session: uuid::Uuid::new_v4(),
+            session,
             blocking: self.blocking,
             home,
             workspace,
@@ -219,8 +259,12 @@ impl HostBuilder {
         Ok(Host {
             inner: Arc::new(Inner {
                 environment: Arc::new(environment),
+                events,
                 logs,
                 capsules: Mutex::default(),
+                failed: Mutex::default(),
+                run_loops: !self.blocking.inline,
+                listener: Owner::new("host", usize::MAX),
             }),
         })
     }
@@ -228,14 +272,27 @@ impl HostBuilder {
 
 struct Inner {
     environment: Arc<Environment>,
+    events: Arc<Events>,
     logs: Arc<FileLogs>,
     capsules: Mutex<Vec<Capsule>>,
+    /// What is bound without having been loaded.
+    failed: Mutex<BTreeSet<CapsuleName>>,
+    /// Whether run loops are started.
+    run_loops: bool,
+    /// Whose the embedder's subscriptions are.
+    listener: Owner,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        let dispatcher = &self.events.dispatcher;
         for capsule in self.capsules.get_mut() {
+            dispatcher.unbind(capsule.name());
             capsule.loaded.close();
+        }
+        // A capsule that could not be loaded has its bindings all the same.
+        for name in &*self.failed.get_mut() {
+            dispatcher.unbind(name);
         }
         self.logs.flush();
     }
@@ -273,9 +330,15 @@ impl Host {
         &self.inner.environment.principals
     }
 
-    /// Where instances come from: a pool, or on demand where there was no room for one.
+    /// Where instances of handlers come from: a pool, or on demand where there was no room for one.
     pub fn allocation(&self) -> Allocation {
-        self.inner.environment.engine.allocation()
+        let environment = &self.inner.environment;
+        match environment.engine.allocation() {
+            Allocation::Pooled { .. } => Allocation::Pooled {
+                instances: u32::try_from(environment.slots.count()).unwrap_or(u32::MAX),
+            },
+            Allocation::OnDemand => Allocation::OnDemand,
+        }
     }
 
     /// Linear memory that all guests hold now, in bytes.
@@ -303,8 +366,20 @@ impl Host {
 
     fn register(&self, loaded: Arc<LoadedCapsule>) -> Result<Capsule, LoadError> {
         self.inner.environment.sys.registry.register(&loaded.info)?;
+        let handlers: Vec<_> = loaded.info.manifest.handlers().collect();
+        self.inner.events.dispatcher.bind(
+            &loaded.info.name,
+            &handlers,
+            loaded.permits(),
+            Ok(CapsuleHandler::new(&loaded)),
+        );
+        self.inner.failed.lock().remove(&loaded.info.name);
         let capsule = Capsule { loaded };
         self.inner.capsules.lock().push(capsule.clone());
+        let loaded = &capsule.loaded;
+        if self.inner.run_loops && loaded.binary.is_real(EntryPoint::Run) {
+            loaded.start_run_loop();
+        }
         Ok(capsule)
     }
 
@@ -335,12 +410,35 @@ impl Host {
             let known = runtime.block_on(known).ok().flatten();
             LoadedCapsule::prepare(&environment, package?, known)
         });
-        self.register(loaded.await??)
+        let failed = match loaded.await? {
+            Ok(loaded) => return self.register(loaded),
+            Err(failed) => failed,
+        };
+        // A guard that is broken is a guard all the same: what its manifest binds is bound.
+        let (home, of) = (self.home().clone(), name.clone());
+        if let Ok(manifest) = self
+            .blocking(move || package::manifest_of(&home, &of))
+            .await?
+        {
+            let handlers: Vec<_> = manifest.handlers().collect();
+            let registry = &self.inner.environment.sys.registry;
+            if registry.by_id(name.as_str()).is_none() {
+                self.inner.failed.lock().insert(name.clone());
+                let dispatcher = &self.inner.events.dispatcher;
+                dispatcher.bind(name, &handlers, 1, Err(failed.to_string()));
+            }
+        }
+        Err(failed)
     }
 
     /// Unloads a capsule: what its guests are blocked in ends, waiting calls are refused.
     pub fn unload(&self, capsule: &Capsule) {
         let session = capsule.session();
+        let dispatcher = &self.inner.events.dispatcher;
+        let registered = self.inner.environment.sys.registry.by_session(session);
+        if registered.is_some() {
+            dispatcher.unbind(capsule.name());
+        }
         capsule.loaded.close();
         self.inner.environment.sys.registry.unregister(session);
         self.inner
@@ -361,6 +459,83 @@ impl Host {
     /// [`CallError`]. Dropping the future ends the guest.
     pub async fn invoke(&self, capsule: &Capsule, call: Call) -> Result<Reply, CallError> {
         capsule.loaded.invoke(&call).await
+    }
+
+    /// Dispatches an event: its topic's handlers are asked in turn, and what came of it is told. It waits for its
+    /// admission when too much is in flight. Dropping the future doesn't end what was admitted.
+    ///
+    /// # Errors
+    /// [`DispatchError`].
+    pub async fn dispatch(&self, event: Event) -> Result<Outcome, DispatchError> {
+        self.taken(event, async |dispatcher, event| {
+            dispatcher.dispatch(event).await
+        })
+        .await
+    }
+
+    /// Publishes an event: it is accepted, and its handlers are asked when their turn comes.
+    ///
+    /// # Errors
+    /// [`DispatchError`].
+    pub async fn publish(&self, event: Event) -> Result<TraceId, DispatchError> {
+        self.taken(event, async |dispatcher, event| {
+            dispatcher.publish(event).await
+        })
+        .await
+    }
+
+    /// Asks all handlers of an event's topic at once, and collects what they answer within `limit`.
+    ///
+    /// # Errors
+    /// [`DispatchError`].
+    pub async fn trigger(
+        &self,
+        event: Event,
+        limit: Duration,
+    ) -> Result<Vec<Answer>, DispatchError> {
+        self.taken(event, async |dispatcher, event| {
+            dispatcher.trigger(event, limit).await
+        })
+        .await
+    }
+
+    async fn taken<T>(
+        &self,
+        event: Event,
+        then: impl AsyncFnOnce(&Dispatcher<CapsuleHandler>, Event) -> Result<T, DispatchError>,
+    ) -> Result<T, DispatchError> {
+        let environment = &self.inner.environment;
+        let event = event.taken_by(environment.session);
+        self.inner.events.announce(&event);
+        then(&self.inner.events.dispatcher, event).await
+    }
+
+    /// The dispatcher's scope for what code that is called from within a call dispatches itself: beside the lanes, a
+    /// level deeper, within the time that the call has left.
+    ///
+    /// # Errors
+    /// [`DispatchError::Depth`], [`DispatchError::ShuttingDown`].
+    pub async fn dispatch_within(
+        &self,
+        scope: &CallScope,
+        event: EventDraft,
+    ) -> Result<Outcome, DispatchError> {
+        let (topic, payload) = event.into_parts();
+        let dispatcher = &self.inner.events.dispatcher;
+        dispatcher.dispatch_within(scope, topic, payload).await
+    }
+
+    /// Subscribes to what is published on topics that `pattern` admits. Never holds a publisher up: above 1,024
+    /// messages the oldest go, and are counted.
+    pub fn subscribe(&self, pattern: &TopicPattern) -> Result<Subscription, SubscribeError> {
+        let bus = &self.inner.events.bus;
+        bus.subscribe(pattern, &self.inner.listener)
+    }
+
+    /// Waits until no event is in flight; false if that took longer than `limit`.
+    pub async fn drain(&self, limit: Duration) -> bool {
+        let dispatcher = &self.inner.events.dispatcher;
+        dispatcher.drain(limit).await
     }
 
     /// Installs a package for `owner`, who must exist: checks that it can be loaded, runs its install or upgrade
@@ -419,6 +594,22 @@ impl Host {
     pub fn flush_logs(&self) {
         self.inner.logs.flush();
     }
+}
+
+/// The operator's `[dispatch.required]`.
+fn required(config: &HostConfig) -> Result<Required, BuildError> {
+    let entry = |(topic, names): (&String, &Vec<String>)| {
+        let invalid = |reason: String| BuildError::Required {
+            topic: topic.clone(),
+            reason,
+        };
+        let pattern = TopicPattern::parse(topic).map_err(|error| invalid(error.to_string()))?;
+        let names = names.iter().map(|name| {
+            CapsuleName::parse(name).map_err(|error| invalid(format!("{name:?}: {error}")))
+        });
+        Ok((pattern, names.collect::<Result<_, _>>()?))
+    };
+    config.dispatch.required.iter().map(entry).collect()
 }
 
 /// Half of the machine's memory, in bytes; 2 GiB where that can't be found out.

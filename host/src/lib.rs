@@ -28,12 +28,15 @@
 
 pub mod authoring;
 mod blocking;
+pub mod bus;
 pub mod call;
 pub mod capsule;
 pub mod config;
 mod disk;
+pub mod dispatch;
 pub mod domain;
 pub mod engine;
+mod events;
 pub mod exports;
 pub mod home;
 mod host;
@@ -45,6 +48,7 @@ pub mod policy;
 pub mod principal;
 pub mod registry;
 pub mod storage;
+mod sync;
 
 pub use call::{Call, CallContext, CallDraft, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};

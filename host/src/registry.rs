@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::bus::Owner;
+use crate::domain::ipc::SUBSCRIPTIONS;
 use crate::manifest::{CapsuleManifest, CapsuleName};
 
 /// What is known of a capsule for as long as it is loaded.
@@ -22,6 +24,7 @@ pub struct CapsuleInfo {
     pub capabilities: Vec<&'static str>,
     ready: watch::Sender<bool>,
     unloaded: CancellationToken,
+    subscriptions: Owner,
 }
 
 impl CapsuleInfo {
@@ -29,6 +32,7 @@ impl CapsuleInfo {
     pub fn new(manifest: CapsuleManifest) -> Self {
         Self {
             name: manifest.name().clone(),
+            subscriptions: Owner::new(manifest.name().as_str(), SUBSCRIPTIONS),
             capabilities: manifest.capabilities.held(),
             manifest,
             session: Uuid::new_v4(),
@@ -42,9 +46,25 @@ impl CapsuleInfo {
         self.ready.send_replace(true);
     }
 
+    /// Tells when it does.
+    pub fn readiness(&self) -> watch::Receiver<bool> {
+        self.ready.subscribe()
+    }
+
     /// Whether it has said so.
     pub fn is_ready(&self) -> bool {
         *self.ready.borrow()
+    }
+
+    /// Whose its subscriptions are.
+    pub fn subscriptions(&self) -> &Owner {
+        &self.subscriptions
+    }
+
+    /// The capsule is unloaded: what its guests are blocked in ends, and they hear nothing any more.
+    pub fn end(&self) {
+        self.unloaded.cancel();
+        self.subscriptions.close();
     }
 
     /// Cancelled when the capsule is unloaded, which ends what its guests are blocked in.
@@ -94,7 +114,7 @@ impl Registry {
         let mut tables = self.tables.write();
         if let Some(capsule) = tables.by_session.remove(&session) {
             tables.by_id.remove(&capsule.name);
-            capsule.unloaded.cancel();
+            capsule.end();
         }
     }
 

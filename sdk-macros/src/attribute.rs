@@ -1,30 +1,38 @@
 //! Reads one attribute: which it is, and what it says. It doesn't look at the function below it.
 
 use syn::{
-    Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Token,
+    Attribute, Expr, Ident, LitStr, Meta, Token,
     ext::IdentExt,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
-    spanned::Spanned,
 };
 
 use crate::errors::{Errors, suggestion};
 
+pub mod values;
+
 /// Those that can be used.
-const SERVED: [&str; 5] = ["hook", "interceptor", "run", "install", "upgrade"];
+const SERVED: [&str; 7] = [
+    "hook",
+    "interceptor",
+    "tool",
+    "command",
+    "run",
+    "install",
+    "upgrade",
+];
 /// Those that are known but not yet served.
-const LATER: [&str; 3] = ["tool", "command", "cron"];
+const LATER: [&str; 1] = ["cron"];
 
 const HOOK_ARGUMENTS: [&str; 4] = ["topic", "priority", "on_error", "mode"];
-
-/// The most bytes of an action's name, and of a topic.
-const MAX_NAME: usize = 256;
-/// The most segments of a topic.
-const MAX_SEGMENTS: usize = 8;
+const TOOL_ARGUMENTS: [&str; 2] = ["description", "mutable"];
+const COMMAND_ARGUMENTS: [&str; 2] = ["description", "kind"];
 
 /// What a function is marked as.
 pub enum Mark {
     Hook(HookArguments),
+    Tool(ToolArguments),
+    Command(CommandArguments),
     Run,
     Install,
     Upgrade,
@@ -38,6 +46,22 @@ pub struct HookArguments {
     pub priority: Option<u32>,
     pub on_error: Option<String>,
     pub mode: Option<String>,
+}
+
+/// What `#[astrid::tool(..)]` says.
+#[derive(Default)]
+pub struct ToolArguments {
+    pub name: Option<LitStr>,
+    pub description: Option<String>,
+    pub mutable: bool,
+}
+
+/// What `#[astrid::command(..)]` says.
+#[derive(Default)]
+pub struct CommandArguments {
+    pub name: Option<LitStr>,
+    pub description: Option<String>,
+    pub kind: Option<String>,
 }
 
 /// The last name of `#[astrid::name]`, if it is one of ours.
@@ -58,9 +82,13 @@ pub fn name(attribute: &Attribute) -> Option<&Ident> {
 /// Reads an attribute for which [`name`] has a name.
 pub fn read(attribute: &Attribute, name: &Ident, errors: &mut Errors) -> Option<Mark> {
     let word = name.to_string();
-    match word.as_str() {
+    let mark = match word.as_str() {
         "hook" | "interceptor" => return Some(Mark::Hook(hook(attribute, &word, errors)?)),
-        "run" | "install" | "upgrade" => {}
+        "tool" => return Some(Mark::Tool(tool(attribute, errors)?)),
+        "command" => return Some(Mark::Command(command(attribute, errors)?)),
+        "run" => Mark::Run,
+        "install" => Mark::Install,
+        "upgrade" => Mark::Upgrade,
         _ if LATER.contains(&word.as_str()) => {
             errors.at(
                 name.span(),
@@ -78,18 +106,14 @@ pub fn read(attribute: &Attribute, name: &Ident, errors: &mut Errors) -> Option<
             );
             return None;
         }
-    }
+    };
     if !matches!(attribute.meta, Meta::Path(_)) {
         errors.on(
             &attribute.meta,
             format!("`#[astrid::{word}]` takes no arguments"),
         );
     }
-    Some(match word.as_str() {
-        "run" => Mark::Run,
-        "install" => Mark::Install,
-        _ => Mark::Upgrade,
-    })
+    Some(mark)
 }
 
 /// One argument: `key = value`, or a value alone.
@@ -111,190 +135,166 @@ impl Parse for Argument {
 }
 
 fn hook(attribute: &Attribute, word: &str, errors: &mut Errors) -> Option<HookArguments> {
-    let list = match &attribute.meta {
-        Meta::Path(_) => return Some(HookArguments::default()),
-        Meta::List(list) => list,
-        Meta::NameValue(pair) => {
-            errors.on(
-                &pair.value,
-                format!("arguments go in parentheses: `#[astrid::{word}(\"name\")]`"),
-            );
-            return None;
-        }
-    };
-    let arguments = match list.parse_args_with(Punctuated::<Argument, Token![,]>::parse_terminated)
-    {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            errors.push(error);
-            return None;
-        }
-    };
-
     let mut read = HookArguments::default();
-    let mut seen: Vec<String> = Vec::new();
-    for (index, Argument { key, value }) in arguments.iter().enumerate() {
-        let Some(key) = key else {
-            positional(index, value, &mut read, errors);
-            continue;
-        };
-        let word = key.unraw().to_string();
-        if seen.contains(&word) {
-            errors.at(key.span(), format!("`{word}` is given twice"));
-            continue;
+    let form = Form {
+        attribute: word,
+        what: "hook",
+        known: &HOOK_ARGUMENTS,
+        example: "check",
+    };
+    let name = form.read(attribute, errors, |key, value, errors| {
+        match key.to_string().as_str() {
+            "topic" => read.topic = values::topic(value, errors),
+            "priority" => read.priority = values::priority(value, errors),
+            "on_error" => {
+                read.on_error = values::one_of(key, value, &["continue", "deny"], errors);
+            }
+            _ => read.mode = values::one_of(key, value, &["observe"], errors),
         }
-        match word.as_str() {
-            "topic" => read.topic = topic(value, errors),
-            "priority" => read.priority = priority(value, errors),
-            "on_error" => read.on_error = one_of(key, value, &["continue", "deny"], errors),
-            "mode" => read.mode = one_of(key, value, &["observe"], errors),
-            "name" => errors.at(
-                key.span(),
-                "the name comes first and alone: `#[astrid::hook(\"name\")]`",
-            ),
-            _ => errors.at(
-                key.span(),
-                format!(
-                    "unknown argument `{word}`: {}",
-                    suggestion(&word, &HOOK_ARGUMENTS)
-                ),
-            ),
-        }
-        seen.push(word);
-    }
+    })?;
+    read.name = name.filter(|name| values::action_name(&name.value(), name.span(), errors));
     Some(read)
 }
 
-fn positional(index: usize, value: &Expr, read: &mut HookArguments, errors: &mut Errors) {
-    let word = match value {
-        Expr::Path(path) => path.path.get_ident(),
-        _ => None,
+fn tool(attribute: &Attribute, errors: &mut Errors) -> Option<ToolArguments> {
+    let mut read = ToolArguments::default();
+    let form = Form {
+        attribute: "tool",
+        what: "tool",
+        known: &TOOL_ARGUMENTS,
+        example: "search",
     };
-    if let Some(word) = word
-        && HOOK_ARGUMENTS.iter().any(|known| word == known)
-    {
-        errors.on(value, format!("`{word}` needs a value: `{word} = ..`"));
-        return;
-    }
-    if index > 0 {
-        errors.on(
-            value,
-            "only the hook's name stands alone, and it comes first",
-        );
-        return;
-    }
-    if let Some(word) = word {
-        errors.on(value, format!("the hook's name is a string: `\"{word}\"`"));
-        return;
-    }
-    let Some(name) = string(value) else {
-        errors.on(value, "the hook's name is a string, such as `\"check\"`");
-        return;
-    };
-    let text = name.value();
-    if text.is_empty() || text.len() > MAX_NAME {
-        errors.on(name, format!("a hook's name has 1 to {MAX_NAME} bytes"));
-    } else if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        errors.on(
-            name,
-            "a hook's name has no spaces and no control characters",
-        );
-    } else {
-        read.name = Some(name.clone());
-    }
+    read.name = form.read(attribute, errors, |key, value, errors| {
+        match key.to_string().as_str() {
+            "description" => read.description = values::text(key, value, errors),
+            _ => read.mutable = values::flag(key, value, errors).unwrap_or_default(),
+        }
+    })?;
+    Some(read)
 }
 
-fn string(value: &Expr) -> Option<&LitStr> {
-    match value {
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
+fn command(attribute: &Attribute, errors: &mut Errors) -> Option<CommandArguments> {
+    let mut read = CommandArguments::default();
+    let form = Form {
+        attribute: "command",
+        what: "command",
+        known: &COMMAND_ARGUMENTS,
+        example: "status",
+    };
+    read.name = form.read(attribute, errors, |key, value, errors| {
+        match key.to_string().as_str() {
+            "description" => read.description = values::text(key, value, errors),
+            _ => read.kind = values::one_of(key, value, &["slash", "cli"], errors),
+        }
+    })?;
+    Some(read)
+}
+
+/// An attribute whose arguments are a name, which stands first and alone, and `key = value` pairs.
+struct Form<'a> {
+    /// The attribute's name as it is written.
+    attribute: &'a str,
+    /// What it makes of its function.
+    what: &'a str,
+    known: &'a [&'a str],
+    /// A name such as one gives.
+    example: &'a str,
+}
+
+impl Form<'_> {
+    /// Reads the arguments: hands over each known pair once, and returns the name if there is one. `None` is an attribute
+    /// that can't be taken apart.
+    fn read(
+        &self,
+        attribute: &Attribute,
+        errors: &mut Errors,
+        mut pair: impl FnMut(&Ident, &Expr, &mut Errors),
+    ) -> Option<Option<LitStr>> {
+        let Self {
+            attribute: word,
+            known,
             ..
-        }) => Some(text),
-        _ => None,
+        } = self;
+        let list = match &attribute.meta {
+            Meta::Path(_) => return Some(None),
+            Meta::List(list) => list,
+            Meta::NameValue(pair) => {
+                errors.on(
+                    &pair.value,
+                    format!("arguments go in parentheses: `#[astrid::{word}(\"name\")]`"),
+                );
+                return None;
+            }
+        };
+        let arguments =
+            match list.parse_args_with(Punctuated::<Argument, Token![,]>::parse_terminated) {
+                Ok(arguments) => arguments,
+                Err(error) => {
+                    errors.push(error);
+                    return None;
+                }
+            };
+        let mut name = None;
+        let mut seen: Vec<String> = Vec::new();
+        for (index, Argument { key, value }) in arguments.iter().enumerate() {
+            let Some(key) = key else {
+                name = self.positional(index, value, errors).or(name);
+                continue;
+            };
+            let argument = key.unraw().to_string();
+            if seen.contains(&argument) {
+                errors.at(key.span(), format!("`{argument}` is given twice"));
+                continue;
+            }
+            if known.contains(&argument.as_str()) {
+                pair(&key.unraw(), value, errors);
+            } else if argument == "name" {
+                errors.at(
+                    key.span(),
+                    format!("the name comes first and alone: `#[astrid::{word}(\"name\")]`"),
+                );
+            } else {
+                errors.at(
+                    key.span(),
+                    format!(
+                        "unknown argument `{argument}`: {}",
+                        suggestion(&argument, known)
+                    ),
+                );
+            }
+            seen.push(argument);
+        }
+        Some(name)
     }
-}
 
-fn topic(value: &Expr, errors: &mut Errors) -> Option<String> {
-    let Some(text) = string(value) else {
-        errors.on(value, "`topic` is a string, such as `\"user.v1.prompt\"`");
-        return None;
-    };
-    let topic = text.value();
-    match topic_mistake(&topic) {
-        None => Some(topic),
-        Some(mistake) => {
+    fn positional(&self, index: usize, value: &Expr, errors: &mut Errors) -> Option<LitStr> {
+        let Self { what, example, .. } = self;
+        let word = match value {
+            Expr::Path(path) => path.path.get_ident(),
+            _ => None,
+        };
+        let known = word.filter(|word| self.known.iter().any(|known| word == known));
+        if let Some(word) = known {
+            errors.on(value, format!("`{word}` needs a value: `{word} = ..`"));
+        } else if index > 0 {
             errors.on(
-                text,
-                format!("`{}` is no topic: {mistake}", topic.escape_debug()),
+                value,
+                format!("only the {what}'s name stands alone, and it comes first"),
             );
-            None
-        }
-    }
-}
-
-/// What keeps a text from being a handler's topic: at most 256 bytes and 8 segments, each of
-/// `[a-z0-9_-]` or a `*` by itself.
-fn topic_mistake(topic: &str) -> Option<String> {
-    if topic.len() > MAX_NAME {
-        return Some(format!("it has more than {MAX_NAME} bytes"));
-    }
-    if topic.split('.').count() > MAX_SEGMENTS {
-        return Some(format!("it has more than {MAX_SEGMENTS} segments"));
-    }
-    topic.split('.').find_map(|segment| {
-        let plain = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-');
-        if segment.is_empty() {
-            Some("a segment is empty".into())
-        } else if segment != "*" && !segment.chars().all(plain) {
-            Some(format!(
-                "its segment `{}` may hold a to z, 0 to 9, `_` and `-`, or be a `*` alone",
-                segment.escape_debug()
-            ))
+        } else if let Some(word) = word {
+            errors.on(
+                value,
+                format!("the {what}'s name is a string: `\"{word}\"`"),
+            );
         } else {
-            None
+            match values::string(value) {
+                Some(name) => return Some(name.clone()),
+                None => errors.on(
+                    value,
+                    format!("the {what}'s name is a string, such as `\"{example}\"`"),
+                ),
+            }
         }
-    })
-}
-
-fn priority(value: &Expr, errors: &mut Errors) -> Option<u32> {
-    let number = match value {
-        Expr::Lit(ExprLit {
-            lit: Lit::Int(number),
-            ..
-        }) => number.base10_parse().ok(),
-        _ => None,
-    };
-    if number.is_none() {
-        errors.on(
-            value,
-            format!(
-                "`priority` is a number from 0 to {}, lower first, such as `20`",
-                u32::MAX
-            ),
-        );
+        None
     }
-    number
-}
-
-fn one_of(key: &Ident, value: &Expr, known: &[&str], errors: &mut Errors) -> Option<String> {
-    let Some(text) = string(value) else {
-        errors.on(
-            value,
-            format!("`{key}` is a string: {}", suggestion("", known)),
-        );
-        return None;
-    };
-    let word = text.value();
-    if known.contains(&word.as_str()) {
-        return Some(word);
-    }
-    errors.at(
-        value.span(),
-        format!(
-            "`{key}` can't be `{}`: {}",
-            word.escape_debug(),
-            suggestion(&word, known)
-        ),
-    );
-    None
 }

@@ -4,13 +4,17 @@
 use proc_macro2::Span;
 use syn::{
     Attribute, FnArg, GenericArgument, Ident, LitStr, PathArguments, ReceiverKind, ReturnType,
-    Safety, Signature, Type, spanned::Spanned,
+    Safety, Signature, Type, TypeReference, spanned::Spanned,
 };
 
 use crate::{
     attribute::{self, HookArguments, Mark},
     errors::Errors,
 };
+
+mod offer;
+
+pub use offer::{Command, Field, Tool};
 
 /// A function that the host calls.
 pub struct Function {
@@ -19,39 +23,69 @@ pub struct Function {
     pub receiver: bool,
     /// `None` for `()`.
     pub output: Option<Type>,
-    /// The payload of a hook, the previous version of an upgrade.
+    /// The payload of a hook or a command, the previous version of an upgrade.
     pub argument: Option<Type>,
 }
 
-/// A hook and what its attribute says.
-pub struct Hook {
+/// A function that is called by the name of an action.
+pub struct Handler {
     pub function: Function,
     pub action: LitStr,
-    pub arguments: HookArguments,
+    pub kind: Kind,
+}
+
+/// What a handler is for, and what its attribute says.
+pub enum Kind {
+    Hook(HookArguments),
+    Tool(Tool),
+    Command(Command),
 }
 
 /// All entry points of a capsule, in the order they are written.
 #[derive(Default)]
 pub struct Entries {
-    pub hooks: Vec<Hook>,
+    /// What the capsule's documentation says.
+    pub documentation: Option<String>,
+    pub handlers: Vec<Handler>,
     pub run: Option<Function>,
     pub install: Option<Function>,
     pub upgrade: Option<Function>,
 }
 
+/// The action by which a capsule tells of its tools.
+pub const DESCRIBE: &str = "tool_describe";
+
 impl Entries {
+    /// No entry points yet, of a capsule with these attributes.
+    pub fn of(attributes: &[Attribute]) -> Self {
+        Self {
+            documentation: offer::documentation(attributes),
+            ..Self::default()
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.hooks.is_empty()
+        self.handlers.is_empty()
             && self.run.is_none()
             && self.install.is_none()
             && self.upgrade.is_none()
+    }
+
+    /// The capsule's tools.
+    pub fn tools(&self) -> impl Iterator<Item = &Tool> {
+        self.handlers
+            .iter()
+            .filter_map(|handler| match &handler.kind {
+                Kind::Tool(tool) => Some(tool),
+                _ => None,
+            })
     }
 
     /// Takes our attributes off a function and adds what they make of it.
     pub fn add(
         &mut self,
         attributes: &mut Vec<Attribute>,
-        signature: &Signature,
+        signature: &mut Signature,
         errors: &mut Errors,
     ) {
         let ours = take(attributes);
@@ -66,6 +100,8 @@ impl Entries {
             return;
         };
         let Some(mark) = attribute::read(first, name, errors) else {
+            // A tool, maybe, whose parameters have documentation: rustc would complain of that too.
+            offer::take_attributes(signature);
             return;
         };
         if let Some(conditional) = attributes
@@ -78,8 +114,26 @@ impl Entries {
             );
         }
         let function = function(signature, &mark, errors);
+        let documentation = offer::documentation(attributes);
         let slot = match mark {
-            Mark::Hook(arguments) => return self.add_hook(function, arguments, errors),
+            Mark::Hook(arguments) => {
+                let action = match &arguments.name {
+                    Some(name) => name.clone(),
+                    None => function_name(&function.name),
+                };
+                return self.add_handler(function, action, Kind::Hook(arguments), errors);
+            }
+            Mark::Tool(arguments) => {
+                let tool = Tool::new(arguments, documentation, signature, errors);
+                let action = format!("tool_execute_{}", tool.name.value());
+                let action = LitStr::new(&action, tool.name.span());
+                return self.add_handler(function, action, Kind::Tool(tool), errors);
+            }
+            Mark::Command(arguments) => {
+                let command = Command::new(arguments, documentation, signature, errors);
+                let action = command.name.clone();
+                return self.add_handler(function, action, Kind::Command(command), errors);
+            }
             Mark::Run => &mut self.run,
             Mark::Install => &mut self.install,
             Mark::Upgrade => &mut self.upgrade,
@@ -96,32 +150,68 @@ impl Entries {
         }
     }
 
-    fn add_hook(&mut self, function: Function, arguments: HookArguments, errors: &mut Errors) {
-        let action = match &arguments.name {
-            Some(name) => name.clone(),
-            None => LitStr::new(
-                &syn::ext::IdentExt::unraw(&function.name).to_string(),
-                function.name.span(),
-            ),
-        };
-        let same = |hook: &&Hook| hook.action.value() == action.value();
-        if let Some(other) = self.hooks.iter().find(same) {
+    fn add_handler(&mut self, function: Function, action: LitStr, kind: Kind, errors: &mut Errors) {
+        let same = |handler: &&Handler| handler.action.value() == action.value();
+        if let Some(other) = self.handlers.iter().find(same) {
             errors.at(
                 action.span(),
                 format!(
-                    "the hook `{}` is there already: it is the function `{}`",
-                    action.value(),
+                    "the {} `{}` is there already: it is the function `{}`",
+                    other.kind.word(),
+                    other.name(),
                     other.function.name
                 ),
             );
             return;
         }
-        self.hooks.push(Hook {
+        self.handlers.push(Handler {
             function,
             action,
-            arguments,
+            kind,
         });
     }
+
+    /// Reports what only shows when all are there.
+    pub fn check(&self, errors: &mut Errors) {
+        let describe = self
+            .handlers
+            .iter()
+            .find(|one| one.action.value() == DESCRIBE);
+        if let Some(handler) = describe
+            && self.tools().next().is_some()
+        {
+            errors.at(
+                handler.action.span(),
+                format!("`{DESCRIBE}` is how a capsule tells of its tools, and is there already"),
+            );
+        }
+    }
+}
+
+impl Kind {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Hook(_) => "hook",
+            Self::Tool(_) => "tool",
+            Self::Command(_) => "command",
+        }
+    }
+}
+
+impl Handler {
+    /// Its name, as the author knows it.
+    fn name(&self) -> String {
+        match &self.kind {
+            Kind::Tool(tool) => tool.name.value(),
+            _ => self.action.value(),
+        }
+    }
+}
+
+/// A function's name as a string that stands where the function's does.
+fn function_name(name: &Ident) -> LitStr {
+    let text = syn::ext::IdentExt::unraw(name).to_string();
+    LitStr::new(&text, name.span())
 }
 
 /// Removes our attributes and gives them back.
@@ -198,9 +288,15 @@ fn output(signature: &Signature, errors: &mut Errors) -> Option<Type> {
 
 fn argument(parameters: &[&Type], mark: &Mark, errors: &mut Errors) -> Option<Type> {
     let (most, rule) = match mark {
+        // They are read elsewhere, with what is said of each.
+        Mark::Tool(_) => return None,
         Mark::Hook(_) => (
             1,
             "a hook takes one payload at most: put the fields in one struct",
+        ),
+        Mark::Command(_) => (
+            1,
+            "a command takes one payload at most: put the fields in one struct",
         ),
         Mark::Run => (
             0,
@@ -217,13 +313,9 @@ fn argument(parameters: &[&Type], mark: &Mark, errors: &mut Errors) -> Option<Ty
     }
     let argument = *parameters.first()?;
     match mark {
-        Mark::Hook(_) => {
+        Mark::Hook(_) | Mark::Command(_) => {
             if let Type::Reference(reference) = argument {
-                let owned = match &*reference.elem {
-                    Type::Path(path) if path.path.is_ident("str") => "String".into(),
-                    Type::Slice(_) => "Vec".into(),
-                    other => quote::quote!(#other).to_string(),
-                };
+                let owned = owned(reference);
                 errors.on(argument, format!("a payload is owned: take `{owned}`"));
             } else if let Some(opaque) = opaque(argument) {
                 errors.on(opaque, "name the payload's type: it is read from JSON");
@@ -235,6 +327,14 @@ fn argument(parameters: &[&Type], mark: &Mark, errors: &mut Errors) -> Option<Ty
         _ => {}
     }
     Some(argument.clone())
+}
+
+/// What to take instead of a reference.
+fn owned(reference: &TypeReference) -> String {
+    match &*reference.elem {
+        Type::Path(path) if path.path.is_ident("str") => "String".into(),
+        other => quote::quote!(#other).to_string(),
+    }
 }
 
 fn is_str(ty: &Type) -> bool {

@@ -11,7 +11,7 @@ use crate::{
     output,
 };
 
-const EMPTY: &str = "a capsule without an entry point does nothing: mark a function with `#[astrid::hook]`, `run`, `install` or `upgrade`";
+const EMPTY: &str = "a capsule without an entry point does nothing: mark a function with `#[astrid::hook]`, `tool`, `command`, `run`, `install` or `upgrade`";
 
 /// Reads the item, and writes it back with what makes it a capsule; or with what is wrong.
 pub fn capsule(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -61,15 +61,16 @@ fn of_impl(block: &mut ItemImpl, errors: &mut Errors) -> TokenStream {
             "a capsule is one type: its impl block can't be generic",
         );
     }
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&block.attrs);
     for item in &mut block.items {
         match item {
-            ImplItem::Fn(function) => entries.add(&mut function.attrs, &function.sig, errors),
+            ImplItem::Fn(function) => entries.add(&mut function.attrs, &mut function.sig, errors),
             ImplItem::Const(item) => misplaced(&mut item.attrs, errors),
             ImplItem::Type(item) => misplaced(&mut item.attrs, errors),
             _ => {}
         }
     }
+    entries.check(errors);
     if entries.is_empty() {
         nothing(&block.self_ty, errors);
     }
@@ -86,7 +87,7 @@ fn of_module(module: &mut ItemMod, errors: &mut Errors) -> TokenStream {
         );
         return TokenStream::new();
     };
-    let mut entries = Entries::default();
+    let mut entries = Entries::of(&module.attrs);
     for item in items.iter_mut() {
         match item {
             Item::Fn(function) => {
@@ -95,7 +96,7 @@ fn of_module(module: &mut ItemMod, errors: &mut Errors) -> TokenStream {
                     entry::take(&mut function.attrs);
                     continue;
                 }
-                entries.add(&mut function.attrs, &function.sig, errors);
+                entries.add(&mut function.attrs, &mut function.sig, errors);
             }
             Item::Struct(item) => {
                 misplaced(&mut item.attrs, errors);
@@ -111,6 +112,7 @@ fn of_module(module: &mut ItemMod, errors: &mut Errors) -> TokenStream {
             _ => {}
         }
     }
+    entries.check(errors);
     if entries.is_empty() {
         nothing(&module.ident, errors);
     }

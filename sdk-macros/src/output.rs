@@ -1,52 +1,68 @@
 //! What a capsule becomes: an `impl astrid_sdk::Capsule`, which is the same everywhere, and in a
 //! component the exports of just the entry points there are, with the section that lists them.
+//!
+//! `handlers` writes what is called by an action's name, `section` what the component says of itself.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
 
-use crate::entry::{Entries, Function, Hook};
+use crate::entry::{Entries, Function};
 
-/// The version of `astrid-sdk`: the two crates are released together.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+mod handlers;
+mod section;
 
 /// What goes beside an impl block of this type.
 pub fn of_type(ty: &Type, entries: &Entries) -> TokenStream {
     let capsule = implementation(quote!(#ty), quote!(Self), entries);
     let component = component(entries);
-    quote! {
-        #capsule
-        const _: () = {
-            type Capsule = #ty;
-            // Stated on every target: a capsule that can't begin is a mistake everywhere.
-            #[allow(dead_code)]
-            const INITIAL: fn() -> Capsule = <#ty as ::astrid_sdk::private::Initial>::initial;
-            #component
-        };
-    }
+    checked(
+        entries,
+        quote! {
+            #capsule
+            const _: () = {
+                type Capsule = #ty;
+                // Stated on every target: a capsule that can't begin is a mistake everywhere.
+                #[allow(dead_code)]
+                const INITIAL: fn() -> Capsule = <#ty as ::astrid_sdk::private::Initial>::initial;
+                #component
+            };
+        },
+    )
 }
 
 /// What goes into a module.
 pub fn of_module(entries: &Entries) -> TokenStream {
     let capsule = implementation(quote!(Capsule), quote!(self), entries);
     let component = component(entries);
-    quote! {
-        /// The capsule that this module is, for tests to call.
-        #[derive(Clone, Copy, Debug, Default)]
-        pub struct Capsule;
-        #capsule
-        const _: () = {
-            #[allow(dead_code)]
-            const INITIAL: fn() -> Capsule = <Capsule as ::core::default::Default>::default;
-            #component
-        };
+    checked(
+        entries,
+        quote! {
+            /// The capsule that this module is, for tests to call.
+            #[derive(Clone, Copy, Debug, Default)]
+            pub struct Capsule;
+            #capsule
+            const _: () = {
+                #[allow(dead_code)]
+                const INITIAL: fn() -> Capsule = <Capsule as ::core::default::Default>::default;
+                #component
+            };
+        },
+    )
+}
+
+/// With tools, the SDK is asked whether it has what they need.
+fn checked(entries: &Entries, capsule: TokenStream) -> TokenStream {
+    if entries.tools().next().is_none() {
+        return capsule;
     }
+    quote!(::astrid_sdk::private::with_tools! { #capsule })
 }
 
 /// `scope` is where the functions are: `Self` or, of a module, `self`.
 fn implementation(ty: TokenStream, scope: TokenStream, entries: &Entries) -> TokenStream {
-    let exports = exports(entries);
-    let arms = entries.hooks.iter().map(|hook| arm(hook, &scope));
+    let exports = section::text(entries);
+    let dispatch = handlers::dispatch(entries, &scope);
     let run = ending("start", &entries.run, &scope);
     let install = ending("install", &entries.install, &scope);
     let upgrade = ending("upgrade", &entries.upgrade, &scope);
@@ -57,43 +73,11 @@ fn implementation(ty: TokenStream, scope: TokenStream, entries: &Entries) -> Tok
 
             #[allow(unused_variables)]
             fn dispatch(&self, action: &str, payload: &[u8]) -> ::astrid_sdk::private::Answer {
-                match action {
-                    #(#arms)*
-                    _ => ::astrid_sdk::private::unknown_action(action),
-                }
+                #dispatch
             }
             #run
             #install
             #upgrade
-        }
-    }
-}
-
-/// Calls one hook. Each type is named with its own span, so that rustc complains there.
-fn arm(hook: &Hook, scope: &TokenStream) -> TokenStream {
-    let Hook {
-        function, action, ..
-    } = hook;
-    let output = output(function);
-    let (read, argument) = match &function.argument {
-        None => (TokenStream::new(), None),
-        Some(ty) => {
-            let name = type_name(ty);
-            let read = quote! {
-                let payload: #ty = match <#ty as ::astrid_sdk::private::Payload>::read(#name, payload) {
-                    ::core::result::Result::Ok(payload) => payload,
-                    ::core::result::Result::Err(answer) => return answer,
-                };
-            };
-            (read, Some(quote!(payload)))
-        }
-    };
-    let call = call(function, scope, argument);
-    quote! {
-        #action => {
-            #read
-            let reply: #output = #call;
-            <#output as ::astrid_sdk::private::Reply>::into_answer(reply)
         }
     }
 }
@@ -106,8 +90,8 @@ fn ending(method: &str, function: &Option<Function>, scope: &TokenStream) -> Opt
     // The function's own span is what is reported as the place of its error.
     let place = quote_spanned!(function.name.span()=> ::core::panic::Location::caller());
     let call = match &function.argument {
-        None => call(function, scope, None),
-        Some(_) => call(function, scope, Some(quote!(&previous))),
+        None => call(function, scope, &[]),
+        Some(_) => call(function, scope, &[quote!(&previous)]),
     };
     let previous = function.argument.as_ref().map(|_| {
         quote! {
@@ -142,23 +126,18 @@ fn output(function: &Function) -> TokenStream {
     }
 }
 
-fn call(function: &Function, scope: &TokenStream, argument: Option<TokenStream>) -> TokenStream {
+fn call(function: &Function, scope: &TokenStream, arguments: &[TokenStream]) -> TokenStream {
     let name = &function.name;
     let receiver = function.receiver.then(|| quote!(self,));
-    quote!(#scope::#name(#receiver #argument))
-}
-
-/// A type as one reads it in a message: `Vec<Prompt>`.
-fn type_name(ty: &Type) -> String {
-    quote!(#ty).to_string().replace(' ', "")
+    quote!(#scope::#name(#receiver #(#arguments),*))
 }
 
 /// The exports of a component. `INITIAL` and `Capsule` are in scope.
 fn component(entries: &Entries) -> TokenStream {
-    let exports = exports(entries);
+    let exports = section::text(entries);
     let section = Literal::byte_string(exports.as_bytes());
     let length = exports.len();
-    let trigger = (!entries.hooks.is_empty()).then(|| {
+    let trigger = (!entries.handlers.is_empty()).then(|| {
         quote! {
             impl ::astrid_sdk::private::interceptor::Guest for Component {
                 fn astrid_hook_trigger(
@@ -223,48 +202,4 @@ fn component(entries: &Entries) -> TokenStream {
             static EXPORTS: [u8; #length] = *#section;
         };
     }
-}
-
-/// The section `astrid:exports`, JSON.
-fn exports(entries: &Entries) -> String {
-    let exports: Vec<String> = [
-        (!entries.hooks.is_empty(), "astrid-hook-trigger"),
-        (entries.run.is_some(), "run"),
-        (entries.install.is_some(), "astrid-install"),
-        (entries.upgrade.is_some(), "astrid-upgrade"),
-    ]
-    .into_iter()
-    .filter(|(present, _)| *present)
-    .map(|(_, name)| json_string(name))
-    .collect();
-    let handlers: Vec<String> = entries.hooks.iter().map(handler).collect();
-    format!(
-        r#"{{"v":1,"sdk":{},"exports":[{}],"handlers":[{}]}}"#,
-        json_string(VERSION),
-        exports.join(","),
-        handlers.join(",")
-    )
-}
-
-fn handler(
-    Hook {
-        action, arguments, ..
-    }: &Hook,
-) -> String {
-    let text = |value: &Option<String>| value.as_deref().map_or("null".into(), json_string);
-    let priority = arguments
-        .priority
-        .map_or("null".into(), |priority| priority.to_string());
-    format!(
-        r#"{{"action":{},"topic":{},"priority":{priority},"on_error":{},"mode":{}}}"#,
-        json_string(&action.value()),
-        text(&arguments.topic),
-        text(&arguments.on_error),
-        text(&arguments.mode),
-    )
-}
-
-/// Text without control characters, as all of ours is, in JSON.
-fn json_string(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

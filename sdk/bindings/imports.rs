@@ -5,6 +5,1290 @@
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod astrid {
+    pub mod io {
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod poll {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[derive(Clone)]
+            pub enum ErrorCode {
+                InvalidInput,
+                Closed,
+                TooLarge,
+                Cancelled,
+                Unknown(_rt::String),
+            }
+            impl ::core::fmt::Debug for ErrorCode {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        ErrorCode::InvalidInput => {
+                            f.debug_tuple("ErrorCode::InvalidInput").finish()
+                        }
+                        ErrorCode::Closed => f.debug_tuple("ErrorCode::Closed").finish(),
+                        ErrorCode::TooLarge => {
+                            f.debug_tuple("ErrorCode::TooLarge").finish()
+                        }
+                        ErrorCode::Cancelled => {
+                            f.debug_tuple("ErrorCode::Cancelled").finish()
+                        }
+                        ErrorCode::Unknown(e) => {
+                            f.debug_tuple("ErrorCode::Unknown").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for ErrorCode {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for ErrorCode {}
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct Pollable {
+                handle: _rt::Resource<Pollable>,
+            }
+            impl Pollable {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for Pollable {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:io/poll@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]pollable"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            impl Pollable {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn ready(&self) -> bool {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "astrid:io/poll@1.0.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]pollable.ready"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        _rt::bool_lift(ret as u8)
+                    }
+                }
+            }
+            impl Pollable {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn block(&self) -> Result<(), ErrorCode> {
+                    unsafe {
+                        #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                        #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 4 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 4
+                                * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "astrid:io/poll@1.0.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]pollable.block"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result8 = match l2 {
+                            0 => {
+                                let e = ();
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l3 = i32::from(
+                                        *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                    );
+                                    let v7 = match l3 {
+                                        0 => ErrorCode::InvalidInput,
+                                        1 => ErrorCode::Closed,
+                                        2 => ErrorCode::TooLarge,
+                                        3 => ErrorCode::Cancelled,
+                                        n => {
+                                            debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                            let e7 = {
+                                                let l4 = *ptr0
+                                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l5 = *ptr0
+                                                    .add(3 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len6 = l5;
+                                                let bytes6 = _rt::Vec::from_raw_parts(
+                                                    l4.cast(),
+                                                    len6,
+                                                    len6,
+                                                );
+                                                _rt::string_lift(bytes6)
+                                            };
+                                            ErrorCode::Unknown(e7)
+                                        }
+                                    };
+                                    v7
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result8
+                    }
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn poll(pollables: &[&Pollable]) -> Result<_rt::Vec<u32>, ErrorCode> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = pollables;
+                    let len0 = vec0.len();
+                    let layout0 = _rt::alloc::Layout::from_size_align(vec0.len() * 4, 4)
+                        .unwrap();
+                    let (result0, _cleanup0) = wit_bindgen::rt::Cleanup::new(layout0);
+                    for (i, e) in vec0.into_iter().enumerate() {
+                        let base = result0.add(i * 4);
+                        {
+                            *base.add(0).cast::<i32>() = (e).handle() as i32;
+                        }
+                    }
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:io/poll@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "poll"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(result0, len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result12 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len6 = l5;
+                                <_ as From<
+                                    _rt::Vec<_>,
+                                >>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l7 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v11 = match l7 {
+                                    0 => ErrorCode::InvalidInput,
+                                    1 => ErrorCode::Closed,
+                                    2 => ErrorCode::TooLarge,
+                                    3 => ErrorCode::Cancelled,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e11 = {
+                                            let l8 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        ErrorCode::Unknown(e11)
+                                    }
+                                };
+                                v11
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result12
+                }
+            }
+        }
+    }
+    pub mod ipc {
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod host {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            pub type Pollable = super::super::super::astrid::io::poll::Pollable;
+            #[derive(Clone)]
+            pub enum ErrorCode {
+                CapabilityDenied,
+                InvalidInput,
+                Closed,
+                RateLimited,
+                Backpressure,
+                Quota,
+                Timeout,
+                Unknown(_rt::String),
+            }
+            impl ::core::fmt::Debug for ErrorCode {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        ErrorCode::CapabilityDenied => {
+                            f.debug_tuple("ErrorCode::CapabilityDenied").finish()
+                        }
+                        ErrorCode::InvalidInput => {
+                            f.debug_tuple("ErrorCode::InvalidInput").finish()
+                        }
+                        ErrorCode::Closed => f.debug_tuple("ErrorCode::Closed").finish(),
+                        ErrorCode::RateLimited => {
+                            f.debug_tuple("ErrorCode::RateLimited").finish()
+                        }
+                        ErrorCode::Backpressure => {
+                            f.debug_tuple("ErrorCode::Backpressure").finish()
+                        }
+                        ErrorCode::Quota => f.debug_tuple("ErrorCode::Quota").finish(),
+                        ErrorCode::Timeout => {
+                            f.debug_tuple("ErrorCode::Timeout").finish()
+                        }
+                        ErrorCode::Unknown(e) => {
+                            f.debug_tuple("ErrorCode::Unknown").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for ErrorCode {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for ErrorCode {}
+            #[derive(Clone)]
+            pub enum PrincipalAttribution {
+                Verified(_rt::String),
+                Claimed(_rt::String),
+                System,
+            }
+            impl ::core::fmt::Debug for PrincipalAttribution {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        PrincipalAttribution::Verified(e) => {
+                            f.debug_tuple("PrincipalAttribution::Verified")
+                                .field(e)
+                                .finish()
+                        }
+                        PrincipalAttribution::Claimed(e) => {
+                            f.debug_tuple("PrincipalAttribution::Claimed")
+                                .field(e)
+                                .finish()
+                        }
+                        PrincipalAttribution::System => {
+                            f.debug_tuple("PrincipalAttribution::System").finish()
+                        }
+                    }
+                }
+            }
+            #[derive(Clone)]
+            pub struct IpcMessage {
+                pub topic: _rt::String,
+                pub payload: _rt::String,
+                pub source_id: _rt::String,
+                pub principal: PrincipalAttribution,
+            }
+            impl ::core::fmt::Debug for IpcMessage {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("IpcMessage")
+                        .field("topic", &self.topic)
+                        .field("payload", &self.payload)
+                        .field("source-id", &self.source_id)
+                        .field("principal", &self.principal)
+                        .finish()
+                }
+            }
+            #[derive(Clone)]
+            pub struct IpcEnvelope {
+                pub messages: _rt::Vec<IpcMessage>,
+                pub dropped: u64,
+                pub lagged: u64,
+            }
+            impl ::core::fmt::Debug for IpcEnvelope {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("IpcEnvelope")
+                        .field("messages", &self.messages)
+                        .field("dropped", &self.dropped)
+                        .field("lagged", &self.lagged)
+                        .finish()
+                }
+            }
+            #[derive(Clone)]
+            pub struct InterceptorBinding {
+                pub handle_id: u64,
+                pub action: _rt::String,
+                pub topic: _rt::String,
+            }
+            impl ::core::fmt::Debug for InterceptorBinding {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    f.debug_struct("InterceptorBinding")
+                        .field("handle-id", &self.handle_id)
+                        .field("action", &self.action)
+                        .field("topic", &self.topic)
+                        .finish()
+                }
+            }
+            #[derive(Debug)]
+            #[repr(transparent)]
+            pub struct Subscription {
+                handle: _rt::Resource<Subscription>,
+            }
+            impl Subscription {
+                #[doc(hidden)]
+                pub unsafe fn from_handle(handle: u32) -> Self {
+                    Self {
+                        handle: unsafe { _rt::Resource::from_handle(handle) },
+                    }
+                }
+                #[doc(hidden)]
+                pub fn take_handle(&self) -> u32 {
+                    _rt::Resource::take_handle(&self.handle)
+                }
+                #[doc(hidden)]
+                pub fn handle(&self) -> u32 {
+                    _rt::Resource::handle(&self.handle)
+                }
+            }
+            unsafe impl _rt::WasmResource for Subscription {
+                #[inline]
+                unsafe fn drop(_handle: u32) {
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:ipc/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "[resource-drop]subscription"]
+                        fn drop(_: i32);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn drop(_: i32) {
+                        unreachable!()
+                    }
+                    unsafe {
+                        drop(_handle as i32);
+                    }
+                }
+            }
+            impl Subscription {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn poll(&self) -> Result<IpcEnvelope, ErrorCode> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 24 + 2 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 24
+                                + 2 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "astrid:ipc/host@1.0.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]subscription.poll"]
+                            fn wit_import1(_: i32, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1((self).handle() as i32, ptr0);
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result30 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let base22 = l3;
+                                    let len22 = l4;
+                                    let mut result22 = _rt::Vec::with_capacity(len22);
+                                    for i in 0..len22 {
+                                        let base = base22
+                                            .add(i * (9 * ::core::mem::size_of::<*const u8>()));
+                                        let e22 = {
+                                            let l5 = *base.add(0).cast::<*mut u8>();
+                                            let l6 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            let l8 = *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            let l11 = *base
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *base
+                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            let l14 = i32::from(
+                                                *base
+                                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            let v21 = match l14 {
+                                                0 => {
+                                                    let e21 = {
+                                                        let l15 = *base
+                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l16 = *base
+                                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len17 = l16;
+                                                        let bytes17 = _rt::Vec::from_raw_parts(
+                                                            l15.cast(),
+                                                            len17,
+                                                            len17,
+                                                        );
+                                                        _rt::string_lift(bytes17)
+                                                    };
+                                                    PrincipalAttribution::Verified(e21)
+                                                }
+                                                1 => {
+                                                    let e21 = {
+                                                        let l18 = *base
+                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l19 = *base
+                                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len20 = l19;
+                                                        let bytes20 = _rt::Vec::from_raw_parts(
+                                                            l18.cast(),
+                                                            len20,
+                                                            len20,
+                                                        );
+                                                        _rt::string_lift(bytes20)
+                                                    };
+                                                    PrincipalAttribution::Claimed(e21)
+                                                }
+                                                n => {
+                                                    debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                                    PrincipalAttribution::System
+                                                }
+                                            };
+                                            IpcMessage {
+                                                topic: _rt::string_lift(bytes7),
+                                                payload: _rt::string_lift(bytes10),
+                                                source_id: _rt::string_lift(bytes13),
+                                                principal: v21,
+                                            }
+                                        };
+                                        result22.push(e22);
+                                    }
+                                    _rt::cabi_dealloc(
+                                        base22,
+                                        len22 * (9 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    );
+                                    let l23 = *ptr0
+                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i64>();
+                                    let l24 = *ptr0
+                                        .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i64>();
+                                    IpcEnvelope {
+                                        messages: result22,
+                                        dropped: l23 as u64,
+                                        lagged: l24 as u64,
+                                    }
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l25 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    let v29 = match l25 {
+                                        0 => ErrorCode::CapabilityDenied,
+                                        1 => ErrorCode::InvalidInput,
+                                        2 => ErrorCode::Closed,
+                                        3 => ErrorCode::RateLimited,
+                                        4 => ErrorCode::Backpressure,
+                                        5 => ErrorCode::Quota,
+                                        6 => ErrorCode::Timeout,
+                                        n => {
+                                            debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                            let e29 = {
+                                                let l26 = *ptr0
+                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l27 = *ptr0
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len28 = l27;
+                                                let bytes28 = _rt::Vec::from_raw_parts(
+                                                    l26.cast(),
+                                                    len28,
+                                                    len28,
+                                                );
+                                                _rt::string_lift(bytes28)
+                                            };
+                                            ErrorCode::Unknown(e29)
+                                        }
+                                    };
+                                    v29
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result30
+                    }
+                }
+            }
+            impl Subscription {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn recv(&self, timeout_ms: u64) -> Result<IpcEnvelope, ErrorCode> {
+                    unsafe {
+                        #[repr(align(8))]
+                        struct RetArea(
+                            [::core::mem::MaybeUninit<
+                                u8,
+                            >; 24 + 2 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let mut ret_area = RetArea(
+                            [::core::mem::MaybeUninit::uninit(); 24
+                                + 2 * ::core::mem::size_of::<*const u8>()],
+                        );
+                        let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "astrid:ipc/host@1.0.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]subscription.recv"]
+                            fn wit_import1(_: i32, _: i64, _: *mut u8);
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import1(_: i32, _: i64, _: *mut u8) {
+                            unreachable!()
+                        }
+                        wit_import1(
+                            (self).handle() as i32,
+                            _rt::as_i64(&timeout_ms),
+                            ptr0,
+                        );
+                        let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                        let result30 = match l2 {
+                            0 => {
+                                let e = {
+                                    let l3 = *ptr0.add(8).cast::<*mut u8>();
+                                    let l4 = *ptr0
+                                        .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<usize>();
+                                    let base22 = l3;
+                                    let len22 = l4;
+                                    let mut result22 = _rt::Vec::with_capacity(len22);
+                                    for i in 0..len22 {
+                                        let base = base22
+                                            .add(i * (9 * ::core::mem::size_of::<*const u8>()));
+                                        let e22 = {
+                                            let l5 = *base.add(0).cast::<*mut u8>();
+                                            let l6 = *base
+                                                .add(::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            let l8 = *base
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *base
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            let l11 = *base
+                                                .add(4 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *base
+                                                .add(5 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            let l14 = i32::from(
+                                                *base
+                                                    .add(6 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>(),
+                                            );
+                                            let v21 = match l14 {
+                                                0 => {
+                                                    let e21 = {
+                                                        let l15 = *base
+                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l16 = *base
+                                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len17 = l16;
+                                                        let bytes17 = _rt::Vec::from_raw_parts(
+                                                            l15.cast(),
+                                                            len17,
+                                                            len17,
+                                                        );
+                                                        _rt::string_lift(bytes17)
+                                                    };
+                                                    PrincipalAttribution::Verified(e21)
+                                                }
+                                                1 => {
+                                                    let e21 = {
+                                                        let l18 = *base
+                                                            .add(7 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l19 = *base
+                                                            .add(8 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        let len20 = l19;
+                                                        let bytes20 = _rt::Vec::from_raw_parts(
+                                                            l18.cast(),
+                                                            len20,
+                                                            len20,
+                                                        );
+                                                        _rt::string_lift(bytes20)
+                                                    };
+                                                    PrincipalAttribution::Claimed(e21)
+                                                }
+                                                n => {
+                                                    debug_assert_eq!(n, 2, "invalid enum discriminant");
+                                                    PrincipalAttribution::System
+                                                }
+                                            };
+                                            IpcMessage {
+                                                topic: _rt::string_lift(bytes7),
+                                                payload: _rt::string_lift(bytes10),
+                                                source_id: _rt::string_lift(bytes13),
+                                                principal: v21,
+                                            }
+                                        };
+                                        result22.push(e22);
+                                    }
+                                    _rt::cabi_dealloc(
+                                        base22,
+                                        len22 * (9 * ::core::mem::size_of::<*const u8>()),
+                                        ::core::mem::size_of::<*const u8>(),
+                                    );
+                                    let l23 = *ptr0
+                                        .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i64>();
+                                    let l24 = *ptr0
+                                        .add(16 + 2 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<i64>();
+                                    IpcEnvelope {
+                                        messages: result22,
+                                        dropped: l23 as u64,
+                                        lagged: l24 as u64,
+                                    }
+                                };
+                                Ok(e)
+                            }
+                            1 => {
+                                let e = {
+                                    let l25 = i32::from(*ptr0.add(8).cast::<u8>());
+                                    let v29 = match l25 {
+                                        0 => ErrorCode::CapabilityDenied,
+                                        1 => ErrorCode::InvalidInput,
+                                        2 => ErrorCode::Closed,
+                                        3 => ErrorCode::RateLimited,
+                                        4 => ErrorCode::Backpressure,
+                                        5 => ErrorCode::Quota,
+                                        6 => ErrorCode::Timeout,
+                                        n => {
+                                            debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                            let e29 = {
+                                                let l26 = *ptr0
+                                                    .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l27 = *ptr0
+                                                    .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len28 = l27;
+                                                let bytes28 = _rt::Vec::from_raw_parts(
+                                                    l26.cast(),
+                                                    len28,
+                                                    len28,
+                                                );
+                                                _rt::string_lift(bytes28)
+                                            };
+                                            ErrorCode::Unknown(e29)
+                                        }
+                                    };
+                                    v29
+                                };
+                                Err(e)
+                            }
+                            _ => _rt::invalid_enum_discriminant(),
+                        };
+                        result30
+                    }
+                }
+            }
+            impl Subscription {
+                #[allow(unused_unsafe, clippy::all)]
+                #[allow(async_fn_in_trait)]
+                pub fn subscribe_readiness(&self) -> Pollable {
+                    unsafe {
+                        #[cfg(target_arch = "wasm32")]
+                        #[link(wasm_import_module = "astrid:ipc/host@1.0.0")]
+                        unsafe extern "C" {
+                            #[link_name = "[method]subscription.subscribe-readiness"]
+                            fn wit_import0(_: i32) -> i32;
+                        }
+                        #[cfg(not(target_arch = "wasm32"))]
+                        unsafe extern "C" fn wit_import0(_: i32) -> i32 {
+                            unreachable!()
+                        }
+                        let ret = wit_import0((self).handle() as i32);
+                        super::super::super::astrid::io::poll::Pollable::from_handle(
+                            ret as u32,
+                        )
+                    }
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn publish(topic: &str, payload: &str) -> Result<(), ErrorCode> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = topic;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = payload;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:ipc/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "publish"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result10 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v9 = match l5 {
+                                    0 => ErrorCode::CapabilityDenied,
+                                    1 => ErrorCode::InvalidInput,
+                                    2 => ErrorCode::Closed,
+                                    3 => ErrorCode::RateLimited,
+                                    4 => ErrorCode::Backpressure,
+                                    5 => ErrorCode::Quota,
+                                    6 => ErrorCode::Timeout,
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e9 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        ErrorCode::Unknown(e9)
+                                    }
+                                };
+                                v9
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result10
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn publish_as(
+                topic: &str,
+                payload: &str,
+                principal: &str,
+            ) -> Result<(), ErrorCode> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = topic;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = payload;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let vec2 = principal;
+                    let ptr2 = vec2.as_ptr().cast::<u8>();
+                    let len2 = vec2.len();
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:ipc/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "publish-as"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        ptr1.cast_mut(),
+                        len1,
+                        ptr2.cast_mut(),
+                        len2,
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result11 = match l5 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l6 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v10 = match l6 {
+                                    0 => ErrorCode::CapabilityDenied,
+                                    1 => ErrorCode::InvalidInput,
+                                    2 => ErrorCode::Closed,
+                                    3 => ErrorCode::RateLimited,
+                                    4 => ErrorCode::Backpressure,
+                                    5 => ErrorCode::Quota,
+                                    6 => ErrorCode::Timeout,
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e10 = {
+                                            let l7 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l8 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len9 = l8;
+                                            let bytes9 = _rt::Vec::from_raw_parts(
+                                                l7.cast(),
+                                                len9,
+                                                len9,
+                                            );
+                                            _rt::string_lift(bytes9)
+                                        };
+                                        ErrorCode::Unknown(e10)
+                                    }
+                                };
+                                v10
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result11
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn subscribe(topic_pattern: &str) -> Result<Subscription, ErrorCode> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = topic_pattern;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:ipc/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "subscribe"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result10 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<i32>();
+                                Subscription::from_handle(l4 as u32)
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v9 = match l5 {
+                                    0 => ErrorCode::CapabilityDenied,
+                                    1 => ErrorCode::InvalidInput,
+                                    2 => ErrorCode::Closed,
+                                    3 => ErrorCode::RateLimited,
+                                    4 => ErrorCode::Backpressure,
+                                    5 => ErrorCode::Quota,
+                                    6 => ErrorCode::Timeout,
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e9 = {
+                                            let l6 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        ErrorCode::Unknown(e9)
+                                    }
+                                };
+                                v9
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result10
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn get_interceptor_bindings() -> Result<
+                _rt::Vec<InterceptorBinding>,
+                ErrorCode,
+            > {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:ipc/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "get-interceptor-bindings"]
+                        fn wit_import1(_: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import1(_: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import1(ptr0);
+                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
+                    let result18 = match l2 {
+                        0 => {
+                            let e = {
+                                let l3 = *ptr0
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l4 = *ptr0
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base12 = l3;
+                                let len12 = l4;
+                                let mut result12 = _rt::Vec::with_capacity(len12);
+                                for i in 0..len12 {
+                                    let base = base12
+                                        .add(i * (8 + 4 * ::core::mem::size_of::<*const u8>()));
+                                    let e12 = {
+                                        let l5 = *base.add(0).cast::<i64>();
+                                        let l6 = *base.add(8).cast::<*mut u8>();
+                                        let l7 = *base
+                                            .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len8 = l7;
+                                        let bytes8 = _rt::Vec::from_raw_parts(
+                                            l6.cast(),
+                                            len8,
+                                            len8,
+                                        );
+                                        let l9 = *base
+                                            .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<*mut u8>();
+                                        let l10 = *base
+                                            .add(8 + 3 * ::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len11 = l10;
+                                        let bytes11 = _rt::Vec::from_raw_parts(
+                                            l9.cast(),
+                                            len11,
+                                            len11,
+                                        );
+                                        InterceptorBinding {
+                                            handle_id: l5 as u64,
+                                            action: _rt::string_lift(bytes8),
+                                            topic: _rt::string_lift(bytes11),
+                                        }
+                                    };
+                                    result12.push(e12);
+                                }
+                                _rt::cabi_dealloc(
+                                    base12,
+                                    len12 * (8 + 4 * ::core::mem::size_of::<*const u8>()),
+                                    8,
+                                );
+                                result12
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l13 = i32::from(
+                                    *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v17 = match l13 {
+                                    0 => ErrorCode::CapabilityDenied,
+                                    1 => ErrorCode::InvalidInput,
+                                    2 => ErrorCode::Closed,
+                                    3 => ErrorCode::RateLimited,
+                                    4 => ErrorCode::Backpressure,
+                                    5 => ErrorCode::Quota,
+                                    6 => ErrorCode::Timeout,
+                                    n => {
+                                        debug_assert_eq!(n, 7, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr0
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr0
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        ErrorCode::Unknown(e17)
+                                    }
+                                };
+                                v17
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result18
+                }
+            }
+        }
+    }
     pub mod sys {
         /// None of these functions needs a capability. All of them answer for the principal of the call in progress and
         /// for the capsule that asks, never for another.
@@ -826,6 +2110,91 @@ pub mod astrid {
 mod _rt {
     #![allow(dead_code, unused_imports, clippy::all)]
     pub use alloc_crate::string::String;
+    use core::fmt;
+    use core::marker;
+    use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    /// A type which represents a component model resource, either imported or
+    /// exported into this component.
+    ///
+    /// This is a low-level wrapper which handles the lifetime of the resource
+    /// (namely this has a destructor). The `T` provided defines the component model
+    /// intrinsics that this wrapper uses.
+    ///
+    /// One of the chief purposes of this type is to provide `Deref` implementations
+    /// to access the underlying data when it is owned.
+    ///
+    /// This type is primarily used in generated code for exported and imported
+    /// resources.
+    #[repr(transparent)]
+    pub struct Resource<T: WasmResource> {
+        handle: AtomicU32,
+        _marker: marker::PhantomData<T>,
+    }
+    /// A trait which all wasm resources implement, namely providing the ability to
+    /// drop a resource.
+    ///
+    /// This generally is implemented by generated code, not user-facing code.
+    #[allow(clippy::missing_safety_doc)]
+    pub unsafe trait WasmResource {
+        /// Invokes the `[resource-drop]...` intrinsic.
+        unsafe fn drop(handle: u32);
+    }
+    impl<T: WasmResource> Resource<T> {
+        #[doc(hidden)]
+        pub unsafe fn from_handle(handle: u32) -> Self {
+            debug_assert!(handle != 0 && handle != u32::MAX);
+            Self {
+                handle: AtomicU32::new(handle),
+                _marker: marker::PhantomData,
+            }
+        }
+        /// Takes ownership of the handle owned by `resource`.
+        ///
+        /// Note that this ideally would be `into_handle` taking `Resource<T>` by
+        /// ownership. The code generator does not enable that in all situations,
+        /// unfortunately, so this is provided instead.
+        ///
+        /// Also note that `take_handle` is in theory only ever called on values
+        /// owned by a generated function. For example a generated function might
+        /// take `Resource<T>` as an argument but then call `take_handle` on a
+        /// reference to that argument. In that sense the dynamic nature of
+        /// `take_handle` should only be exposed internally to generated code, not
+        /// to user code.
+        #[doc(hidden)]
+        pub fn take_handle(resource: &Resource<T>) -> u32 {
+            resource.handle.swap(u32::MAX, Relaxed)
+        }
+        #[doc(hidden)]
+        pub fn handle(resource: &Resource<T>) -> u32 {
+            resource.handle.load(Relaxed)
+        }
+    }
+    impl<T: WasmResource> fmt::Debug for Resource<T> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("Resource").field("handle", &self.handle).finish()
+        }
+    }
+    impl<T: WasmResource> Drop for Resource<T> {
+        fn drop(&mut self) {
+            unsafe {
+                match self.handle.load(Relaxed) {
+                    u32::MAX => {}
+                    other => T::drop(other),
+                }
+            }
+        }
+    }
+    pub unsafe fn bool_lift(val: u8) -> bool {
+        if cfg!(debug_assertions) {
+            match val {
+                0 => false,
+                1 => true,
+                _ => panic!("invalid bool discriminant"),
+            }
+        } else {
+            val != 0
+        }
+    }
     pub use alloc_crate::vec::Vec;
     pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
         if cfg!(debug_assertions) {
@@ -839,6 +2208,16 @@ mod _rt {
             panic!("invalid enum discriminant")
         } else {
             unsafe { core::hint::unreachable_unchecked() }
+        }
+    }
+    pub use alloc_crate::alloc;
+    pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
+        if size == 0 {
+            return;
+        }
+        unsafe {
+            let layout = alloc::Layout::from_size_align_unchecked(size, align);
+            alloc::dealloc(ptr, layout);
         }
     }
     pub fn as_i64<T: AsI64>(t: T) -> i64 {
@@ -864,28 +2243,7 @@ mod _rt {
             self as i64
         }
     }
-    pub unsafe fn bool_lift(val: u8) -> bool {
-        if cfg!(debug_assertions) {
-            match val {
-                0 => false,
-                1 => true,
-                _ => panic!("invalid bool discriminant"),
-            }
-        } else {
-            val != 0
-        }
-    }
-    pub unsafe fn cabi_dealloc(ptr: *mut u8, size: usize, align: usize) {
-        if size == 0 {
-            return;
-        }
-        unsafe {
-            let layout = alloc::Layout::from_size_align_unchecked(size, align);
-            alloc::dealloc(ptr, layout);
-        }
-    }
     extern crate alloc as alloc_crate;
-    pub use alloc_crate::alloc;
 }
 #[rustfmt::skip]
 #[cfg(target_arch = "wasm32")]
@@ -894,26 +2252,47 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 881] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd3\x05\x01A\x02\x01\
-A\x02\x01B%\x01q\x06\x11capability-denied\0\0\x13config-key-reserved\0\0\x09too-\
-large\0\0\x14registry-unavailable\0\0\x09cancelled\0\0\x07unknown\x01s\0\x04\0\x0a\
-error-code\x03\0\0\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x09\
-log-level\x03\0\x02\x01ks\x01r\x03\x09principal\x04\x09source-ids\x09timestamps\x04\
-\0\x0ecaller-context\x03\0\x05\x01r\x02\x0bsource-uuids\x0acapabilitys\x04\0\x18\
-capability-check-request\x03\0\x07\x01r\x01\x07allowed\x7f\x04\0\x19capability-c\
-heck-response\x03\0\x09\x01j\x01\x04\x01\x01\x01@\x01\x03keys\0\x0b\x04\0\x0aget\
--config\x01\x0c\x01j\x01\x06\x01\x01\x01@\0\0\x0d\x04\0\x0aget-caller\x01\x0e\x01\
-@\x02\x05level\x03\x07messages\x01\0\x04\0\x03log\x01\x0f\x01@\0\x01\0\x04\0\x0c\
-signal-ready\x01\x10\x01@\0\0w\x04\0\x08clock-ms\x01\x11\x04\0\x12clock-monotoni\
-c-ns\x01\x11\x01j\0\x01\x01\x01@\x01\x0bduration-nsw\0\x12\x04\0\x08sleep-ns\x01\
-\x13\x01p}\x01j\x01\x14\x01\x01\x01@\x01\x06lengthw\0\x15\x04\0\x0crandom-bytes\x01\
-\x16\x01j\x01\x0a\x01\x01\x01@\x01\x07request\x08\0\x17\x04\0\x18check-capsule-c\
-apability\x01\x18\x01ps\x01@\0\0\x19\x04\0\x16enumerate-capabilities\x01\x1a\x03\
-\0\x15astrid:sys/host@1.0.0\x05\0\x04\02astrid:sdk/imports-with-all-of-its-expor\
-ts-removed\x04\0\x0b-\x01\0'imports-with-all-of-its-exports-removed\x03\0\0\0G\x09\
-producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rus\
-t\x060.60.0";
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1881] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbb\x0d\x01A\x02\x01\
+A\x07\x01B\x0e\x01q\x05\x0dinvalid-input\0\0\x06closed\0\0\x09too-large\0\0\x09c\
+ancelled\0\0\x07unknown\x01s\0\x04\0\x0aerror-code\x03\0\0\x04\0\x08pollable\x03\
+\x01\x01h\x02\x01@\x01\x04self\x03\0\x7f\x04\0\x16[method]pollable.ready\x01\x04\
+\x01j\0\x01\x01\x01@\x01\x04self\x03\0\x05\x04\0\x16[method]pollable.block\x01\x06\
+\x01p\x03\x01py\x01j\x01\x08\x01\x01\x01@\x01\x09pollables\x07\0\x09\x04\0\x04po\
+ll\x01\x0a\x03\0\x14astrid:io/poll@1.0.0\x05\0\x02\x03\0\0\x08pollable\x01B$\x02\
+\x03\x02\x01\x01\x04\0\x08pollable\x03\0\0\x01q\x08\x11capability-denied\0\0\x0d\
+invalid-input\0\0\x06closed\0\0\x0crate-limited\0\0\x0cbackpressure\0\0\x05quota\
+\0\0\x07timeout\0\0\x07unknown\x01s\0\x04\0\x0aerror-code\x03\0\x02\x01q\x03\x08\
+verified\x01s\0\x07claimed\x01s\0\x06system\0\0\x04\0\x15principal-attribution\x03\
+\0\x04\x01r\x04\x05topics\x07payloads\x09source-ids\x09principal\x05\x04\0\x0bip\
+c-message\x03\0\x06\x01p\x07\x01r\x03\x08messages\x08\x07droppedw\x06laggedw\x04\
+\0\x0cipc-envelope\x03\0\x09\x01r\x03\x09handle-idw\x06actions\x05topics\x04\0\x13\
+interceptor-binding\x03\0\x0b\x04\0\x0csubscription\x03\x01\x01h\x0d\x01j\x01\x0a\
+\x01\x03\x01@\x01\x04self\x0e\0\x0f\x04\0\x19[method]subscription.poll\x01\x10\x01\
+@\x02\x04self\x0e\x0atimeout-msw\0\x0f\x04\0\x19[method]subscription.recv\x01\x11\
+\x01i\x01\x01@\x01\x04self\x0e\0\x12\x04\0([method]subscription.subscribe-readin\
+ess\x01\x13\x01j\0\x01\x03\x01@\x02\x05topics\x07payloads\0\x14\x04\0\x07publish\
+\x01\x15\x01@\x03\x05topics\x07payloads\x09principals\0\x14\x04\0\x0apublish-as\x01\
+\x16\x01i\x0d\x01j\x01\x17\x01\x03\x01@\x01\x0dtopic-patterns\0\x18\x04\0\x09sub\
+scribe\x01\x19\x01p\x0c\x01j\x01\x1a\x01\x03\x01@\0\0\x1b\x04\0\x18get-intercept\
+or-bindings\x01\x1c\x03\0\x15astrid:ipc/host@1.0.0\x05\x02\x01B%\x01q\x06\x11cap\
+ability-denied\0\0\x13config-key-reserved\0\0\x09too-large\0\0\x14registry-unava\
+ilable\0\0\x09cancelled\0\0\x07unknown\x01s\0\x04\0\x0aerror-code\x03\0\0\x01m\x05\
+\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x09log-level\x03\0\x02\x01ks\x01\
+r\x03\x09principal\x04\x09source-ids\x09timestamps\x04\0\x0ecaller-context\x03\0\
+\x05\x01r\x02\x0bsource-uuids\x0acapabilitys\x04\0\x18capability-check-request\x03\
+\0\x07\x01r\x01\x07allowed\x7f\x04\0\x19capability-check-response\x03\0\x09\x01j\
+\x01\x04\x01\x01\x01@\x01\x03keys\0\x0b\x04\0\x0aget-config\x01\x0c\x01j\x01\x06\
+\x01\x01\x01@\0\0\x0d\x04\0\x0aget-caller\x01\x0e\x01@\x02\x05level\x03\x07messa\
+ges\x01\0\x04\0\x03log\x01\x0f\x01@\0\x01\0\x04\0\x0csignal-ready\x01\x10\x01@\0\
+\0w\x04\0\x08clock-ms\x01\x11\x04\0\x12clock-monotonic-ns\x01\x11\x01j\0\x01\x01\
+\x01@\x01\x0bduration-nsw\0\x12\x04\0\x08sleep-ns\x01\x13\x01p}\x01j\x01\x14\x01\
+\x01\x01@\x01\x06lengthw\0\x15\x04\0\x0crandom-bytes\x01\x16\x01j\x01\x0a\x01\x01\
+\x01@\x01\x07request\x08\0\x17\x04\0\x18check-capsule-capability\x01\x18\x01ps\x01\
+@\0\0\x19\x04\0\x16enumerate-capabilities\x01\x1a\x03\0\x15astrid:sys/host@1.0.0\
+\x05\x03\x04\02astrid:sdk/imports-with-all-of-its-exports-removed\x04\0\x0b-\x01\
+\0'imports-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproces\
+sed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -10,11 +10,13 @@ use crate::{
     verdict::Answer,
 };
 
+pub mod ipc;
+pub mod poll;
 pub mod sys;
 
 /// The functions this crate imports. What a capsule doesn't call is not in its component.
 mod imports {
-    #![allow(missing_docs, unsafe_code, clippy::all)]
+    #![allow(missing_docs, unsafe_code, clippy::all, clippy::restriction)]
     include!("../bindings/imports.rs");
 }
 
@@ -24,7 +26,7 @@ macro_rules! entry_point {
     ($module:ident, $bindings:literal, $what:literal) => {
         #[doc = $what]
         pub mod $module {
-            #![allow(missing_docs, unsafe_code, clippy::all)]
+            #![allow(missing_docs, unsafe_code, clippy::all, clippy::restriction)]
             include!($bindings);
         }
     };

@@ -38,7 +38,55 @@
 //! * [`log`], [`time`], [`env`](mod@env), [`runtime`]: what a capsule may ask its host for, shaped
 //!   like `std` where `std` has the thing. They are made of [`sys`], which is the host's interface
 //!   as it is.
+//! * [`ipc`], [`poll`]: messages between capsules, and waiting for several things at once.
 //! * [`testing`] (not in a component): a host in memory, under which all of the above runs.
+//!
+//! # Tools and commands
+//!
+//! `#[astrid::tool]` needs the feature `schemars`, which makes schemas of the arguments' types:
+//! `astrid-sdk = { version = "1.0", features = ["schemars"] }`. A tool's arguments are the function's, each with its
+//! own description and, if need be, attributes of `serde` and `schemars`:
+//!
+//! ```
+//! # #[cfg(feature = "schemars")] {
+//! # use astrid_sdk::prelude::*;
+//! # #[derive(Default)]
+//! # struct Weather;
+//! #[capsule]
+//! impl Weather {
+//!     /// How warm it is in a city.
+//!     #[astrid::tool]
+//!     fn temperature(
+//!         &self,
+//!         /// The city's name in English.
+//!         city: String,
+//!         /// In degrees Fahrenheit instead of Celsius.
+//!         #[serde(default)]
+//!         fahrenheit: bool,
+//!     ) -> Result<String> {
+//!         match (city.as_str(), fahrenheit) {
+//!             ("Oslo", false) => Ok("4 °C".into()),
+//!             ("Oslo", true) => Ok("39 °F".into()),
+//!             _ => Err(Error::msg(format!("nothing is known of {city}"))),
+//!         }
+//!     }
+//! }
+//!
+//! use astrid_sdk::testing::Host;
+//! use serde_json::json;
+//! let outcome = Host::new().call_tool(&Weather, "temperature", &json!({ "city": "Oslo" }));
+//! assert_eq!(outcome.content, "4 °C");
+//! # }
+//! ```
+//!
+//! The model gets a text as it is, any other value as JSON, and an error as a result that says so; arguments that
+//! don't fit are such an error too, so that it can try again. The result is the handler's answer, and is published on
+//! `tool.v1.execute.<name>.result`, which belongs under `[publish]` in Capsule.toml. A type of one's own among the
+//! arguments derives `serde::Deserialize` and `schemars::JsonSchema` with `#[schemars(crate = "astrid_sdk::schemars")]`;
+//! one struct may hold them all, as `#[serde(flatten)] arguments: Arguments`.
+//!
+//! `#[astrid::command]` takes nothing or one payload, as a hook does, and answers with its text or value; an error is a
+//! Deny with its text.
 //!
 //! # What a capsule exports
 //!
@@ -68,12 +116,18 @@ mod component;
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 mod entropy;
 mod error;
+mod json;
+mod offer;
 #[doc(hidden)]
 pub mod private;
+#[cfg(feature = "schemars")]
+mod tool;
 mod verdict;
 
 pub mod env;
+pub mod ipc;
 pub mod log;
+pub mod poll;
 pub mod runtime;
 pub mod sys;
 #[cfg(not(target_family = "wasm"))]
@@ -83,6 +137,10 @@ pub mod time;
 pub use astrid_sdk_macros::capsule;
 pub use error::{Error, Result};
 pub use private::Capsule;
+/// The crate that makes schemas of types, for types of one's own among a tool's arguments:
+/// `#[derive(astrid_sdk::schemars::JsonSchema)] #[schemars(crate = "astrid_sdk::schemars")]`.
+#[cfg(feature = "schemars")]
+pub use schemars;
 pub use verdict::{Answer, Ending, Reply, Verdict};
 
 /// The attributes that `#[capsule]` understands.
@@ -93,20 +151,24 @@ pub use verdict::{Answer, Ending, Reply, Verdict};
 /// | attribute | the function | when it is called |
 /// |---|---|---|
 /// | `#[astrid::hook("name", ..)]` | takes nothing or one payload | an event its manifest binds it to, or `astrid invoke` |
+/// | `#[astrid::tool("name", ..)]` | takes the tool's arguments | a model calls the tool |
+/// | `#[astrid::command("name", ..)]` | takes nothing or one payload | a person gives the command |
 /// | `#[astrid::run]` | takes nothing | once, and goes on for as long as the capsule is loaded |
 /// | `#[astrid::install]` | takes nothing | when the capsule is installed for the first time |
 /// | `#[astrid::upgrade]` | takes nothing or the previous version, `&str` | when it replaces another version |
 ///
-/// A hook's name is the function's unless given. `topic = ".."`, `priority = 20`,
+/// A name is the function's unless given. Of a hook `topic = ".."`, `priority = 20`,
 /// `on_error = "deny"` and `mode = "observe"` are optional: the manifest decides, and
-/// `astrid build` compares the two. `interceptor` is another word for `hook`.
+/// `astrid build` compares the two. `interceptor` is another word for `hook`. A tool's and a command's
+/// `description = ".."` is their doc comment unless given; a tool may be `mutable = true` (it changes something), a
+/// command has `kind = "slash"` or `"cli"`.
 pub mod astrid {
     pub use astrid_sdk_macros::{command, cron, hook, install, interceptor, run, tool, upgrade};
 }
 
 /// What almost every capsule wants in scope: `use astrid_sdk::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Error, Result, Verdict, astrid, capsule, env, log, runtime, time};
+    pub use crate::{Error, Result, Verdict, astrid, capsule, env, ipc, log, poll, runtime, time};
 }
 
 /// The version of this crate, as a component built with it states it.

@@ -6,6 +6,7 @@ use core::panic::Location;
 
 use serde::de::DeserializeOwned;
 
+pub use crate::offer::{Fallible, Plain, Probe, Value, command};
 pub use crate::verdict::{Answer, Ending, Reply};
 
 #[cfg(target_family = "wasm")]
@@ -50,17 +51,6 @@ pub struct Exit {
     pub ending: Result<(), String>,
     /// The function.
     pub location: &'static Location<'static>,
-}
-
-fn misfit(type_name: &str, path: &str, error: &serde_json::Error) -> Answer {
-    // `?` is where a parser knows no better, `.` the whole.
-    let place = match path.trim_end_matches('?').trim_end_matches('.') {
-        "" => String::new(),
-        field => format!(" at `{field}`"),
-    };
-    Answer::Deny(format!(
-        "the payload doesn't fit `{type_name}`{place}: {error}"
-    ))
 }
 
 /// The answer to an action that the capsule has no hook for.
@@ -109,10 +99,34 @@ pub trait Payload: Sized {
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Payload for T {
     fn read(type_name: &str, bytes: &[u8]) -> Result<Self, Answer> {
-        let mut json = serde_json::Deserializer::from_slice(bytes);
-        let payload = serde_path_to_error::deserialize(&mut json)
-            .map_err(|error| misfit(type_name, &error.path().to_string(), error.inner()))?;
-        json.end().map_err(|error| misfit(type_name, ".", &error))?;
-        Ok(payload)
+        let misfit = format_args!("the payload doesn't fit `{type_name}`");
+        crate::json::read(misfit, bytes).map_err(Answer::Deny)
     }
 }
+
+/// What tools are generated with.
+#[cfg(feature = "schemars")]
+pub mod tools {
+    pub use crate::tool::{Tool, call, content, describe};
+    pub use {schemars, serde};
+}
+
+/// Lets a capsule with tools through.
+#[cfg(feature = "schemars")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_tools {
+    ($($capsule:tt)*) => { $($capsule)* };
+}
+
+/// Says what a capsule with tools needs.
+#[cfg(not(feature = "schemars"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_tools {
+    ($($capsule:tt)*) => {
+        ::core::compile_error!("`#[astrid::tool]` needs the feature `schemars`: in Cargo.toml, `astrid-sdk = { version = \"1.0\", features = [\"schemars\"] }`");
+    };
+}
+
+pub use __with_tools as with_tools;

@@ -20,10 +20,42 @@ pub fn caller() -> Result<Caller, Error> {
     sys::get_caller()
 }
 
-/// Says that the run loop is ready, so that those who wait for this capsule may go on.
-pub fn signal_ready() {
+/// Says that the run loop is ready, so that those who wait for this capsule may go on. Say it once all that others
+/// count on is there, such as the loop's subscriptions:
+///
+/// ```
+/// # use astrid_sdk::prelude::*;
+/// # #[derive(Default)]
+/// # struct Answerer;
+/// #[capsule]
+/// impl Answerer {
+///     #[astrid::run]
+///     fn run(&self) -> Result<()> {
+///         let questions = ipc::subscribe("answerer.v1.ask")?;
+///         runtime::ready();
+///         // Parked until a message comes; ends when the capsule is unloaded.
+///         while let Some(batch) = questions.wait()? {
+///             for message in batch {
+///                 log::debug!("asked by {:?}", message.principal);
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+/// # let host = astrid_sdk::testing::Host::new();
+/// # assert_eq!(host.start(&Answerer), Some(Ok(())));
+/// # assert!(host.is_ready());
+/// ```
+///
+/// A loop may go on for as long as it likes, but not compute for more than 15 seconds without waiting on something. One that
+/// returns has nothing left to do; one that returns an error, or panics, is started again after a pause, at most five
+/// times.
+pub fn ready() {
     sys::signal_ready();
 }
+
+/// [`ready`], by the name that it has in the contract.
+pub use ready as signal_ready;
 
 /// The names of the capabilities that this capsule holds, sorted.
 pub fn capabilities() -> Vec<String> {

@@ -1,6 +1,6 @@
 //! A host in memory, for unit tests: what a capsule asks of its host is answered from here.
 //!
-//! [`Host::invoke`] calls a hook through the very dispatch that the component has, so payloads
+//! [`Host::invoke`] calls a hook or a command, `Host::call_tool` a tool, through the very dispatch that the component has, so payloads
 //! are read and answers written as they will be. [`Host::run`] is for testing a function by itself.
 //! Nothing waits: sleeping moves the clock. Randomness is the same in every run. Limits and error
 //! codes are the real host's.
@@ -29,6 +29,42 @@
 //! assert_eq!(outcome.logs[0].message, "greeting Ada");
 //! ```
 //!
+//! # Messages
+//!
+//! What the capsule publishes is kept ([`Host::published`]) and reaches its own subscriptions. The test lets messages
+//! come ([`Host::deliver`]), answers questions ([`Host::answer`]), and lets publishing fail
+//! ([`Host::refuse_publish`]). A run loop ([`Host::start`]) hears all that comes at once: waiting moves the clock to the
+//! next message, or to the end of the wait, and after [`RUN_TIME`] the capsule is unloaded.
+//!
+//! ```
+//! use astrid_sdk::{prelude::*, testing::{Host, Incoming}};
+//! use std::time::Duration;
+//!
+//! #[derive(Default)]
+//! struct Echo;
+//!
+//! #[capsule]
+//! impl Echo {
+//!     #[astrid::run]
+//!     fn run(&self) -> Result<()> {
+//!         let heard = ipc::subscribe("echo.v1.in")?;
+//!         runtime::ready();
+//!         while let Some(batch) = heard.wait()? {
+//!             for message in batch {
+//!                 ipc::publish_json("echo.v1.out", &message.payload)?;
+//!             }
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let host = Host::new();
+//! host.deliver(Incoming::new("echo.v1.in", "hello").by("alice").after(Duration::from_secs(60)));
+//! assert_eq!(host.start(&Echo), Some(Ok(())));
+//! let out = &host.published()[0];
+//! assert_eq!((out.topic.as_str(), out.principal.verified()), ("echo.v1.out", Some("alice")));
+//! ```
+//!
 //! A host belongs to its thread. Code that runs with no host entered gets one as
 //! [`Host::new`] makes it, a thread its own.
 
@@ -48,8 +84,17 @@ use crate::{
 };
 
 pub(crate) mod backend;
+mod bus;
+mod messages;
+#[cfg(feature = "schemars")]
+mod tools;
 
 use backend::State;
+
+pub use bus::MAX_KEPT;
+pub use messages::Incoming;
+#[cfg(feature = "schemars")]
+pub use tools::ToolOutcome;
 
 /// The most bytes of a payload, also of a rewritten one, and of an answer: 1 MiB.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -60,8 +105,20 @@ pub const MAX_ACTION: usize = 256;
 /// The uuid of the session that events come from, unless [`Host::caller`] says otherwise.
 pub const SOURCE_ID: &str = "00000000-0000-4000-8000-000000000000";
 
+/// The uuid of the session of the capsule under test: what it publishes comes from there.
+pub const CAPSULE_ID: &str = "00000000-0000-4000-8000-000000000001";
+
+/// The uuid of the session of the capsule that other messages come from, unless the test says otherwise.
+pub const PEER_ID: &str = "00000000-0000-4000-8000-000000000002";
+
+/// How long, on the host's clock, a run loop runs that the test doesn't unload: an hour.
+pub const RUN_TIME: Duration = Duration::from_secs(3_600);
+
 /// When the clock begins: 2025-01-01T00:00:00Z, in milliseconds since 1970.
 pub const CLOCK_START_MS: u64 = 1_735_689_600_000;
+
+/// When every call begins and every message was published: the text is not made from the clock.
+const TIMESTAMP: &str = "2025-01-01T00:00:00Z";
 
 /// A host in memory. See the [module](self).
 #[derive(Clone, Debug)]
@@ -78,7 +135,7 @@ pub struct LogLine {
     pub message: String,
 }
 
-/// What kind of answer a hook gave.
+/// What kind of answer a hook gave, or a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The next handler goes on, with [`Outcome::data`] if there is any.
@@ -198,7 +255,7 @@ impl Host {
         self.state.borrow_mut().pass(backend::nanoseconds(duration));
     }
 
-    /// From now on the capsule is being unloaded: sleeps are cut short.
+    /// From now on the capsule is being unloaded: sleeps are cut short, and nothing is waited for.
     pub fn unload(&self) {
         self.state.borrow_mut().unloading = true;
     }
@@ -227,7 +284,7 @@ impl Host {
         }
     }
 
-    /// Calls a hook with a payload, as an event would.
+    /// Calls a hook or a command with a payload, as an event would.
     pub fn invoke(
         &self,
         capsule: &impl Capsule,
@@ -269,8 +326,29 @@ impl Host {
     }
 
     /// Calls the run loop, until it ends; `None` if the capsule has none.
+    ///
+    /// It hears what [`Host::deliver`] lets come, at once, since waiting only moves the clock. So that it ends, the
+    /// capsule is unloaded when [`Host::unload_after`] says, or else after [`RUN_TIME`]. It runs for nobody, and after
+    /// a receive that brought messages for their principal, until the next receive.
     pub fn start(&self, capsule: &impl Capsule) -> Option<Result<(), String>> {
-        Some(self.run(|| capsule.start())?.ending)
+        let (before, unload_at) = {
+            let mut state = self.state.borrow_mut();
+            state.in_run_loop = true;
+            state.owner = state.principal();
+            let unload_at = state.unload_at;
+            if unload_at.is_none() {
+                let end = backend::nanoseconds(RUN_TIME);
+                state.unload_at = Some(state.monotonic_ns.saturating_add(end));
+            }
+            (std::mem::take(&mut state.caller), unload_at)
+        };
+        let exit = self.run(|| capsule.start());
+        let mut state = self.state.borrow_mut();
+        state.in_run_loop = false;
+        state.caller = before;
+        state.unload_at = unload_at;
+        drop(state);
+        Some(exit?.ending)
     }
 
     /// Calls the install hook; `None` if the capsule has none.

@@ -45,7 +45,7 @@ guests! {
     Guard => "capsules/guard",
     /// Calls a host function of an embedder's own.
     Billing => "tests/programs/billing",
-    /// Asks the host for everything that `astrid:sys` has.
+    /// Asks the host for everything that it has.
     Conformance => "tests/programs/conformance",
     /// Does something when it is installed and when it is upgraded.
     Installer => "tests/programs/installer",

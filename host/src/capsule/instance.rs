@@ -7,10 +7,13 @@ use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
-use super::lane::Lane;
+use super::invoke::Request;
 use super::load::LoadedCapsule;
+use super::tenant::Tenant;
 use super::{CallError, Ceilings, StoreState};
 use crate::call::{CallContext, Waiting};
+use crate::domain::io;
+use crate::domain::ipc::{IpcCtx, Listener, Outlet};
 use crate::domain::sys::SysCtx;
 use crate::engine::{
     CpuClock, LIFT_LIMIT, MemoryLimiter, TimedOut, TrapKind, backtrace, timed, trap_kind,
@@ -31,6 +34,14 @@ pub(super) mod guest {
         wasmtime::component::bindgen!({
             path: "../wit",
             world: "astrid:guest/installable@1.0.0",
+            exports: { default: async },
+            anyhow: false,
+        });
+    }
+    pub(crate) mod background {
+        wasmtime::component::bindgen!({
+            path: "../wit",
+            world: "astrid:guest/background@1.0.0",
             exports: { default: async },
             anyhow: false,
         });
@@ -71,6 +82,7 @@ impl Live {
         call: CallContext,
         memory: usize,
         previous_version: Option<String>,
+        listener: Option<Listener>,
     ) -> Self {
         let environment = &capsule.environment;
         let state = StoreState {
@@ -82,6 +94,13 @@ impl Live {
                 Arc::clone(&capsule.info),
                 previous_version,
             ),
+            ipc: IpcCtx::new(
+                Arc::clone(&environment.events) as Arc<dyn Outlet>,
+                Arc::clone(&capsule.info),
+                listener,
+            ),
+            handles: io::handles(),
+            asked: false,
         };
         let mut store = Store::new(environment.engine.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -100,8 +119,8 @@ impl Live {
     /// is shared already would cost more than the rest.
     pub(super) fn begin(
         &mut self,
-        capsule: &LoadedCapsule,
-        lane: &Lane,
+        tenant: &Tenant,
+        request: &Request<'_>,
         began: Instant,
         ceilings: Ceilings,
     ) {
@@ -110,15 +129,16 @@ impl Live {
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
         let call = &mut state.call;
-        if !Arc::ptr_eq(&call.scope, &lane.scope) {
-            call.scope = Arc::clone(&lane.scope);
+        if !Arc::ptr_eq(&call.scope, &tenant.scope) {
+            call.scope = Arc::clone(&tenant.scope);
         }
-        call.topic = None;
-        call.source = capsule.environment.session;
+        call.topic = request.topic.map(|topic| topic.as_str().into());
+        call.attribution = request.attribution();
+        call.source = request.source;
         call.began = began;
         call.deadline = began + ceilings.wall;
-        call.depth = 0;
-        call.trace = lane.next_trace();
+        call.depth = request.depth;
+        call.trace = tenant.next_trace();
         state.limiter.begin_call(ceilings.memory);
         state.sys.begin_call();
     }
@@ -207,6 +227,32 @@ impl Live {
             .and_then(|result| result.map_err(Failure::Guest));
         self.store.data().call.scope.report_dropped();
         done.map_err(|failure| self.explain(capsule, ceilings, failure))
+    }
+
+    /// Calls the run loop, until it returns; tells whether the guest asked the host for anything. It is interrupted
+    /// when it computes for longer than `ceilings.cpu` without waiting.
+    pub(super) async fn call_run(
+        mut self,
+        capsule: &LoadedCapsule,
+        ceilings: Ceilings,
+    ) -> Result<bool, CallError> {
+        self.clock.begin_loop(ceilings.cpu);
+        let began = self.store.data().call.began;
+        let store = &mut self.store;
+        let call = async {
+            let instance = capsule.pre.instantiate_async(&mut *store).await?;
+            let indices = guest::background::BackgroundIndices::new(&capsule.pre)?;
+            indices.load(&mut *store, &instance)?.call_run(store).await
+        };
+        let (result, _) = timed(&self.clock, began, ceilings.wall, call).await;
+        self.store.data().call.scope.report_dropped();
+        match result
+            .map_err(Failure::from)
+            .and_then(|run| run.map_err(Failure::Guest))
+        {
+            Ok(()) => Ok(self.store.data().asked()),
+            Err(failure) => Err(self.explain(capsule, ceilings, failure)),
+        }
     }
 
     /// What a failed call was, in this host's terms.

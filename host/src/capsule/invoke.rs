@@ -6,65 +6,132 @@ use std::time::{Duration, Instant};
 
 use super::circuit::Open;
 use super::instance::{CapsuleResult, Lifecycle, Live};
-use super::lane::Lane;
 use super::load::LoadedCapsule;
+use super::tenant::Tenant;
 use super::{CallError, Ceilings};
+use crate::bus::Attribution;
 use crate::call::{Call, CallContext, InstanceState, MAX_PAYLOAD, Reply, Verdict};
 use crate::exports::EntryPoint;
 use crate::manifest::Isolation;
+use crate::policy::topic::Topic;
 use crate::principal::{PrincipalId, PrincipalScope};
+use uuid::Uuid;
 
 /// Wall time of an install or upgrade hook: ten minutes.
 const LIFECYCLE_WALL: Duration = Duration::from_secs(600);
 /// Calls of one principal that run at once where the manifest lifts the order and names no number.
 const UNORDERED: usize = 4;
 
+/// One call of a handler, whoever makes it.
+pub(super) struct Request<'a> {
+    pub(super) action: &'a str,
+    pub(super) payload: &'a [u8],
+    pub(super) principal: &'a PrincipalId,
+    /// Lowers the wall time.
+    pub(super) wall: Option<Duration>,
+    /// Lowers the CPU time.
+    pub(super) cpu: Option<Duration>,
+    /// Of the event; none for a direct call.
+    pub(super) topic: Option<&'a Topic>,
+    /// Who says on whose behalf; none where the host itself knows.
+    pub(super) attribution: Option<&'a Attribution>,
+    pub(super) source: Uuid,
+    pub(super) depth: u8,
+}
+
+impl Request<'_> {
+    pub(super) fn context(
+        &self,
+        tenant: &Tenant,
+        began: Instant,
+        ceilings: Ceilings,
+    ) -> CallContext {
+        CallContext {
+            scope: Arc::clone(&tenant.scope),
+            topic: self.topic.map(|topic| topic.as_str().into()),
+            attribution: self.attribution(),
+            source: self.source,
+            began,
+            deadline: began + ceilings.wall,
+            depth: self.depth,
+            trace: tenant.next_trace(),
+        }
+    }
+
+    pub(super) fn attribution(&self) -> Attribution {
+        match self.attribution {
+            Some(attribution) => attribution.clone(),
+            None => Attribution::Verified(self.principal.clone()),
+        }
+    }
+}
+
 impl LoadedCapsule {
-    /// Calls a handler, in this capsule's lane of the principal.
+    /// Calls a handler from outside, in the principal's lane.
     ///
     /// # Errors
     /// [`CallError`]. After a trap or a timeout, or when the future is dropped, the instance is gone and the next
     /// call gets a fresh one.
     pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
         self.known_action(&call.action)?;
-        let lane = match self.known_lane(&call.principal)? {
-            Some(lane) => lane,
-            None => self.lane(&call.principal).await?,
+        let tenant = self.tenant(&call.principal).await?;
+        let turn = tokio::select! {
+            biased;
+            turn = tenant.lane.enter() => turn,
+            () = self.info.unloaded().cancelled() => return Err(self.unloaded()),
         };
-        // A permit is only free when nobody waits for one.
-        let _permit = match lane.permits.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => match lane.permits.acquire().await {
-                Ok(permit) => permit,
-                Err(_) => return Err(self.unloaded()),
-            },
+        let _turn = turn.map_err(|_| self.unloaded())?;
+        let request = Request {
+            action: &call.action,
+            payload: &call.payload,
+            principal: &call.principal,
+            wall: call.wall,
+            cpu: call.cpu,
+            topic: None,
+            attribution: None,
+            source: self.environment.session,
+            depth: 0,
         };
-        // A lane that is made while the capsule is closed is not closed with the others.
+        self.serve(&tenant, request).await
+    }
+
+    /// Answers an event, for whoever holds a turn in the principal's lane.
+    ///
+    /// # Errors
+    /// As [`Self::invoke`].
+    pub(super) async fn answer(&self, request: Request<'_>) -> Result<Reply, CallError> {
+        self.known_action(request.action)?;
+        let tenant = self.tenant(request.principal).await?;
+        self.serve(&tenant, request).await
+    }
+
+    async fn serve(&self, tenant: &Tenant, request: Request<'_>) -> Result<Reply, CallError> {
+        // A tenant that is made while the capsule is closed is not cleared with the others.
         if self.closed.load(Relaxed) {
             return Err(self.unloaded());
         }
-        let attempt = match lane.circuit.enter() {
+        let attempt = match tenant.circuit.enter() {
             Ok(attempt) => attempt,
-            Err(open) => return Err(self.circuit_open(&call.principal, open)),
+            Err(open) => return Err(self.circuit_open(request.principal, open)),
         };
-        let ceilings = lane.ceilings.for_call(call.cpu, call.wall);
-        let (mut live, instance, began) = match lane.idle.take() {
+        let ceilings = tenant.ceilings.for_call(request.cpu, request.wall);
+        let (mut live, instance, began) = match tenant.idle.take() {
             Some(mut live) => {
                 let began = Instant::now();
-                live.begin(self, &lane, began, ceilings);
+                live.begin(tenant, &request, began, ceilings);
                 (live, InstanceState::Reused, began)
             }
             None => {
                 let Some(slot) = self.environment.slots.take().await else {
                     return Err(self.unloaded());
                 };
-                let context = self.context(&lane, ceilings);
+                let context = request.context(tenant, Instant::now(), ceilings);
                 let began = context.began;
-                let live = Box::new(Live::new(self, slot, context, ceilings.memory, None));
+                let live = Box::new(Live::new(self, slot, context, ceilings.memory, None, None));
                 (live, InstanceState::Fresh, began)
             }
         };
-        let called = live.call_hook(self, ceilings, began, &call.action, &call.payload);
+        let called = live.call_hook(self, ceilings, began, request.action, request.payload);
         let (answer, ended) = match called.await {
             Ok(answered) => answered,
             Err(error) => {
@@ -76,10 +143,10 @@ impl LoadedCapsule {
         let memory_peak = live.memory_peak();
         let most = self.environment.config.engine.instance_calls;
         if self.info.manifest.runtime.isolation != Isolation::Call && live.calls() < most {
-            lane.idle.put(live, ended);
+            tenant.idle.put(live, ended);
             self.environment.slots.put_back();
             if self.closed.load(Relaxed) {
-                lane.idle.clear();
+                tenant.idle.clear();
             }
         }
         let verdict = self.verdict(answer)?;
@@ -107,22 +174,33 @@ impl LoadedCapsule {
         if !self.binary.is_real(entry) {
             return Ok(());
         }
-        let lane = self.lane(principal).await?;
+        let tenant = self.tenant(principal).await?;
         let Some(slot) = self.environment.slots.take().await else {
             return Err(self.unloaded());
         };
         let ceilings = Ceilings {
             wall: LIFECYCLE_WALL,
-            ..lane.ceilings
+            ..tenant.ceilings
         };
-        let context = self.context(&lane, ceilings);
-        let live = Live::new(self, slot, context, ceilings.memory, previous_version);
+        let request = Request {
+            action: "",
+            payload: &[],
+            principal,
+            wall: None,
+            cpu: None,
+            topic: None,
+            attribution: None,
+            source: self.environment.session,
+            depth: 0,
+        };
+        let context = request.context(&tenant, Instant::now(), ceilings);
+        let live = Live::new(self, slot, context, ceilings.memory, previous_version, None);
         live.call_lifecycle(self, ceilings, which).await
     }
 
     /// Why calls for a principal are refused, while they are.
     pub(super) fn failed_for(&self, principal: &PrincipalId) -> Option<CallError> {
-        let open = self.lanes.get(principal)?.circuit.refusal()?;
+        let open = self.tenants.get(principal)?.circuit.refusal()?;
         Some(self.circuit_open(principal, open))
     }
 
@@ -135,7 +213,7 @@ impl LoadedCapsule {
         }
     }
 
-    fn unloaded(&self) -> CallError {
+    pub(super) fn unloaded(&self) -> CallError {
         CallError::Unloaded {
             capsule: self.info.name.clone(),
         }
@@ -158,25 +236,25 @@ impl LoadedCapsule {
         }
     }
 
-    /// The principal's lane, if it was called for before; refused if the principal is disabled.
-    fn known_lane(&self, principal: &PrincipalId) -> Result<Option<Arc<Lane>>, CallError> {
+    /// The principal, if it was called for before; refused if it is disabled.
+    fn known_tenant(&self, principal: &PrincipalId) -> Result<Option<Arc<Tenant>>, CallError> {
         let principals = &self.environment.principals;
         let changes = principals.changes();
-        let lane = self.lanes.get(principal);
-        if let Some(lane) = &lane
-            && lane.checked_at.load(Relaxed) != changes
+        let tenant = self.tenants.get(principal);
+        if let Some(tenant) = &tenant
+            && tenant.checked_at.load(Relaxed) != changes
         {
             principals.resolve(principal)?;
-            lane.checked_at.store(changes, Relaxed);
+            tenant.checked_at.store(changes, Relaxed);
         }
-        Ok(lane)
+        Ok(tenant)
     }
 
-    /// The principal's lane, made at its first call; refused if the principal isn't there or is disabled.
-    async fn lane(&self, principal: &PrincipalId) -> Result<Arc<Lane>, CallError> {
+    /// The principal, made a tenant at its first call; refused if it isn't there or is disabled.
+    pub(super) async fn tenant(&self, principal: &PrincipalId) -> Result<Arc<Tenant>, CallError> {
         let changes = self.environment.principals.changes();
-        if let Some(lane) = self.known_lane(principal)? {
-            return Ok(lane);
+        if let Some(tenant) = self.known_tenant(principal)? {
+            return Ok(tenant);
         }
         let (environment, id, name) = (
             Arc::clone(&self.environment),
@@ -194,38 +272,32 @@ impl LoadedCapsule {
             // The runtime is shutting down.
             Err(_) => return Err(self.unloaded()),
         };
-        let lane = Arc::new(self.new_lane(scope, changes));
-        // Two first calls at once: both get the lane that came first.
-        self.lanes.get_or_insert_with(principal, || Ok(lane))
+        let tenant = Arc::new(self.new_tenant(scope, changes));
+        // Two first calls at once: both get the tenant that came first.
+        self.tenants.get_or_insert_with(principal, || Ok(tenant))
     }
 
-    fn new_lane(&self, scope: PrincipalScope, checked_at: u64) -> Lane {
+    fn new_tenant(&self, scope: PrincipalScope, checked_at: u64) -> Tenant {
         let runtime = &self.info.manifest.runtime;
         let limits = &self.environment.config.limits;
         let ceilings = Ceilings::new(runtime, limits, &scope.principal.profile.limits);
-        let permits = match runtime.instances {
-            _ if runtime.ordered => 1,
-            Some(instances) => instances as usize,
-            None => UNORDERED,
-        };
         let idle = match runtime.isolation {
             Isolation::Shared => Arc::clone(&self.shared_idle),
             Isolation::Principal | Isolation::Call => Arc::default(),
         };
-        let number = self.lane_count.fetch_add(1, Relaxed);
-        Lane::new(scope, ceilings, permits, idle, checked_at, number)
+        let events = &self.environment.events;
+        let lane = events.lane(&self.info.name, &scope.principal.id);
+        let number = self.tenant_count.fetch_add(1, Relaxed);
+        Tenant::new(scope, ceilings, lane, idle, checked_at, number)
     }
 
-    fn context(&self, lane: &Lane, ceilings: Ceilings) -> CallContext {
-        let began = Instant::now();
-        CallContext {
-            scope: Arc::clone(&lane.scope),
-            topic: None,
-            source: self.environment.session,
-            began,
-            deadline: began + ceilings.wall,
-            depth: 0,
-            trace: lane.next_trace(),
+    /// How many calls of one principal run at once.
+    pub(crate) fn permits(&self) -> usize {
+        let runtime = &self.info.manifest.runtime;
+        match runtime.instances {
+            _ if runtime.ordered => 1,
+            Some(instances) => instances as usize,
+            None => UNORDERED,
         }
     }
 

@@ -13,21 +13,33 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::instance::guest::interceptor::InterceptorIndices;
-use super::lane::{Idle, KeepInUse, LANES, LANES_AT_FIRST, Lane};
+
+use super::run_loop::RunLoop;
 use super::slots::Candidate;
+use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
 use super::{CustomGate, LoadError, Slots, StoreState};
 use crate::blocking::Blocking;
 use crate::config::HostConfig;
+use crate::dispatch::Lane;
+use crate::domain::ipc::Outlet;
 use crate::domain::sys::SysShared;
 use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
 use crate::exports::{self, Binary, EntryPoint};
 use crate::home::Home;
+use crate::manifest::CapsuleName;
 use crate::package::{ComponentHash, Package};
 use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
 use crate::principal::{PrincipalId, Principals};
 use crate::registry::CapsuleInfo;
 use crate::storage::LogSink;
+
+/// Where a capsule's events go, and through which lanes its calls come. Behind a trait: that the dispatcher calls
+/// capsules is none of their business.
+pub(crate) trait Surroundings: Outlet {
+    /// The lane of a (capsule, principal).
+    fn lane(&self, capsule: &CapsuleName, principal: &PrincipalId) -> Arc<Lane>;
+}
 
 /// What a capsule needs of its host; one for all capsules.
 pub(crate) struct Environment {
@@ -39,10 +51,13 @@ pub(crate) struct Environment {
     pub(crate) linker: Linker<StoreState>,
     pub(crate) custom: Vec<CustomGate>,
     pub(crate) slots: Arc<Slots>,
+    /// Those of run loops, which keep theirs.
+    pub(crate) loop_slots: Slots,
     pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) principals: Principals,
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
     pub(crate) sys: Arc<SysShared>,
+    pub(crate) events: Arc<dyn Surroundings>,
     pub(crate) blocking: Blocking,
     /// The host's own session: the source of direct calls.
     pub(crate) session: uuid::Uuid,
@@ -63,9 +78,13 @@ pub(crate) struct LoadedCapsule {
     pub(super) entry_points: EntryPoints,
     /// The actions there are, sorted, if the SDK wrote them down.
     pub(super) actions: Option<Vec<String>>,
-    pub(super) lanes: Cache<PrincipalId, Arc<Lane>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
+    pub(super) tenants:
+        Cache<PrincipalId, Arc<Tenant>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
     pub(super) shared_idle: Arc<Idle>,
-    pub(super) lane_count: AtomicU64,
+    /// For whom it was installed: whom its run loop is, and for whom the host's own events are.
+    pub(super) owner: PrincipalId,
+    pub(super) run_loop: RunLoop,
+    pub(super) tenant_count: AtomicU64,
     /// Set before idle instances are ended: who puts one back later sees it (both hold the idle ones' lock).
     pub(super) closed: AtomicBool,
 }
@@ -111,15 +130,17 @@ impl LoadedCapsule {
             pre,
             entry_points: EntryPoints { hook },
             actions,
-            lanes: Cache::with(
-                LANES_AT_FIRST,
-                LANES as u64,
+            tenants: Cache::with(
+                TENANTS_AT_FIRST,
+                TENANTS as u64,
                 UnitWeighter,
                 DefaultHashBuilder::default(),
                 KeepInUse,
             ),
             shared_idle: Arc::default(),
-            lane_count: AtomicU64::new(0),
+            owner: package.owner().clone(),
+            run_loop: RunLoop::default(),
+            tenant_count: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             info,
         });
@@ -129,8 +150,8 @@ impl LoadedCapsule {
 
     /// Adds its idle instances.
     pub(super) fn idle(&self, into: &mut Vec<Candidate>) {
-        for (_, lane) in self.lanes.iter() {
-            lane.idle.candidates(into);
+        for (_, tenant) in self.tenants.iter() {
+            tenant.idle.candidates(into);
         }
         self.shared_idle.candidates(into);
     }
@@ -138,10 +159,9 @@ impl LoadedCapsule {
     /// Ends its idle instances and refuses further calls.
     pub(crate) fn close(&self) {
         self.closed.store(true, Relaxed);
-        self.info.unloaded().cancel();
-        for (_, lane) in self.lanes.iter() {
-            lane.permits.close();
-            lane.idle.clear();
+        self.info.end();
+        for (_, tenant) in self.tenants.iter() {
+            tenant.idle.clear();
         }
         self.shared_idle.clear();
     }

@@ -3,18 +3,23 @@
 mod ceilings;
 mod circuit;
 mod error;
+mod handler;
 mod instance;
 mod invoke;
-mod lane;
 mod load;
+mod run_loop;
 mod slots;
 mod state;
+mod tenant;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use ceilings::Ceilings;
 pub use error::{CallError, LoadError};
-pub(crate) use load::{Environment, Known, LoadedCapsule};
+pub use handler::CapsuleHandler;
+pub(crate) use load::{Environment, Known, LoadedCapsule, Surroundings};
+pub use run_loop::{LoopState, Readiness};
 pub(crate) use slots::Slots;
 pub use state::StoreState;
 
@@ -61,6 +66,17 @@ impl Capsule {
     /// failing.
     pub fn failed_for(&self, principal: &PrincipalId) -> Option<CallError> {
         self.loaded.failed_for(principal)
+    }
+
+    /// What its run loop is doing; none if it has none, or it wasn't started.
+    pub fn run_loop(&self) -> Option<LoopState> {
+        self.loaded.run_loop.state()
+    }
+
+    /// Waits until its run loop has said that it is ready, at most for `limit`. Without a run loop there is nothing to
+    /// wait for.
+    pub async fn wait_ready(&self, limit: Duration) -> Readiness {
+        self.loaded.run_loop.ready(&self.loaded, limit).await
     }
 
     /// Whether its run loop has said that it is ready.

@@ -12,10 +12,11 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::LoadedCapsule;
-use super::lane::Idle;
+use super::tenant::Idle;
 
 /// The slots of a host.
 pub(crate) struct Slots {
+    count: usize,
     free: Arc<Semaphore>,
     capsules: Mutex<Vec<Weak<LoadedCapsule>>>,
     /// Who waits for a slot now.
@@ -26,8 +27,8 @@ pub(crate) struct Slots {
 /// An instance that was idle when it was looked for: since when, and among which ones.
 pub(super) type Candidate = (Instant, Weak<Idle>);
 
-/// What was idle when all lanes were last looked through, longest first. Whatever became idle later is younger than
-/// each of these that still is, so lanes are only looked through again when none is left.
+/// What was idle when all tenants were last looked through, longest first. Whatever became idle later is younger than
+/// each of these that still is, so tenants are only looked through again when none is left.
 type Oldest = VecDeque<Candidate>;
 
 /// Counts who waits, also when its future is dropped.
@@ -44,11 +45,17 @@ impl Slots {
     pub(crate) fn new(count: usize) -> Self {
         let count = count.clamp(1, Semaphore::MAX_PERMITS);
         Self {
+            count,
             free: Arc::new(Semaphore::new(count)),
             capsules: Mutex::default(),
             waiting: AtomicUsize::new(0),
             oldest: Mutex::default(),
         }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// Lets idle instances of a capsule be evicted.

@@ -5,6 +5,8 @@
 //! be built without a [`crate::call::CallContext`]), a trait by which a store lends that view, and a key for
 //! the linker. The generated traits are implemented on the view, so one domain can't touch another's state.
 
+pub mod io;
+pub mod ipc;
 pub mod sys;
 
 use wasmtime::component::Linker;
@@ -13,6 +15,10 @@ use wasmtime::component::Linker;
 ///
 /// # Errors
 /// wasmtime's, when two domains define the same function.
-pub fn link<T: sys::SysStore>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+pub fn link<T: io::IoStore + ipc::IpcStore + sys::SysStore>(
+    linker: &mut Linker<T>,
+) -> wasmtime::Result<()> {
+    io::add_to_linker(linker)?;
+    ipc::add_to_linker(linker)?;
     sys::add_to_linker(linker)
 }

@@ -7,7 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,10 @@ pub struct CpuClock {
     spent: AtomicU64,
     /// When the poll under way began, in nanoseconds after `base`.
     poll_began: AtomicU64,
+    /// Whether the sum begins afresh when the guest really waits: a run loop's does.
+    afresh: AtomicBool,
+    /// Whether the guest was made to yield in the poll under way, so that its end is no wait.
+    yielded: AtomicBool,
 }
 
 impl CpuClock {
@@ -35,6 +39,8 @@ impl CpuClock {
             budget: AtomicU64::new(0),
             spent: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
+            afresh: AtomicBool::new(false),
+            yielded: AtomicBool::new(false),
         });
         let seen = Arc::clone(&clock);
         // A store begins at deadline 0: without this even its instantiation would be interrupted.
@@ -43,6 +49,7 @@ impl CpuClock {
             Ok(if seen.over_budget() {
                 UpdateDeadline::Interrupt
             } else {
+                seen.yielded.store(true, Relaxed);
                 UpdateDeadline::Yield(1)
             })
         });
@@ -53,6 +60,12 @@ impl CpuClock {
     pub fn begin(&self, budget: Duration) {
         self.budget.store(nanos(budget), Relaxed);
         self.spent.store(0, Relaxed);
+    }
+
+    /// Begins a run loop, which may use `budget` of CPU time before it waits for something again.
+    pub fn begin_loop(&self, budget: Duration) {
+        self.afresh.store(true, Relaxed);
+        self.begin(budget);
     }
 
     /// CPU time of the call so far, without the poll under way.
@@ -68,10 +81,15 @@ impl CpuClock {
     }
 
     fn resume(&self, now: Instant) {
+        self.yielded.store(false, Relaxed);
         self.poll_began.store(self.since_base(now), Relaxed);
     }
 
     fn park(&self, now: Instant) {
+        if self.afresh.load(Relaxed) && !self.yielded.load(Relaxed) {
+            self.spent.store(0, Relaxed);
+            return;
+        }
         let poll = self
             .since_base(now)
             .saturating_sub(self.poll_began.load(Relaxed));
@@ -134,6 +152,8 @@ mod tests {
             budget: AtomicU64::new(0),
             spent: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
+            afresh: AtomicBool::new(false),
+            yielded: AtomicBool::new(false),
         }
     }
 
@@ -151,6 +171,20 @@ mod tests {
             "{:?}",
             clock.spent()
         );
+    }
+
+    #[test]
+    fn a_run_loops_time_begins_afresh_when_it_waits_and_not_when_it_yields() {
+        let clock = clock();
+        let began = clock.base;
+        clock.begin_loop(Duration::from_secs(15));
+        for yielded in [true, false] {
+            clock.resume(began);
+            clock.yielded.store(yielded, Relaxed);
+            clock.park(began + Duration::from_secs(10));
+            let spent = if yielded { 10 } else { 0 };
+            assert_eq!(clock.spent(), Duration::from_secs(spent));
+        }
     }
 
     #[tokio::test(start_paused = true)]

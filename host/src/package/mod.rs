@@ -20,10 +20,12 @@ pub use error::PackageError;
 pub use hash::{ComponentHash, InvalidHash};
 pub use install::{Staged, remove, stage};
 pub use meta::Meta;
+pub use source::manifest_of;
 pub use store::{installed, verify};
 
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic, Parsed};
+use crate::principal::PrincipalId;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "Capsule.toml";
@@ -40,6 +42,7 @@ pub struct Package {
     warnings: Vec<Diagnostic>,
     component: std::sync::Arc<Vec<u8>>,
     hash: ComponentHash,
+    owner: PrincipalId,
     folder: Option<std::path::PathBuf>,
     /// Keeps the folder of an unpacked archive for as long as the package is there.
     unpacked: Option<std::sync::Arc<tempfile::TempDir>>,
@@ -78,7 +81,7 @@ impl Package {
     /// # Errors
     /// [`PackageError::NotInstalled`]; what is wrong with its record.
     pub fn recorded_hash(home: &Home, name: &CapsuleName) -> Result<ComponentHash, PackageError> {
-        source::recorded(home, name).map(|(_, hash)| hash)
+        source::recorded(home, name).map(|recorded| recorded.hash)
     }
 
     /// A folder that holds Capsule.toml beside its component: the file that `[[component]]` names, else
@@ -136,6 +139,7 @@ impl Package {
             warnings,
             component: component.into(),
             hash,
+            owner: PrincipalId::default_principal(),
             folder: None,
             unpacked: None,
         })
@@ -154,6 +158,11 @@ impl Package {
     /// The component's bytes: the buffer that was checked.
     pub fn component(&self) -> &[u8] {
         &self.component
+    }
+
+    /// For whom it is installed; `default` unless it is.
+    pub fn owner(&self) -> &PrincipalId {
+        &self.owner
     }
 
     /// Their hash.

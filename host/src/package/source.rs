@@ -10,7 +10,11 @@ use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Parsed};
 
 pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, PackageError> {
-    let (folder, expected) = recorded(home, name)?;
+    let Recorded {
+        folder,
+        hash: expected,
+        owner,
+    } = recorded(home, name)?;
     let (parsed, text) = manifest(&folder)?;
     if parsed.manifest.name() != name {
         let found = parsed.manifest.name().clone();
@@ -26,21 +30,46 @@ pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, Pack
         path.display().to_string()
     })?;
     package.folder = Some(folder);
+    // An owner that can't be one comes only from damage that does no harm: there is always a default.
+    if let Some(owner) = owner.and_then(|owner| owner.parse().ok()) {
+        package.owner = owner;
+    }
     Ok(package)
 }
 
-/// An installed capsule's folder, and the hash that its meta.json says.
-pub(super) fn recorded(
-    home: &Home,
-    name: &CapsuleName,
-) -> Result<(PathBuf, ComponentHash), PackageError> {
+/// What an installed capsule says of itself, whatever its bytes are.
+///
+/// # Errors
+/// [`PackageError::NotInstalled`]; what is wrong with its manifest.
+pub fn manifest_of(home: &Home, name: &CapsuleName) -> Result<CapsuleManifest, PackageError> {
+    let folder = store::folder(home, name)
+        .ok_or_else(|| PackageError::NotInstalled { name: name.clone() })?;
+    let (parsed, _) = manifest(&folder)?;
+    Ok(parsed.manifest)
+}
+
+/// What is recorded of an installed capsule.
+pub(super) struct Recorded {
+    pub(super) folder: PathBuf,
+    /// That its component must have.
+    pub(super) hash: ComponentHash,
+    /// For whom it was installed.
+    owner: Option<String>,
+}
+
+/// Looks an installed capsule up in the home.
+pub(super) fn recorded(home: &Home, name: &CapsuleName) -> Result<Recorded, PackageError> {
     let folder = store::folder(home, name)
         .ok_or_else(|| PackageError::NotInstalled { name: name.clone() })?;
     let meta = meta(&folder)?.ok_or_else(|| PackageError::NoMeta { name: name.clone() })?;
     let hash = meta
         .wasm_hash
         .ok_or_else(|| PackageError::NoHash { name: name.clone() })?;
-    Ok((folder, hash))
+    Ok(Recorded {
+        folder,
+        hash,
+        owner: meta.owner,
+    })
 }
 
 pub(super) fn folder(folder: &Path) -> Result<Package, PackageError> {

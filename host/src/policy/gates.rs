@@ -146,7 +146,7 @@ pub const INTERFACES: &[Interface] = &[
     Interface {
         name: "astrid:io/poll",
         versions: &["1.0.0"],
-        served: false,
+        served: true,
         functions: &[
             ("[method]pollable.ready", OPEN),
             ("[method]pollable.block", OPEN),
@@ -181,7 +181,7 @@ pub const INTERFACES: &[Interface] = &[
     Interface {
         name: "astrid:ipc/host",
         versions: &["1.0.0"],
-        served: false,
+        served: true,
         functions: &[
             ("[method]subscription.poll", OPEN),
             ("[method]subscription.recv", OPEN),

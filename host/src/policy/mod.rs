@@ -7,4 +7,5 @@ pub mod gate;
 pub mod gates;
 pub mod imports;
 pub mod paths;
+pub mod speech;
 pub mod topic;

@@ -8,8 +8,11 @@ use std::{
     time::Duration,
 };
 
-use super::{CLOCK_START_MS, LogLine, SOURCE_ID};
+use super::{CLOCK_START_MS, LogLine, SOURCE_ID, TIMESTAMP, bus::Bus};
 use crate::sys::{Caller, Error, Level, MAX_RANDOM_BYTES, MAX_SLEEP_NS};
+
+pub mod ipc;
+pub mod poll;
 
 /// All that a test host knows.
 #[derive(Debug)]
@@ -24,8 +27,25 @@ pub struct State {
     pub clock_ns: u64,
     pub monotonic_ns: u64,
     pub unloading: bool,
+    /// When, by the monotonic clock, unloading begins.
+    pub unload_at: Option<u64>,
     pub ready: bool,
     pub logs: Vec<LogLine>,
+    pub bus: Bus,
+    /// Whether it is a run loop that runs.
+    pub in_run_loop: bool,
+    /// For whom a run loop runs until it hears somebody.
+    pub owner: String,
+}
+
+/// How a wait ended.
+pub enum Pause {
+    /// What was waited for is there.
+    Ready,
+    /// It isn't, and the time is up.
+    TimeIsUp,
+    /// The capsule is being unloaded.
+    Unloaded,
 }
 
 impl State {
@@ -34,7 +54,7 @@ impl State {
             caller: Caller {
                 principal: Some("default".into()),
                 source_id: SOURCE_ID.into(),
-                timestamp: "2025-01-01T00:00:00Z".into(),
+                timestamp: TIMESTAMP.into(),
             },
             config: BTreeMap::new(),
             capabilities: BTreeSet::new(),
@@ -44,9 +64,30 @@ impl State {
             clock_ns: CLOCK_START_MS * 1_000_000,
             monotonic_ns: 0,
             unloading: false,
+            unload_at: None,
             ready: false,
             logs: Vec::new(),
+            bus: Bus::default(),
+            in_run_loop: false,
+            owner: "default".into(),
         }
+    }
+
+    /// On whose behalf the capsule acts.
+    pub fn principal(&self) -> String {
+        self.caller
+            .principal
+            .clone()
+            .unwrap_or_else(|| self.owner.clone())
+    }
+
+    pub fn is_unloading(&self) -> bool {
+        self.unloading || self.unload_at.is_some_and(|at| at <= self.monotonic_ns)
+    }
+
+    /// Delivers what has come by now.
+    pub fn settle(&mut self) {
+        self.bus.settle(self.monotonic_ns);
     }
 
     pub fn pass(&mut self, nanoseconds: u64) {
@@ -79,11 +120,39 @@ pub fn leave() {
     ENTERED.with_borrow_mut(|entered| entered.pop());
 }
 
-fn with<T>(function: impl FnOnce(&mut State) -> T) -> T {
-    let state = ENTERED
+fn current() -> Rc<RefCell<State>> {
+    ENTERED
         .with_borrow(|entered| entered.last().cloned())
-        .unwrap_or_else(|| FALLBACK.with(Rc::clone));
-    function(&mut state.borrow_mut())
+        .unwrap_or_else(|| FALLBACK.with(Rc::clone))
+}
+
+fn with<T>(function: impl FnOnce(&mut State) -> T) -> T {
+    function(&mut current().borrow_mut())
+}
+
+/// Waits for something by moving the clock to whatever comes next: a message, the capsule's unloading, the end of the time
+/// (in nanoseconds). Where nothing will ever come, the capsule might as well be unloaded.
+fn wait(state: &RefCell<State>, timeout: Option<u64>, is_ready: impl Fn(&State) -> bool) -> Pause {
+    let mut state = state.borrow_mut();
+    let deadline = timeout.map(|timeout| state.monotonic_ns.saturating_add(timeout));
+    loop {
+        state.settle();
+        if is_ready(&state) {
+            return Pause::Ready;
+        }
+        if state.is_unloading() {
+            return Pause::Unloaded;
+        }
+        let now = state.monotonic_ns;
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Pause::TimeIsUp;
+        }
+        let events = [state.bus.next_arrival(), state.unload_at, deadline];
+        match events.into_iter().flatten().min() {
+            Some(next) => state.pass(next.saturating_sub(now)),
+            None => return Pause::Unloaded,
+        }
+    }
 }
 
 /// A duration on this host's clocks, which end after 584 years.
@@ -126,10 +195,17 @@ pub fn sleep_ns(duration_ns: u64) -> Result<(), Error> {
         return Err(Error::TooLarge);
     }
     with(|state| {
-        if state.unloading {
+        if state.is_unloading() {
             return Err(Error::Cancelled);
         }
-        state.pass(duration_ns);
+        let most = state
+            .unload_at
+            .map_or(u64::MAX, |at| at - state.monotonic_ns);
+        state.pass(duration_ns.min(most));
+        state.settle();
+        if duration_ns > most {
+            return Err(Error::Cancelled);
+        }
         Ok(())
     })
 }

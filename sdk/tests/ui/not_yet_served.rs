@@ -5,14 +5,8 @@ struct Guard;
 
 #[capsule]
 impl Guard {
-    #[astrid::tool]
-    fn search(&self) {}
-
     #[astrid::cron("hourly")]
     fn tick(&self) {}
-
-    #[astrid::command]
-    fn greet(&self) {}
 }
 
 fn main() {}

@@ -13,8 +13,13 @@ const FOLDER: &str = "sdk/bindings";
 /// Set to write the files instead of comparing them.
 const UPDATE: &str = "UPDATE_GOLDEN";
 /// What the SDK imports, as a world of its own.
-const IMPORTS: &str =
-    "package astrid:sdk;\nworld imports {\n    import astrid:sys/host@1.0.0;\n}\n";
+const IMPORTS: &str = "package astrid:sdk;
+world imports {
+    import astrid:io/poll@1.0.0;
+    import astrid:ipc/host@1.0.0;
+    import astrid:sys/host@1.0.0;
+}
+";
 /// A file for each world, and the world.
 const WORLDS: [(&str, &str); 5] = [
     ("imports", "astrid:sdk/imports"),

@@ -8,6 +8,7 @@ mod host;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{HasData, Linker};
 
 use crate::call::{CallContext, Waiting};
@@ -74,6 +75,11 @@ impl SysCtx {
             announced: false,
             previous_version,
         }
+    }
+
+    /// Cancelled when the capsule is unloaded.
+    pub fn unloaded(&self) -> &CancellationToken {
+        self.capsule.unloaded()
     }
 
     /// Forgets what an earlier call announced and then survived.

@@ -283,22 +283,22 @@ mod tests {
     fn an_uplink_may_only_publish() {
         let rest =
             "[publish]\n\"astrid.v1.approval.response.*\" = \"any\"\n[capabilities]\nuplink = true";
-        gate(rest, "astrid:ipc/host@1.0.0 publish", &[]);
+        case(rest, &["astrid:ipc/host@1.0.0 publish"], &[]);
     }
 
     #[test]
     fn publishing_and_hearing_need_topics() {
-        gate(
+        case(
             "",
-            "astrid:ipc/host@1.0.0 publish subscribe",
+            &["astrid:ipc/host@1.0.0 publish subscribe"],
             &[
                 "warning: it imports `publish`, and [publish]",
                 "warning: it imports `subscribe`, and [subscribe]",
             ],
         );
-        gate(
+        case(
             "[publish]\n\"a.b\" = \"any\"",
-            "astrid:ipc/host@1.0.0 publish",
+            &["astrid:ipc/host@1.0.0 publish"],
             &[],
         );
     }

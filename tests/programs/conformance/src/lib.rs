@@ -1,10 +1,16 @@
-//! Asks the host for everything that `astrid:sys` has, and reports what it answered.
+//! Asks the host for everything that `astrid:sys`, `astrid:ipc` and `astrid:io/poll` have, and reports what it
+//! answered.
 //!
 //! One hook an area. [`EXPECTED`] says what each must report; the same list is checked here against
 //! the host in memory and, by the end-to-end tests, against the real one, under [`PRINCIPAL`], with
-//! [`ENV`] configured and [`CAPABILITIES`] held.
+//! [`ENV`] configured, [`CAPABILITIES`] held and [`BINDINGS`] bound. Of the topics it uses, the manifest leaves out
+//! [`CLOSED`].
+//!
+//! Here is what is asked of `astrid:sys`, in `messages` the rest.
 
 #![forbid(unsafe_code)]
+
+mod messages;
 
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +26,12 @@ pub const ENV: [(&str, &str); 2] = [("GREETING", "Hello"), ("EMPTY", "")];
 /// What the capsule is to hold.
 pub const CAPABILITIES: [&str; 2] = ["kv", "net"];
 
+/// What is to be bound to a topic: the action, and the topic.
+pub const BINDINGS: [(&str, &str); 1] = [("bindings", "conformance.v1.bound")];
+
+/// The topic that the capsule may neither publish nor subscribe to.
+pub const CLOSED: &str = "conformance.v2.closed";
+
 /// What the hook `log` writes, in order: level and message.
 pub const LOGS: [(&str, &str); 5] = [
     ("trace", "a trace"),
@@ -30,7 +42,7 @@ pub const LOGS: [(&str, &str); 5] = [
 ];
 
 /// Each hook, and the report (JSON) that it must answer.
-pub const EXPECTED: [(&str, &str); 8] = [
+pub const EXPECTED: [(&str, &str); 14] = [
     ("log", r#"{"written":5}"#),
     ("clock", r#"{"after_2024":true,"goes_back":false}"#),
     ("monotonic", r#"{"goes_back":false,"counts_sleep":true}"#),
@@ -50,6 +62,30 @@ pub const EXPECTED: [(&str, &str); 8] = [
     (
         "capabilities",
         r#"{"held":["kv","net"],"unknown_capsule":false,"not_a_uuid":false}"#,
+    ),
+    (
+        "publish",
+        r#"{"listed":"ok","not_listed":"capability-denied","empty_segment":"invalid-input","upper_case":"invalid-input","star":"invalid-input","deep":"invalid-input","limit":"ok","limit_plus_1":"invalid-input","no_json":"invalid-input","claimed":"capability-denied"}"#,
+    ),
+    (
+        "subscribe",
+        r#"{"exact":"ok","star":"ok","not_listed":"capability-denied","star_inside":"invalid-input","star_in_segment":"invalid-input","empty":"invalid-input","limit":128,"limit_plus_1":"quota","one_less":"ok"}"#,
+    ),
+    (
+        "receive",
+        r#"{"payloads":[1,2],"topics":["conformance.v1.a","conformance.v1.b.c"],"verified":"alice","source":true,"lost":0,"others":[]}"#,
+    ),
+    (
+        "timeout",
+        r#"{"poll":"none","zero":"none","short":"none","waited":true,"unanswered":"timeout"}"#,
+    ),
+    (
+        "poll",
+        r#"{"none":"invalid-input","limit":"ok","limit_plus_1":"too-large","before":false,"ready":[1],"block":"ok","after":false}"#,
+    ),
+    (
+        "bindings",
+        r#"[{"action":"bindings","topic":"conformance.v1.bound"}]"#,
     ),
 ];
 
@@ -164,6 +200,36 @@ impl Conformance {
             "unknown_capsule": runtime::capsule_has(nobody, "kv")?,
             "not_a_uuid": runtime::capsule_has("", "kv")?,
         })))
+    }
+
+    #[astrid::hook]
+    fn publish(&self) -> Report {
+        Verdict::Final(messages::publish())
+    }
+
+    #[astrid::hook]
+    fn subscribe(&self) -> Report {
+        Verdict::Final(messages::subscribe())
+    }
+
+    #[astrid::hook]
+    fn receive(&self) -> Result<Report> {
+        Ok(Verdict::Final(messages::receive()?))
+    }
+
+    #[astrid::hook]
+    fn timeout(&self) -> Result<Report> {
+        Ok(Verdict::Final(messages::timeout()?))
+    }
+
+    #[astrid::hook]
+    fn poll(&self) -> Result<Report> {
+        Ok(Verdict::Final(messages::poll()?))
+    }
+
+    #[astrid::hook]
+    fn bindings(&self) -> Result<Report> {
+        Ok(Verdict::Final(messages::bindings()?))
     }
 }
 

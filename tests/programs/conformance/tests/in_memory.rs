@@ -1,17 +1,25 @@
 //! The host in memory answers as the real one must.
 
-use astrid_sdk::testing::{Host, Kind};
-use conformance::{CAPABILITIES, Conformance, ENV, EXPECTED, LOGS, PRINCIPAL};
+use astrid_sdk::{
+    ipc::Error,
+    testing::{Host, Kind},
+};
+use conformance::{BINDINGS, CAPABILITIES, CLOSED, Conformance, ENV, EXPECTED, LOGS, PRINCIPAL};
 
 fn host() -> Host {
     let host = ENV
         .iter()
         .fold(Host::new(), |host, (key, value)| host.env(*key, *value));
-    CAPABILITIES
+    let host = CAPABILITIES
         .iter()
         .fold(host.principal(PRINCIPAL), |host, name| {
             host.capability(*name)
-        })
+        });
+    let host = BINDINGS
+        .iter()
+        .fold(host, |host, (action, topic)| host.binding(*action, *topic));
+    host.refuse_publish(CLOSED, Error::CapabilityDenied)
+        .refuse_subscribe(CLOSED, Error::CapabilityDenied)
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Lanes: for each (capsule, principal) the permit that serialises its calls, and the instances that wait for
-//! the next one.
+//! Tenants: what a load of a capsule keeps for each principal, among it the instances that wait for the next call. The
+//! lane that orders a tenant's calls is the dispatcher's, and outlives the load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,26 +7,26 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use quick_cache::Lifecycle;
-use tokio::sync::Semaphore;
 
 use super::Ceilings;
 use super::circuit::Circuit;
 use super::instance::Live;
 use super::slots::Candidate;
 use crate::call::TraceId;
+use crate::dispatch;
 use crate::principal::{PrincipalId, PrincipalScope};
 
-/// How many principals' lanes a capsule keeps; further ones replace those not in use.
-pub(super) const LANES: usize = 4_096;
+/// How many tenants a capsule keeps; further ones replace those not in use.
+pub(super) const TENANTS: usize = 4_096;
 /// How many there is room for before the table grows: room for all of them costs a load tens of microseconds.
-pub(super) const LANES_AT_FIRST: usize = 32;
+pub(super) const TENANTS_AT_FIRST: usize = 32;
 
-/// One principal's way into one capsule.
-pub(super) struct Lane {
+/// One principal of one load of a capsule.
+pub(super) struct Tenant {
     pub(super) scope: Arc<PrincipalScope>,
     pub(super) ceilings: Ceilings,
-    /// One for an ordered capsule: its calls run one at a time, first come first served.
-    pub(super) permits: Semaphore,
+    /// Its calls come through this, first come first served.
+    pub(super) lane: Arc<dispatch::Lane>,
     pub(super) idle: Arc<Idle>,
     pub(super) circuit: Circuit,
     /// [`crate::principal::Principals::changes`] when the principal was last seen to be enabled.
@@ -35,11 +35,11 @@ pub(super) struct Lane {
     calls: AtomicU64,
 }
 
-impl Lane {
+impl Tenant {
     pub(super) fn new(
         scope: PrincipalScope,
         ceilings: Ceilings,
-        permits: usize,
+        lane: Arc<dispatch::Lane>,
         idle: Arc<Idle>,
         checked_at: u64,
         number: u64,
@@ -47,7 +47,7 @@ impl Lane {
         Self {
             scope: Arc::new(scope),
             ceilings,
-            permits: Semaphore::new(permits),
+            lane,
             idle,
             circuit: Circuit::default(),
             checked_at: AtomicU64::new(checked_at),
@@ -56,13 +56,13 @@ impl Lane {
         }
     }
 
-    /// A name for the next call. Counted within the lane, so that lanes don't share a counter.
+    /// A name for the next call. Counted for each tenant, so that they don't share a counter.
     pub(super) fn next_trace(&self) -> TraceId {
         TraceId((self.number << 40) | (self.calls.fetch_add(1, Relaxed) & ((1 << 40) - 1)))
     }
 }
 
-/// Instances that wait for a call: those of a lane, or of a whole capsule where the manifest shares them.
+/// Instances that wait for a call: those of a tenant, or of a whole capsule where the manifest shares them.
 #[derive(Default)]
 pub(super) struct Idle(Mutex<Vec<(Instant, Box<Live>)>>);
 
@@ -99,17 +99,22 @@ impl Idle {
     }
 }
 
-/// Keeps lanes that somebody holds: a lane that went while a call waits in it would lose its order.
+/// Keeps tenants that somebody holds: their calls are under way.
 #[derive(Debug, Clone)]
 pub(super) struct KeepInUse;
 
-impl Lifecycle<PrincipalId, Arc<Lane>> for KeepInUse {
+impl Lifecycle<PrincipalId, Arc<Tenant>> for KeepInUse {
     type RequestState = ();
 
-    fn is_pinned(&self, _principal: &PrincipalId, lane: &Arc<Lane>) -> bool {
-        Arc::strong_count(lane) > 1
+    fn is_pinned(&self, _principal: &PrincipalId, tenant: &Arc<Tenant>) -> bool {
+        Arc::strong_count(tenant) > 1
     }
 
-    fn on_evict(&self, _state: &mut Self::RequestState, _principal: PrincipalId, _lane: Arc<Lane>) {
+    fn on_evict(
+        &self,
+        _state: &mut Self::RequestState,
+        _principal: PrincipalId,
+        _tenant: Arc<Tenant>,
+    ) {
     }
 }

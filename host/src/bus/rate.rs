@@ -1,0 +1,147 @@
+//! How much a capsule may publish on behalf of a principal.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use quick_cache::sync::Cache;
+
+use crate::manifest::CapsuleName;
+use crate::principal::PrincipalId;
+
+/// Bytes of payload a second for each (capsule, principal); a second's worth may come at once (abi.md, "ipc").
+pub const PUBLISH_RATE: NonZeroU32 = NonZeroU32::new(10 * 1024 * 1024).expect("more than zero");
+/// Pairs that are kept; of more, those that are heard of least begin anew with a full second's worth.
+const BUCKETS: usize = 16_384;
+
+/// The pair has published more than [`PUBLISH_RATE`] allows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{capsule} publishes more than {PUBLISH_RATE} bytes a second for {principal}")]
+pub struct RateLimited {
+    /// Who publishes.
+    pub capsule: CapsuleName,
+    /// For whom.
+    pub principal: PrincipalId,
+}
+
+type Bucket<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
+/// A token bucket for each (capsule, principal), by the clock `C`.
+pub struct PublishRate<C: Clock = DefaultClock> {
+    clock: C,
+    buckets: Cache<(CapsuleName, PrincipalId), Arc<Bucket<C>>>,
+}
+
+impl<C: Clock + Clone + Default> Default for PublishRate<C> {
+    fn default() -> Self {
+        Self::with_clock(C::default(), BUCKETS)
+    }
+}
+
+impl<C: Clock + Clone> PublishRate<C> {
+    fn with_clock(clock: C, buckets: usize) -> Self {
+        Self {
+            clock,
+            buckets: Cache::new(buckets),
+        }
+    }
+
+    /// Charges a payload of that many bytes, all of it or nothing. To be asked last: what is refused for another reason
+    /// costs nothing.
+    ///
+    /// # Errors
+    /// [`RateLimited`], also for more bytes than a whole second's.
+    pub fn charge(
+        &self,
+        capsule: &CapsuleName,
+        principal: &PrincipalId,
+        bytes: usize,
+    ) -> Result<(), RateLimited> {
+        let pair = (capsule.clone(), principal.clone());
+        let made: Result<_, std::convert::Infallible> =
+            self.buckets.get_or_insert_with(&pair, || {
+                let quota = Quota::per_second(PUBLISH_RATE);
+                Ok(Arc::new(RateLimiter::direct_with_clock(
+                    quota,
+                    self.clock.clone(),
+                )))
+            });
+        let Ok(bucket) = made;
+        let fits = match u32::try_from(bytes).map(NonZeroU32::new) {
+            Ok(Some(bytes)) => matches!(bucket.check_n(bytes), Ok(Ok(()))),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        if fits {
+            Ok(())
+        } else {
+            let (capsule, principal) = pair;
+            Err(RateLimited { capsule, principal })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn capsule(name: &str) -> CapsuleName {
+        CapsuleName::parse(name).unwrap()
+    }
+
+    fn principal(name: &str) -> PrincipalId {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn ten_mebibytes_a_second_for_each_capsule_and_principal() {
+        let clock = FakeRelativeClock::default();
+        let rate = PublishRate::with_clock(clock.clone(), 16);
+        let (a, b) = (capsule("a"), capsule("b"));
+        let (alice, bob) = (principal("alice"), principal("bob"));
+        for _ in 0..10 {
+            rate.charge(&a, &alice, MIB).unwrap();
+        }
+        let refused = rate.charge(&a, &alice, 1).unwrap_err();
+        assert_eq!(
+            (refused.capsule, refused.principal),
+            (a.clone(), alice.clone())
+        );
+        rate.charge(&a, &bob, MIB).unwrap();
+        rate.charge(&b, &alice, MIB).unwrap();
+        // A tenth of a second gives a mebibyte, and what was refused took nothing of it.
+        clock.advance(Duration::from_millis(100));
+        assert!(rate.charge(&a, &alice, 2 * MIB).is_err());
+        rate.charge(&a, &alice, MIB).unwrap();
+        assert!(rate.charge(&a, &alice, MIB).is_err());
+    }
+
+    #[test]
+    fn more_than_a_seconds_worth_never_fits() {
+        let rate = PublishRate::<DefaultClock>::default();
+        let (a, alice) = (capsule("a"), principal("alice"));
+        assert!(rate.charge(&a, &alice, 10 * MIB + 1).is_err());
+        assert!(rate.charge(&a, &alice, usize::MAX).is_err());
+        assert!(rate.charge(&a, &alice, 0).is_ok());
+        assert!(rate.charge(&a, &alice, 10 * MIB).is_ok());
+    }
+
+    #[test]
+    fn the_number_of_buckets_is_bounded() {
+        let rate = PublishRate::with_clock(FakeRelativeClock::default(), 64);
+        for number in 0..1_000 {
+            let principal = principal(&format!("p{number}"));
+            rate.charge(&capsule("a"), &principal, 1).unwrap();
+        }
+        assert!(rate.buckets.len() <= 64);
+    }
+}

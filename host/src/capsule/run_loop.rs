@@ -1,0 +1,236 @@
+//! The run loop of a capsule: a task of its own, on an instance of its own, which hears many principals.
+//!
+//! A loop that fails is started again, after a pause that grows; when it has failed too often it stays down, with its
+//! reason. One that computes for long without waiting on anything is stopped. It never waits in a lane, and its
+//! capsule's handlers work beside it.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::instance::Live;
+use super::invoke::Request;
+use super::load::LoadedCapsule;
+use super::{CallError, Ceilings};
+use crate::domain::ipc::{Listener, Scopes};
+use crate::principal::{PrincipalId, PrincipalScope};
+
+/// CPU time that a loop may use without waiting on anything (formats.md, "Defaults").
+pub(super) const SPIN: Duration = Duration::from_secs(15);
+/// How often a loop is started again.
+const RESTARTS: u32 = 5;
+/// The pause before the first restart; each further one is twice as long.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause. A loop that ran for longer than this has its restarts back.
+const LONGEST: Duration = Duration::from_secs(120);
+/// How long a loop may go on once its capsule is unloaded, to end as it likes.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What a run loop is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoopState {
+    /// It is being started.
+    Starting,
+    /// It runs. Whether it is ready is another matter: [`super::Capsule::is_ready`].
+    Running,
+    /// It failed, and is started again after a pause.
+    Restarting {
+        /// How it failed.
+        reason: String,
+        /// How often it was started again, this time included.
+        restarts: u32,
+    },
+    /// It failed too often, and stays down until its capsule is loaded again.
+    Failed {
+        /// How it failed the last time.
+        reason: String,
+    },
+    /// It returned.
+    Ended,
+    /// It returned without having asked for anything: there is no loop in it, whatever the binary exports.
+    Absent,
+}
+
+/// What came of waiting for a run loop to say that it is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It is ready, or there is nothing to wait for.
+    Ready,
+    /// It wasn't in time.
+    Timeout,
+    /// It failed, or ended, before it was.
+    Crashed {
+        /// How.
+        reason: String,
+    },
+}
+
+/// A run loop as others see it.
+pub(crate) struct RunLoop {
+    state: watch::Sender<LoopState>,
+}
+
+impl Default for RunLoop {
+    fn default() -> Self {
+        Self {
+            state: watch::Sender::new(LoopState::Absent),
+        }
+    }
+}
+
+impl RunLoop {
+    /// What it is doing; none if there is no loop.
+    pub(crate) fn state(&self) -> Option<LoopState> {
+        let state = self.state.borrow().clone();
+        (state != LoopState::Absent).then_some(state)
+    }
+
+    /// Waits until it can be said whether the loop is ready.
+    pub(crate) async fn ready(&self, capsule: &LoadedCapsule, limit: Duration) -> Readiness {
+        let mut state = self.state.subscribe();
+        let mut ready = capsule.info.readiness();
+        let settled = async {
+            loop {
+                if *ready.borrow_and_update() {
+                    return Readiness::Ready;
+                }
+                match &*state.borrow_and_update() {
+                    LoopState::Absent => return Readiness::Ready,
+                    LoopState::Failed { reason } | LoopState::Restarting { reason, .. } => {
+                        let reason = reason.clone();
+                        return Readiness::Crashed { reason };
+                    }
+                    LoopState::Ended => {
+                        let reason = "it returned before it was ready".to_owned();
+                        return Readiness::Crashed { reason };
+                    }
+                    LoopState::Starting | LoopState::Running => {}
+                }
+                // Both senders live as long as the capsule, which is borrowed here.
+                tokio::select! {
+                    _ = ready.changed() => {}
+                    _ = state.changed() => {}
+                }
+            }
+        };
+        timeout(limit, settled).await.unwrap_or(Readiness::Timeout)
+    }
+}
+
+impl LoadedCapsule {
+    /// Starts the run loop in a task of its own, which ends when the capsule is closed.
+    pub(crate) fn start_run_loop(self: &Arc<Self>) {
+        self.run_loop.state.send_replace(LoopState::Starting);
+        let capsule = Arc::clone(self);
+        tokio::spawn(async move { capsule.supervise().await });
+    }
+
+    /// Runs the loop, again and again while that helps.
+    async fn supervise(self: Arc<Self>) {
+        let mut restarts = 0;
+        loop {
+            let began = Instant::now();
+            let ended = self.run_once().await;
+            if self.info.unloaded().is_cancelled() {
+                self.run_loop.state.send_replace(LoopState::Ended);
+                return;
+            }
+            let error = match ended {
+                Ok(asked) => {
+                    let state = if asked {
+                        LoopState::Ended
+                    } else {
+                        LoopState::Absent
+                    };
+                    self.run_loop.state.send_replace(state);
+                    return;
+                }
+                Err(error) => error,
+            };
+            if began.elapsed() > LONGEST {
+                restarts = 0;
+            }
+            let reason = error.to_string();
+            tracing::warn!(capsule = %self.info.name, %error, "the run loop failed");
+            if restarts == RESTARTS {
+                self.run_loop
+                    .state
+                    .send_replace(LoopState::Failed { reason });
+                return;
+            }
+            restarts += 1;
+            self.run_loop
+                .state
+                .send_replace(LoopState::Restarting { reason, restarts });
+            let pause = PAUSE.saturating_mul(1 << (restarts - 1)).min(LONGEST);
+            tokio::select! {
+                () = self.info.unloaded().cancelled() => {
+                    self.run_loop.state.send_replace(LoopState::Ended);
+                    return;
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Runs it once; tells whether it asked the host for anything.
+    async fn run_once(self: &Arc<Self>) -> Result<bool, CallError> {
+        let tenant = self.tenant(&self.owner).await?;
+        let Some(slot) = self.environment.loop_slots.take().await else {
+            return Err(self.unloaded());
+        };
+        let ceilings = Ceilings {
+            cpu: SPIN,
+            // It runs for as long as it likes.
+            wall: Duration::from_secs(u32::MAX.into()),
+            ..tenant.ceilings
+        };
+        let request = Request {
+            action: "",
+            payload: &[],
+            principal: &self.owner,
+            wall: None,
+            cpu: None,
+            topic: None,
+            attribution: None,
+            source: self.info.session,
+            depth: 0,
+        };
+        let listener = Listener {
+            own: Arc::clone(&tenant.scope),
+            scopes: Arc::new(TenantScopes(Arc::downgrade(self))),
+        };
+        let context = request.context(&tenant, Instant::now(), ceilings);
+        let live = Live::new(self, slot, context, ceilings.memory, None, Some(listener));
+        self.run_loop.state.send_replace(LoopState::Running);
+        let mut running = std::pin::pin!(live.call_run(self, ceilings));
+        tokio::select! {
+            biased;
+            ended = &mut running => return ended,
+            () = self.info.unloaded().cancelled() => {}
+        }
+        // What it was blocked in has ended: it may notice, and return.
+        match timeout(GRACE, running).await {
+            Ok(ended) => ended,
+            Err(_) => Ok(true),
+        }
+    }
+}
+
+/// Finds scopes as long as the capsule is there. Weak, because a loop's store holds it, and the capsule its loop.
+struct TenantScopes(Weak<LoadedCapsule>);
+
+impl Scopes for TenantScopes {
+    fn scope<'a>(
+        &'a self,
+        principal: &'a PrincipalId,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<PrincipalScope>>> + Send + 'a>> {
+        Box::pin(async move {
+            let capsule = self.0.upgrade()?;
+            let tenant = capsule.tenant(principal).await.ok()?;
+            Some(Arc::clone(&tenant.scope))
+        })
+    }
+}

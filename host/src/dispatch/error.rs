@@ -1,0 +1,63 @@
+//! Why an event isn't dispatched.
+
+use crate::call::MAX_DEPTH;
+use crate::policy::topic::Topic;
+use crate::principal::PrincipalId;
+
+/// Which bound on admission was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Events queued for their first handler.
+    Lane,
+    /// Events of a principal in flight.
+    Principal,
+    /// Events of the host in flight.
+    Host,
+}
+
+impl Limit {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Lane => "its first handler's queue is full",
+            Self::Principal => "too many of the principal's events are in flight",
+            Self::Host => "too many events are in flight",
+        }
+    }
+}
+
+/// Why an event isn't dispatched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DispatchError {
+    /// There is no room for it now: publish it later, or wait for its admission.
+    #[error("{topic} of {principal} is not taken now: {}", limit.what())]
+    Backpressure {
+        /// The event's topic.
+        topic: Topic,
+        /// For whom it was published.
+        principal: PrincipalId,
+        /// Which bound was reached.
+        limit: Limit,
+    },
+    /// It is nested too deep: a handler's event caused it, whose handler's event caused that one, and so on.
+    #[error(
+        "{topic} is nested {depth} deep, and may be {MAX_DEPTH}: look for handlers that cause each other's events"
+    )]
+    Depth {
+        /// The event's topic.
+        topic: Topic,
+        /// How deep it would be.
+        depth: u8,
+    },
+    /// The host is shutting down: it takes no event any more, and ended this one if it had been taken.
+    #[error("{topic} is not dispatched: the host is shutting down")]
+    ShuttingDown {
+        /// The event's topic.
+        topic: Topic,
+    },
+    /// The task that dispatched it ended early: a handler panicked, or the runtime is gone.
+    #[error("the outcome of {topic} is lost: the task that dispatched it ended early")]
+    Lost {
+        /// The event's topic.
+        topic: Topic,
+    },
+}

@@ -1,0 +1,229 @@
+//! All lanes of a host, and the gates by which a capsule's lanes are opened, paused and closed together.
+//!
+//! Lanes belong to (capsule id, principal) and outlive a load of the capsule. The tables are bounded: a lane that
+//! nobody holds has nothing in it and may go; one that somebody holds stays.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use super::lane::Lane;
+use super::runtime::{Runtime, within};
+use crate::manifest::CapsuleName;
+use crate::principal::PrincipalId;
+use crate::sync::{AtomicUsize, Mutex};
+
+/// How many lanes a capsule keeps before those that nobody holds go. For many principals.
+const LANES: usize = 4_096;
+/// How many capsules are known before those that nobody holds go.
+const CAPSULES: usize = 1_024;
+
+/// Turns were still out when the time was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{turns} calls of the capsule were still running when the time was over")]
+pub struct StillRunning {
+    /// How many.
+    pub turns: usize,
+}
+
+/// What the lanes of a capsule have in common: how many turns each may give out now.
+pub(super) struct Gate {
+    /// As `setting` says; apart from it so that reading it takes no lock.
+    open: AtomicUsize,
+    closed: AtomicBool,
+    setting: Mutex<Setting>,
+}
+
+struct Setting {
+    permits: usize,
+    pauses: usize,
+    closed: bool,
+}
+
+impl Gate {
+    fn new(closed: bool) -> Self {
+        Self {
+            open: AtomicUsize::new(usize::from(!closed)),
+            closed: AtomicBool::new(closed),
+            setting: Mutex::new(Setting {
+                permits: 1,
+                pauses: 0,
+                closed,
+            }),
+        }
+    }
+
+    /// How many turns a lane may give out at once.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(SeqCst)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Setting)) {
+        let mut setting = self.setting.lock();
+        change(&mut setting);
+        let shut = setting.closed || setting.pauses > 0;
+        self.open
+            .store(if shut { 0 } else { setting.permits }, SeqCst);
+        self.closed.store(setting.closed, SeqCst);
+    }
+}
+
+/// The lanes of a host.
+#[derive(Default)]
+pub struct Lanes {
+    capsules: Mutex<Capsules>,
+}
+
+#[derive(Default)]
+struct Capsules {
+    by_name: HashMap<CapsuleName, Arc<CapsuleLanes>>,
+    sweep_at: usize,
+    closed: bool,
+    /// How many there were ever: the upper half of their lanes' ids.
+    made: u64,
+}
+
+/// The lanes of one capsule.
+pub struct CapsuleLanes {
+    number: u64,
+    gate: Arc<Gate>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    by_principal: HashMap<PrincipalId, Arc<Lane>>,
+    sweep_at: usize,
+    made: u64,
+}
+
+/// Keeps the lanes of a capsule from giving out turns, until it is dropped. What is queued stays queued.
+#[must_use = "dropping a pause resumes"]
+pub struct Pause(Arc<CapsuleLanes>);
+
+impl Lanes {
+    /// The lanes of a capsule, loaded or not.
+    pub fn of(&self, capsule: &CapsuleName) -> Arc<CapsuleLanes> {
+        let mut capsules = self.capsules.lock();
+        if let Some(lanes) = capsules.by_name.get(capsule) {
+            return Arc::clone(lanes);
+        }
+        if capsules.by_name.len() >= capsules.sweep_at.max(CAPSULES) {
+            capsules
+                .by_name
+                .retain(|_, lanes| Arc::strong_count(lanes) > 1 || lanes.in_use());
+            capsules.sweep_at = 2 * capsules.by_name.len();
+        }
+        capsules.made += 1;
+        let lanes = Arc::new(CapsuleLanes {
+            number: capsules.made,
+            gate: Arc::new(Gate::new(capsules.closed)),
+            table: Mutex::default(),
+        });
+        capsules.by_name.insert(capsule.clone(), Arc::clone(&lanes));
+        lanes
+    }
+
+    /// Gives out no turn any more: who is queued, and who comes later, gets [`Closed`](super::Closed).
+    pub fn close(&self) {
+        let mut capsules = self.capsules.lock();
+        capsules.closed = true;
+        let all: Vec<_> = capsules.by_name.values().cloned().collect();
+        drop(capsules);
+        for lanes in all {
+            lanes.set(|setting| setting.closed = true);
+        }
+    }
+}
+
+impl CapsuleLanes {
+    /// The lane of a principal.
+    pub fn lane(&self, principal: &PrincipalId) -> Arc<Lane> {
+        let mut table = self.table.lock();
+        if let Some(lane) = table.by_principal.get(principal) {
+            return Arc::clone(lane);
+        }
+        if table.by_principal.len() >= table.sweep_at.max(LANES) {
+            table
+                .by_principal
+                .retain(|_, lane| Arc::strong_count(lane) > 1);
+            table.sweep_at = 2 * table.by_principal.len();
+        }
+        table.made += 1;
+        let id = (self.number << 32) | table.made;
+        let lane = Arc::new(Lane::new(id, Arc::clone(&self.gate)));
+        table
+            .by_principal
+            .insert(principal.clone(), Arc::clone(&lane));
+        lane
+    }
+
+    /// How many calls of one principal run at once: 1 keeps them in order.
+    pub fn set_permits(&self, permits: usize) {
+        self.set(|setting| setting.permits = permits.max(1));
+    }
+
+    /// Gives out no turn until the pause is dropped.
+    pub fn pause(self: &Arc<Self>) -> Pause {
+        self.set(|setting| setting.pauses += 1);
+        Pause(Arc::clone(self))
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Setting)) {
+        self.gate.set(change);
+        for lane in self.lanes() {
+            lane.gate_changed();
+        }
+    }
+
+    /// Oldest first, so that what follows from it can be repeated.
+    fn lanes(&self) -> Vec<Arc<Lane>> {
+        let mut lanes: Vec<_> = self.table.lock().by_principal.values().cloned().collect();
+        lanes.sort_unstable_by_key(|lane| lane.id());
+        lanes
+    }
+
+    fn in_use(&self) -> bool {
+        let table = self.table.lock();
+        table
+            .by_principal
+            .values()
+            .any(|lane| Arc::strong_count(lane) > 1)
+    }
+}
+
+impl Pause {
+    /// Waits until no call of the capsule runs. May be dropped and called again.
+    ///
+    /// # Errors
+    /// [`StillRunning`] when `limit` is over first.
+    pub async fn drained<R: Runtime>(
+        &self,
+        runtime: &R,
+        limit: std::time::Duration,
+    ) -> Result<(), StillRunning> {
+        // No lane becomes busy while it is paused; one that is made now never was.
+        let lanes = self.0.lanes();
+        let quiet = async {
+            for lane in &lanes {
+                lane.quiet().await;
+            }
+        };
+        let deadline = runtime.now() + limit;
+        within(runtime, Some(deadline), quiet)
+            .await
+            .ok_or_else(|| StillRunning {
+                turns: lanes.iter().map(|lane| lane.turns()).sum(),
+            })
+    }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        self.0.set(|setting| setting.pauses -= 1);
+    }
+}

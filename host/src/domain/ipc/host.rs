@@ -1,0 +1,188 @@
+//! The functions of `astrid:ipc/host`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::Resource;
+
+use super::wit::{
+    ErrorCode, Host, HostSubscription, InterceptorBinding, IpcEnvelope, IpcMessage,
+    PrincipalAttribution,
+};
+use super::{Heard, IpcView, Refused, acl};
+use crate::bus::{Attribution, Batch, Draft, Payload, Readiness};
+use crate::domain::io::{Pollable, Source, Wait};
+use crate::policy::topic::Topic;
+use crate::principal::PrincipalId;
+
+const RECV: &str = "astrid:ipc/host.recv";
+
+impl Source for Readiness {
+    fn is_ready(&self) -> bool {
+        Self::is_ready(self)
+    }
+
+    fn ready(&self) -> Wait<'_> {
+        Box::pin(Self::ready(self))
+    }
+}
+
+impl HostSubscription for IpcView<'_> {
+    async fn poll(
+        &mut self,
+        subscription: Resource<Heard>,
+    ) -> wasmtime::Result<Result<IpcEnvelope, ErrorCode>> {
+        let heard = &self.table.get(&subscription)?.0;
+        match heard.poll() {
+            Ok(batch) => Ok(Ok(self.received(batch).await)),
+            Err(_) => Ok(Err(ErrorCode::Closed)),
+        }
+    }
+
+    async fn recv(
+        &mut self,
+        subscription: Resource<Heard>,
+        timeout_ms: u64,
+    ) -> wasmtime::Result<Result<IpcEnvelope, ErrorCode>> {
+        let heard = &self.table.get(&subscription)?.0;
+        // Longer than a minute is a minute: the subscription sees to it.
+        let batch = heard.recv(Duration::from_millis(timeout_ms));
+        match self.waiting.within(RECV, batch).await {
+            Ok(batch) => Ok(Ok(self.received(batch).await)),
+            Err(_) => Ok(Err(ErrorCode::Closed)),
+        }
+    }
+
+    fn subscribe_readiness(
+        &mut self,
+        subscription: Resource<Heard>,
+    ) -> wasmtime::Result<Resource<Pollable>> {
+        let readiness = self.table.get(&subscription)?.0.readiness();
+        Ok(self.table.push(Pollable::new(readiness))?)
+    }
+
+    fn drop(&mut self, subscription: Resource<Heard>) -> wasmtime::Result<()> {
+        self.table.delete(subscription)?;
+        Ok(())
+    }
+}
+
+impl Host for IpcView<'_> {
+    fn publish(&mut self, topic: String, payload: String) -> Result<(), ErrorCode> {
+        let topic = acl::to_publish(&self.ctx.capsule.manifest, &topic)?;
+        // What a claimed principal causes stays claimed, and what the host causes is the capsule's own doing.
+        let attribution = match &self.call.attribution {
+            claimed @ Attribution::Claimed { .. } => claimed.clone(),
+            _ => Attribution::Verified(self.call.principal().clone()),
+        };
+        self.put(topic, payload, attribution)
+    }
+
+    fn publish_as(
+        &mut self,
+        topic: String,
+        payload: String,
+        principal: String,
+    ) -> Result<(), ErrorCode> {
+        let capsule = &self.ctx.capsule;
+        if !capsule.manifest.capabilities.uplink {
+            return Err(ErrorCode::CapabilityDenied);
+        }
+        let topic = acl::to_publish(&capsule.manifest, &topic)?;
+        let principal: PrincipalId = principal.parse().map_err(|_| ErrorCode::InvalidInput)?;
+        let by = capsule.session;
+        self.put(topic, payload, Attribution::Claimed { principal, by })
+    }
+
+    fn subscribe(
+        &mut self,
+        topic_pattern: String,
+    ) -> wasmtime::Result<Result<Resource<Heard>, ErrorCode>> {
+        let capsule = &self.ctx.capsule;
+        let subscribed = acl::to_subscribe(&capsule.manifest, &topic_pattern).and_then(|pattern| {
+            let only = self.ctx.listener.is_none().then(|| self.call.principal());
+            self.ctx.outlet.subscribe(capsule, &pattern, only)
+        });
+        match subscribed {
+            Ok(subscription) => Ok(Ok(self.table.push(Heard(subscription))?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    fn get_interceptor_bindings(&mut self) -> Result<Vec<InterceptorBinding>, ErrorCode> {
+        let bindings = (0..).zip(self.ctx.capsule.manifest.handlers());
+        Ok(bindings
+            .map(|(handle_id, handler)| InterceptorBinding {
+                handle_id,
+                action: handler.action.to_owned(),
+                topic: handler.topic.to_string(),
+            })
+            .collect())
+    }
+}
+
+impl IpcView<'_> {
+    fn put(
+        &mut self,
+        topic: Topic,
+        payload: String,
+        attribution: Attribution,
+    ) -> Result<(), ErrorCode> {
+        let payload = Payload::parse(payload).map_err(|_| ErrorCode::InvalidInput)?;
+        let draft = Draft {
+            topic,
+            payload,
+            source: self.ctx.capsule.session,
+            attribution,
+        };
+        self.ctx
+            .outlet
+            .publish(&self.ctx.capsule, self.call, draft)
+            .map_err(|refused| match refused {
+                Refused::RateLimited => ErrorCode::RateLimited,
+                Refused::Backpressure | Refused::Depth => ErrorCode::Backpressure,
+            })
+    }
+
+    /// What the guest gets; a run loop is from now on who the messages are of, or itself if there are none.
+    async fn received(&mut self, batch: Batch) -> IpcEnvelope {
+        if let Some(listener) = &self.ctx.listener {
+            let first = batch.messages.first();
+            let principal = first.and_then(|message| message.attribution.principal());
+            let scope = match principal {
+                Some(principal) => listener.scopes.scope(principal).await,
+                None => None,
+            };
+            // A principal that isn't there selects nobody's state: the loop stays itself.
+            let known = scope.is_some();
+            self.call.scope = scope.unwrap_or_else(|| Arc::clone(&listener.own));
+            self.call.attribution = match first {
+                Some(message) if known => message.attribution.clone(),
+                _ => Attribution::Verified(self.call.principal().clone()),
+            };
+            self.call.source = first.map_or(self.ctx.capsule.session, |message| message.source);
+            self.call.topic = first.map(|message| message.topic.as_str().into());
+        }
+        let message = |message: Arc<crate::bus::Message>| IpcMessage {
+            topic: message.topic.to_string(),
+            payload: message.payload.as_str().to_owned(),
+            source_id: message.source.to_string(),
+            principal: attribution(&message.attribution),
+        };
+        IpcEnvelope {
+            messages: batch.messages.into_iter().map(message).collect(),
+            dropped: batch.dropped,
+            lagged: batch.lagged,
+        }
+    }
+}
+
+fn attribution(of: &Attribution) -> PrincipalAttribution {
+    match of {
+        Attribution::Verified(principal) => PrincipalAttribution::Verified(principal.to_string()),
+        Attribution::Claimed { principal, .. } => {
+            PrincipalAttribution::Claimed(principal.to_string())
+        }
+        Attribution::System => PrincipalAttribution::System,
+    }
+}

@@ -1,0 +1,170 @@
+//! `astrid:ipc`: publishing events, and subscribing to them.
+//!
+//! Who may publish and subscribe to what is in the manifest's `[publish]` and `[subscribe]`: what isn't there is
+//! denied. Where a published event goes is behind [`Outlet`], so this room knows neither handlers nor their chains.
+
+mod acl;
+mod host;
+
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+
+use crate::bus::{Draft, Subscription};
+use crate::call::{CallContext, Waiting};
+use crate::principal::{PrincipalId, PrincipalScope};
+use crate::registry::CapsuleInfo;
+
+mod bindings {
+    #![expect(
+        missing_docs,
+        reason = "generated from wit/, where the documentation is"
+    )]
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "package astrid:bindings; world ipc { import astrid:ipc/host@1.0.0; }",
+        world: "astrid:bindings/ipc",
+        imports: {
+            "astrid:ipc/host@1.0.0.[method]subscription.poll": async | trappable,
+            "astrid:ipc/host@1.0.0.[method]subscription.recv": async | trappable,
+            "astrid:ipc/host@1.0.0.[method]subscription.subscribe-readiness": trappable,
+            "astrid:ipc/host@1.0.0.subscribe": trappable,
+        },
+        with: {
+            "astrid:io/poll@1.0.0": crate::domain::io::wit,
+            "astrid:ipc/host@1.0.0.subscription": super::Heard,
+        },
+        anyhow: false,
+    });
+}
+
+pub use bindings::astrid::ipc::host as wit;
+
+/// Subscriptions that a capsule may have at once (abi.md, "ipc").
+pub const SUBSCRIPTIONS: usize = 128;
+
+/// A guest's subscription.
+pub struct Heard(Subscription);
+
+/// Why a guest's event isn't taken now. Nothing of it was delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It publishes more than it may in a second.
+    RateLimited,
+    /// Its handlers are behind, or too many listen, or the host is shutting down.
+    Backpressure,
+    /// It was caused by an event, which was caused by an event, and so on, too often.
+    Depth,
+}
+
+/// Where the events of guests go, and come from.
+pub trait Outlet: Send + Sync + 'static {
+    /// Takes an event that `capsule` publishes in `call`, for its subscriptions and its handlers, or for neither.
+    ///
+    /// # Errors
+    /// [`Refused`]; it never waits.
+    fn publish(
+        &self,
+        capsule: &CapsuleInfo,
+        call: &CallContext,
+        draft: Draft,
+    ) -> Result<(), Refused>;
+
+    /// Subscribes for `capsule`, to what is published for `only`, or for anybody.
+    ///
+    /// # Errors
+    /// [`wit::ErrorCode::Quota`], or [`wit::ErrorCode::Closed`] if the capsule was unloaded.
+    fn subscribe(
+        &self,
+        capsule: &CapsuleInfo,
+        pattern: &crate::policy::topic::TopicPattern,
+        only: Option<&PrincipalId>,
+    ) -> Result<Subscription, wit::ErrorCode>;
+}
+
+/// What a run loop is at the moment: it speaks for itself, or for whose message it has last received.
+pub struct Listener {
+    /// Its own principal, with what was resolved for it.
+    pub own: Arc<PrincipalScope>,
+    /// Finds another principal's scope; none if there is no such principal, or it is disabled.
+    pub scopes: Arc<dyn Scopes>,
+}
+
+/// Resolves principals for a capsule.
+pub trait Scopes: Send + Sync + 'static {
+    /// The principal's scope with the capsule.
+    fn scope<'a>(
+        &'a self,
+        principal: &'a PrincipalId,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<PrincipalScope>>> + Send + 'a>>;
+}
+
+/// What lives with one instance.
+pub struct IpcCtx {
+    outlet: Arc<dyn Outlet>,
+    capsule: Arc<CapsuleInfo>,
+    /// A run loop hears everybody, and takes on the principal of what it hears; a handler hears only whom it is called
+    /// for.
+    listener: Option<Listener>,
+}
+
+impl IpcCtx {
+    /// The context of a new instance of `capsule`; with a `listener`, it is its run loop.
+    pub fn new(
+        outlet: Arc<dyn Outlet>,
+        capsule: Arc<CapsuleInfo>,
+        listener: Option<Listener>,
+    ) -> Self {
+        Self {
+            outlet,
+            capsule,
+            listener,
+        }
+    }
+}
+
+/// The context, lent for one call.
+pub struct IpcView<'a> {
+    pub(super) ctx: &'a mut IpcCtx,
+    pub(super) table: &'a mut ResourceTable,
+    pub(super) call: &'a mut CallContext,
+    pub(super) waiting: &'a mut Waiting,
+}
+
+impl<'a> IpcView<'a> {
+    /// Lends the context for this call.
+    pub fn new(
+        ctx: &'a mut IpcCtx,
+        table: &'a mut ResourceTable,
+        call: &'a mut CallContext,
+        waiting: &'a mut Waiting,
+    ) -> Self {
+        Self {
+            ctx,
+            table,
+            call,
+            waiting,
+        }
+    }
+}
+
+/// A store that can lend the view.
+pub trait IpcStore: Send + 'static {
+    /// Lends it.
+    fn ipc(&mut self) -> IpcView<'_>;
+}
+
+/// The key of this domain in a linker.
+struct Ipc;
+
+impl HasData for Ipc {
+    type Data<'a> = IpcView<'a>;
+}
+
+/// Adds the package's functions.
+///
+/// # Errors
+/// wasmtime's, when they are there already.
+pub fn add_to_linker<T: IpcStore>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wit::add_to_linker::<T, Ipc>(linker, T::ipc)
+}

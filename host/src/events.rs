@@ -1,0 +1,180 @@
+//! Events: where the bus and the dispatcher meet, and what both are given by capsules.
+//!
+//! An event goes to subscriptions, which never hold it up, and to the handlers of its topic, which do. A guest's event
+//! goes to both or to neither.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::bus::{
+    Attribution, Draft, EventBus, FAN_OUT, Payload, PayloadError, PublishRate, SubscribeError,
+    Subscription,
+};
+use crate::call::CallContext;
+use crate::capsule::{CapsuleHandler, Surroundings};
+use crate::dispatch::{DispatchError, Dispatcher, Event, Lane};
+use crate::domain::ipc::wit::ErrorCode;
+use crate::domain::ipc::{Outlet, Refused};
+use crate::manifest::CapsuleName;
+use crate::policy::topic::{Topic, TopicError, TopicPattern};
+use crate::principal::PrincipalId;
+use crate::registry::CapsuleInfo;
+
+/// What can't be published.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEvent {
+    /// It has no topic.
+    #[error("{topic:?} is no topic: {source}")]
+    Topic {
+        /// What was given.
+        topic: String,
+        /// Why it is none.
+        source: TopicError,
+    },
+    /// It has no payload.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+}
+
+impl InvalidEvent {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Topic { .. } => {
+                "a topic is up to eight segments of a-z, 0-9, _ and -, with dots between them: user.v1.prompt".into()
+            }
+            Self::Payload(PayloadError::TooLarge { .. }) => {
+                "hand it over in pieces, or as a file that is named in the payload".into()
+            }
+            Self::Payload(_) => "a string is JSON only in quotes: --payload '\"text\"'".into(),
+        }
+    }
+}
+
+/// A topic and a payload, not yet on anybody's behalf: say [`EventDraft::by`].
+#[derive(Debug, Clone)]
+pub struct EventDraft {
+    topic: Topic,
+    payload: Payload,
+}
+
+impl Event {
+    /// An event with a value as its payload.
+    ///
+    /// # Errors
+    /// [`InvalidEvent`].
+    pub fn json<P: Serialize + ?Sized>(
+        topic: &str,
+        payload: &P,
+    ) -> Result<EventDraft, InvalidEvent> {
+        EventDraft::new(topic, Payload::json(payload)?)
+    }
+
+    /// An event with bytes that are JSON already.
+    ///
+    /// # Errors
+    /// [`InvalidEvent`].
+    pub fn raw(topic: &str, payload: impl Into<Vec<u8>>) -> Result<EventDraft, InvalidEvent> {
+        EventDraft::new(topic, Payload::from_bytes(payload)?)
+    }
+}
+
+impl EventDraft {
+    fn new(topic: &str, payload: Payload) -> Result<Self, InvalidEvent> {
+        let parsed = Topic::parse(topic).map_err(|source| InvalidEvent::Topic {
+            topic: topic.chars().take(256).collect(),
+            source,
+        })?;
+        Ok(Self {
+            topic: parsed,
+            payload,
+        })
+    }
+
+    pub(crate) fn into_parts(self) -> (Topic, Payload) {
+        (self.topic, self.payload)
+    }
+
+    /// On whose behalf. Its source is the host's own session, once a host has taken it.
+    pub fn by(self, principal: &PrincipalId) -> Event {
+        Event::verified(self.topic, self.payload, principal.clone(), Uuid::nil())
+    }
+}
+
+/// The bus and the dispatcher of a host.
+pub(crate) struct Events {
+    pub(crate) bus: EventBus,
+    pub(crate) dispatcher: Dispatcher<CapsuleHandler>,
+    rate: PublishRate,
+}
+
+impl Events {
+    pub(crate) fn new(bus: EventBus, dispatcher: Dispatcher<CapsuleHandler>) -> Self {
+        Self {
+            bus,
+            dispatcher,
+            rate: PublishRate::default(),
+        }
+    }
+
+    /// Hands an event from outside the capsules to the subscriptions.
+    pub(crate) fn announce(&self, event: &Event) {
+        self.bus.publish(event.draft());
+    }
+}
+
+impl Surroundings for Events {
+    fn lane(&self, capsule: &CapsuleName, principal: &PrincipalId) -> Arc<Lane> {
+        self.dispatcher.lanes().of(capsule).lane(principal)
+    }
+}
+
+impl Outlet for Events {
+    fn publish(
+        &self,
+        capsule: &CapsuleInfo,
+        call: &CallContext,
+        draft: Draft,
+    ) -> Result<(), Refused> {
+        if self.bus.subscriptions(&draft.topic) > FAN_OUT {
+            return Err(Refused::Backpressure);
+        }
+        let bytes = draft.payload.as_bytes().len();
+        self.rate
+            .charge(&capsule.name, call.principal(), bytes)
+            .map_err(|_| Refused::RateLimited)?;
+        let principal = match &draft.attribution {
+            Attribution::Verified(principal) | Attribution::Claimed { principal, .. } => principal,
+            Attribution::System => call.principal(),
+        };
+        let event = Event::of(&draft, principal.clone()).caused_within(&call.nesting());
+        // Last what can't fail: nothing was delivered until here.
+        self.dispatcher
+            .try_publish(event)
+            .map_err(|error| match error {
+                DispatchError::Depth { .. } => Refused::Depth,
+                _ => Refused::Backpressure,
+            })?;
+        self.bus.publish(draft);
+        Ok(())
+    }
+
+    fn subscribe(
+        &self,
+        capsule: &CapsuleInfo,
+        pattern: &TopicPattern,
+        only: Option<&PrincipalId>,
+    ) -> Result<Subscription, ErrorCode> {
+        self.bus
+            .subscribe_for(pattern, capsule.subscriptions(), only)
+            .map_err(|error| match error {
+                SubscribeError::Quota { .. } => ErrorCode::Quota,
+                SubscribeError::Closed { .. } => ErrorCode::Closed,
+            })
+    }
+}
+
+/// The capsules that the operator requires, by topic, as the dispatcher wants them.
+pub(crate) type Required = Vec<(TopicPattern, Vec<CapsuleName>)>;

@@ -1,0 +1,157 @@
+//! Values of an attribute's arguments, each checked where it is written.
+
+use proc_macro2::Span;
+use syn::{Expr, ExprLit, Ident, Lit, LitStr, spanned::Spanned};
+
+use crate::errors::{Errors, suggestion};
+
+/// The most bytes of an action's name, and of a topic.
+pub const MAX_NAME: usize = 256;
+/// The most bytes of a tool's and a command's name, as in the manifest.
+const MAX_OFFER: usize = 64;
+/// The most segments of a topic.
+const MAX_SEGMENTS: usize = 8;
+
+pub fn string(value: &Expr) -> Option<&LitStr> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text),
+        _ => None,
+    }
+}
+
+pub fn topic(value: &Expr, errors: &mut Errors) -> Option<String> {
+    let Some(text) = string(value) else {
+        errors.on(value, "`topic` is a string, such as `\"user.v1.prompt\"`");
+        return None;
+    };
+    let topic = text.value();
+    match topic_mistake(&topic) {
+        None => Some(topic),
+        Some(mistake) => {
+            errors.on(
+                text,
+                format!("`{}` is no topic: {mistake}", topic.escape_debug()),
+            );
+            None
+        }
+    }
+}
+
+/// What keeps a text from being a handler's topic: at most 256 bytes and 8 segments, each of
+/// `[a-z0-9_-]` or a `*` by itself.
+fn topic_mistake(topic: &str) -> Option<String> {
+    if topic.len() > MAX_NAME {
+        return Some(format!("it has more than {MAX_NAME} bytes"));
+    }
+    if topic.split('.').count() > MAX_SEGMENTS {
+        return Some(format!("it has more than {MAX_SEGMENTS} segments"));
+    }
+    topic.split('.').find_map(|segment| {
+        let plain = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-');
+        if segment.is_empty() {
+            Some("a segment is empty".into())
+        } else if segment != "*" && !segment.chars().all(plain) {
+            Some(format!(
+                "its segment `{}` may hold a to z, 0 to 9, `_` and `-`, or be a `*` alone",
+                segment.escape_debug()
+            ))
+        } else {
+            None
+        }
+    })
+}
+
+pub fn priority(value: &Expr, errors: &mut Errors) -> Option<u32> {
+    let number = match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => number.base10_parse().ok(),
+        _ => None,
+    };
+    if number.is_none() {
+        errors.on(
+            value,
+            format!(
+                "`priority` is a number from 0 to {}, lower first, such as `20`",
+                u32::MAX
+            ),
+        );
+    }
+    number
+}
+
+pub fn one_of(key: &Ident, value: &Expr, known: &[&str], errors: &mut Errors) -> Option<String> {
+    let Some(text) = string(value) else {
+        errors.on(
+            value,
+            format!("`{key}` is a string: {}", suggestion("", known)),
+        );
+        return None;
+    };
+    let word = text.value();
+    if known.contains(&word.as_str()) {
+        return Some(word);
+    }
+    errors.at(
+        value.span(),
+        format!(
+            "`{key}` can't be `{}`: {}",
+            word.escape_debug(),
+            suggestion(&word, known)
+        ),
+    );
+    None
+}
+
+pub fn text(key: &Ident, value: &Expr, errors: &mut Errors) -> Option<String> {
+    let Some(text) = string(value) else {
+        errors.on(value, format!("`{key}` is a string"));
+        return None;
+    };
+    Some(text.value())
+}
+
+pub fn flag(key: &Ident, value: &Expr, errors: &mut Errors) -> Option<bool> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Bool(flag),
+            ..
+        }) => Some(flag.value),
+        _ => {
+            errors.on(value, format!("`{key}` is `true` or `false`"));
+            None
+        }
+    }
+}
+
+/// Checks a hook's name.
+pub fn action_name(text: &str, span: Span, errors: &mut Errors) -> bool {
+    if text.is_empty() || text.len() > MAX_NAME {
+        errors.at(span, format!("a hook's name has 1 to {MAX_NAME} bytes"));
+    } else if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        errors.at(
+            span,
+            "a hook's name has no spaces and no control characters",
+        );
+    } else {
+        return true;
+    }
+    false
+}
+
+/// Checks a tool's or a command's name, which becomes a segment of a topic.
+pub fn offer_name(what: &str, text: &str, span: Span, errors: &mut Errors) -> bool {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if (1..=MAX_OFFER).contains(&text.len()) && text.bytes().all(plain) {
+        return true;
+    }
+    errors.at(
+        span,
+        format!("a {what}'s name is 1 to {MAX_OFFER} characters of a to z, 0 to 9, `_` and `-`: it is part of a topic"),
+    );
+    false
+}

@@ -1,0 +1,189 @@
+//! The dispatch: which function an action calls, with what, and what becomes of what it returns. Each type is named with
+//! its own span, so that rustc complains there.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{GenericArgument, PathArguments, Type, spanned::Spanned};
+
+use super::{call, output};
+use crate::entry::{DESCRIBE, Entries, Field, Function, Handler, Kind, Tool};
+
+/// The body of `dispatch`; `scope` is where the functions are.
+pub fn dispatch(entries: &Entries, scope: &TokenStream) -> TokenStream {
+    let arguments = entries.tools().map(arguments);
+    let describe = describe(entries);
+    let arms = entries.handlers.iter().map(|handler| arm(handler, scope));
+    quote! {
+        #(#arguments)*
+        match action {
+            #(#arms)*
+            #describe
+            _ => ::astrid_sdk::private::unknown_action(action),
+        }
+    }
+}
+
+fn arm(handler: &Handler, scope: &TokenStream) -> TokenStream {
+    let Handler {
+        function,
+        action,
+        kind,
+    } = handler;
+    let body = match kind {
+        Kind::Hook(_) => hook(function, scope),
+        Kind::Command(_) => command(function, scope),
+        Kind::Tool(tool) => self::tool(tool, function, scope),
+    };
+    quote!(#action => { #body })
+}
+
+fn hook(function: &Function, scope: &TokenStream) -> TokenStream {
+    let output = output(function);
+    let (read, argument) = payload(function);
+    let call = call(function, scope, &argument);
+    quote! {
+        #read
+        let reply: #output = #call;
+        <#output as ::astrid_sdk::private::Reply>::into_answer(reply)
+    }
+}
+
+fn command(function: &Function, scope: &TokenStream) -> TokenStream {
+    let (read, argument) = payload(function);
+    let returned = returned(function, call(function, scope, &argument));
+    quote! {
+        #read
+        ::astrid_sdk::private::command(#returned)
+    }
+}
+
+fn tool(tool: &Tool, function: &Function, scope: &TokenStream) -> TokenStream {
+    let name = tool.name.value();
+    let ty = &tool.arguments;
+    let fields: Vec<TokenStream> = tool
+        .fields
+        .iter()
+        .map(|Field { name, .. }| quote!(arguments.#name))
+        .collect();
+    let returned = returned(function, call(function, scope, &fields));
+    quote! {
+        ::astrid_sdk::private::tools::call(#name, payload, |arguments: #ty| {
+            ::astrid_sdk::private::tools::content(#returned)
+        })
+    }
+}
+
+/// Reads the payload of a hook or a command, if it takes one.
+fn payload(function: &Function) -> (TokenStream, Vec<TokenStream>) {
+    let Some(ty) = &function.argument else {
+        return (TokenStream::new(), Vec::new());
+    };
+    let name = type_name(ty);
+    let read = quote! {
+        let payload: #ty = match <#ty as ::astrid_sdk::private::Payload>::read(#name, payload) {
+            ::core::result::Result::Ok(payload) => payload,
+            ::core::result::Result::Err(answer) => return answer,
+        };
+    };
+    (read, vec![quote!(payload)])
+}
+
+/// What a tool or a command returned, as a `Result` of JSON or of an error's text. Whether it is a `Result` to begin with
+/// is seen by its name; one by another name, whose error would be taken for a value, is refused.
+fn returned(function: &Function, call: TokenStream) -> TokenStream {
+    let output = output(function);
+    let Some(arguments) = function.output.as_ref().and_then(result) else {
+        let only_by_name = quote_spanned! {output.span()=>
+            ::core::assert!(
+                !::astrid_sdk::private::Probe::<#output>::IS_RESULT,
+                "a tool or a command that may fail returns a type whose name is `Result`",
+            )
+        };
+        return quote! {{
+            #[allow(unused_imports)]
+            const _: () = {
+                use ::astrid_sdk::private::Plain as _;
+                #only_by_name
+            };
+            let returned: #output = #call;
+            <#output as ::astrid_sdk::private::Value>::to_json(&returned)
+        }};
+    };
+    let value = match arguments.first() {
+        Some(GenericArgument::Type(ty)) => quote!(#ty),
+        _ => quote!(<#output as ::astrid_sdk::private::Fallible>::Value),
+    };
+    let split = quote_spanned! {output.span()=>
+        <#output as ::astrid_sdk::private::Fallible>::split(returned)
+    };
+    quote! {{
+        let returned: #output = #call;
+        match #split {
+            ::core::result::Result::Ok(value) => <#value as ::astrid_sdk::private::Value>::to_json(&value),
+            ::core::result::Result::Err(error) => ::core::result::Result::Err(error),
+        }
+    }}
+}
+
+/// The arguments of a type that is called `Result`.
+fn result(ty: &Type) -> Option<Vec<&GenericArgument>> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    if last.ident != "Result" {
+        return None;
+    }
+    Some(match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
+        _ => Vec::new(),
+    })
+}
+
+/// The struct that a tool's arguments are read as.
+fn arguments(tool: &Tool) -> TokenStream {
+    let ty = &tool.arguments;
+    let expecting = format!("the arguments of `{}`", tool.name.value());
+    let fields = tool.fields.iter().map(
+        |Field {
+             attributes,
+             name,
+             ty,
+         }| quote!(#(#attributes)* #name: #ty),
+    );
+    quote! {
+        #[allow(non_camel_case_types)]
+        #[derive(
+            ::astrid_sdk::private::tools::serde::Deserialize,
+            ::astrid_sdk::private::tools::schemars::JsonSchema,
+        )]
+        #[serde(crate = "::astrid_sdk::private::tools::serde", expecting = #expecting)]
+        #[schemars(crate = "::astrid_sdk::private::tools::schemars")]
+        struct #ty { #(#fields,)* }
+    }
+}
+
+/// The arm by which the capsule tells of its tools.
+fn describe(entries: &Entries) -> Option<TokenStream> {
+    let tools: Vec<TokenStream> = entries
+        .tools()
+        .map(|tool| {
+            let (name, description) = (tool.name.value(), &tool.description);
+            let ty = &tool.arguments;
+            quote!(::astrid_sdk::private::tools::Tool::new::<#ty>(#name, #description))
+        })
+        .collect();
+    if tools.is_empty() {
+        return None;
+    }
+    let description = match &entries.documentation {
+        Some(text) => quote!(::core::option::Option::Some(#text)),
+        None => quote!(::core::option_env!("CARGO_PKG_DESCRIPTION")),
+    };
+    Some(quote! {
+        #DESCRIBE => ::astrid_sdk::private::tools::describe(#description, &[#(#tools),*]),
+    })
+}
+
+/// A type as one reads it in a message: `Vec<Prompt>`.
+fn type_name(ty: &Type) -> String {
+    quote!(#ty).to_string().replace(' ', "")
+}
