@@ -6,8 +6,8 @@
 //! admitted by whoever makes the room, so nothing is lost between being let in and noticing it.
 //!
 //! Order: those who want the same lane are admitted first come first served, and of one principal's lanes that have
-//! room, the one whose event came first. When the host is full, principals take turns. An event that finds room for
-//! all it needs takes it at once, because then nobody waits for the same.
+//! room, the one whose event came first. When the host is full, principals take turns. Room is given away in the step
+//! that makes it; so an event that finds room for all it needs may take it, because then nobody waits for the same.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -305,8 +305,7 @@ impl<E: Entrant> State<E> {
         let lane = entrant.first_lane();
         let firsts = &self.accounts.get(entrant.principal())?.firsts;
         let first = firsts.iter().find(|first| first.lane == lane)?;
-        // Behind those who wait, even if there is room.
-        (!first.waiting.is_empty() || first.is_full(limits)).then_some(Limit::Lane)
+        first.is_full(limits).then_some(Limit::Lane)
     }
 
     fn full(&self, limits: &Limits, principal: &PrincipalId) -> Option<Limit> {

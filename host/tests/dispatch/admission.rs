@@ -103,6 +103,10 @@ async fn who_waits_holds_nothing_and_going_away_loses_nothing() {
     assert_eq!(world.dispatcher.figures().in_flight, 65);
     drop(leaves);
     assert_eq!(world.dispatcher.figures().waiting, 2);
+    door.add_permits(1);
+    // The next one runs, so there is room in the queue.
+    world.called(2).await;
+    assert_eq!(world.dispatcher.figures().waiting, 1);
     door.add_permits(1_000);
     stays.await.expect("an outcome");
     last.await.expect("admitted");

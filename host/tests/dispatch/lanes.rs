@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::world::{World, capsule, event, event_of, go_on, on, principal};
+use crate::world::{World, capsule, event, event_of, go_on, on, poll_once, principal};
 
 const T: &str = "user.v1.prompt";
 
@@ -124,6 +124,26 @@ async fn direct_calls_and_events_take_turns_in_one_lane() {
     drop(second.await.expect("open"));
     assert_eq!(world.calls(), ["a 1"]);
     event.await.expect("no panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_a_place_when_its_turn_has_come_lets_the_next_one_in() {
+    let world = World::new();
+    let lane = world
+        .dispatcher
+        .lanes()
+        .of(&capsule("a"))
+        .lane(&principal("alice"));
+    let turn = lane.enter().await.expect("open");
+    let mut gives_up = Box::pin(lane.enter());
+    assert!(poll_once(&mut gives_up).is_none());
+    let next = lane.enter();
+    let next = tokio::spawn(next);
+    tokio::task::yield_now().await;
+    drop(turn);
+    drop(gives_up);
+    let next = tokio::time::timeout(Duration::from_secs(1), next).await;
+    assert!(next.is_ok(), "it waits in vain");
 }
 
 #[tokio::test(start_paused = true)]

@@ -341,6 +341,44 @@ impl World {
 }
 
 #[test]
+fn a_lane_goes_on_whoever_gives_up_a_place_or_a_turn() {
+    explore(600, || async {
+        let world = Arc::new(World::new(limits(1, 1, 1)));
+        let lanes = world.dispatcher.lanes().of(&name("a"));
+        let lane = lanes.lane(&"alice".parse().expect("a name"));
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                let (lane, world) = (Arc::clone(&lane), Arc::clone(&world));
+                spawn(async move {
+                    let mut place = pin!(lane.enter());
+                    for _ in 0..thread_rng().gen_range(0..3) {
+                        let mut turn = None;
+                        let polled = std::future::poll_fn(|context| {
+                            if let Poll::Ready(came) = place.as_mut().poll(context) {
+                                turn = Some(came.expect("open"));
+                            }
+                            Poll::Ready(turn.is_some())
+                        });
+                        if polled.await {
+                            world.enter_and_leave("a").await;
+                            drop(turn);
+                            return;
+                        }
+                        yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        let turn = lane.enter().await.expect("open");
+        world.enter_and_leave("a").await;
+        drop(turn);
+        for caller in callers {
+            caller.await.expect("no panic");
+        }
+    });
+}
+
+#[test]
 fn a_removed_capsules_events_are_answered_all_the_same() {
     explore(500, || async {
         let world = World::new(limits(2, 3, 3));
