@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::bus::Attribution;
 use crate::dispatch::CallScope;
 use crate::principal::{PrincipalId, PrincipalScope};
 
@@ -197,8 +196,9 @@ pub struct CallContext {
     pub scope: Arc<PrincipalScope>,
     /// The topic of the event; none for a direct call.
     pub topic: Option<Arc<str>>,
-    /// Who says on whose behalf: of a direct call, the host.
-    pub attribution: Attribution,
+    /// The session of the uplink that says on whose behalf; none where the host itself knows. What is claimed fails
+    /// every gate that asks for more.
+    pub claimed_by: Option<uuid::Uuid>,
     /// Who published it, a session uuid: the host's own for a direct call.
     pub source: uuid::Uuid,
     /// When the guest was entered.

@@ -43,10 +43,20 @@ guests! {
     Redact => "capsules/redact",
     /// Refuses a prompt that holds a secret.
     Guard => "capsules/guard",
+    /// Answers a prompt: the end of the chain.
+    Responder => "capsules/responder",
+    /// Counts prompts and answers, beside the chain.
+    Observer => "capsules/observer",
+    /// Ticks, and answers how often: a run loop.
+    Ticker => "capsules/ticker",
+    /// Tools with canned data.
+    WeatherTool => "capsules/weather-tool",
     /// Calls a host function of an embedder's own.
     Billing => "tests/programs/billing",
     /// Asks the host for everything that it has.
     Conformance => "tests/programs/conformance",
+    /// Publishes what it is called for.
+    Cycle => "tests/programs/cycle",
     /// Does something when it is installed and when it is upgraded.
     Installer => "tests/programs/installer",
     /// Does nothing.
@@ -58,6 +68,8 @@ guests! {
     EndlessCalls => "tests/programs/hostile/endless-calls",
     /// Computes for ever.
     EndlessLoop => "tests/programs/hostile/endless-loop",
+    /// Has a run loop that fails.
+    FailingLoop => "tests/programs/hostile/failing-loop",
     /// Takes memory and keeps it.
     Grower => "tests/programs/hostile/grower",
     /// Answers with as many bytes as it is told to.
@@ -82,6 +94,8 @@ guests! {
     StrayString => "tests/programs/hostile/stray-string",
     /// Grows its tables until it may no more.
     TableHog => "tests/programs/hostile/table-hog",
+    /// Has a run loop that computes for ever.
+    SpinningLoop => "tests/programs/hostile/spinning-loop",
     /// Ends without a word.
     Unreachable => "tests/programs/hostile/unreachable",
 }

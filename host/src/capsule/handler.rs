@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::CallError;
 use super::invoke::Request;
 use super::load::LoadedCapsule;
+use crate::bus::Attribution;
 use crate::call::Verdict;
 use crate::dispatch::{Handler, HandlerEvent, HandlerFailure, Turn};
 
@@ -40,7 +41,10 @@ impl Handler for CapsuleHandler {
             wall: left,
             cpu: None,
             topic: Some(&event.topic),
-            attribution: Some(&event.attribution),
+            claimed_by: match event.attribution {
+                Attribution::Claimed { by, .. } => Some(by),
+                _ => None,
+            },
             source: event.source,
             depth: event.depth,
         };

@@ -133,7 +133,7 @@ impl Live {
             call.scope = Arc::clone(&tenant.scope);
         }
         call.topic = request.topic.map(|topic| topic.as_str().into());
-        call.attribution = request.attribution();
+        call.claimed_by = request.claimed_by;
         call.source = request.source;
         call.began = began;
         call.deadline = began + ceilings.wall;

@@ -9,8 +9,8 @@ use super::instance::{CapsuleResult, Lifecycle, Live};
 use super::load::LoadedCapsule;
 use super::tenant::Tenant;
 use super::{CallError, Ceilings};
-use crate::bus::Attribution;
 use crate::call::{Call, CallContext, InstanceState, MAX_PAYLOAD, Reply, Verdict};
+use crate::dispatch::Turn;
 use crate::exports::EntryPoint;
 use crate::manifest::Isolation;
 use crate::policy::topic::Topic;
@@ -33,8 +33,8 @@ pub(super) struct Request<'a> {
     pub(super) cpu: Option<Duration>,
     /// Of the event; none for a direct call.
     pub(super) topic: Option<&'a Topic>,
-    /// Who says on whose behalf; none where the host itself knows.
-    pub(super) attribution: Option<&'a Attribution>,
+    /// The uplink that says on whose behalf; none where the host itself knows.
+    pub(super) claimed_by: Option<Uuid>,
     pub(super) source: Uuid,
     pub(super) depth: u8,
 }
@@ -49,19 +49,12 @@ impl Request<'_> {
         CallContext {
             scope: Arc::clone(&tenant.scope),
             topic: self.topic.map(|topic| topic.as_str().into()),
-            attribution: self.attribution(),
+            claimed_by: self.claimed_by,
             source: self.source,
             began,
             deadline: began + ceilings.wall,
             depth: self.depth,
             trace: tenant.next_trace(),
-        }
-    }
-
-    pub(super) fn attribution(&self) -> Attribution {
-        match self.attribution {
-            Some(attribution) => attribution.clone(),
-            None => Attribution::Verified(self.principal.clone()),
         }
     }
 }
@@ -75,12 +68,10 @@ impl LoadedCapsule {
     pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
         self.known_action(&call.action)?;
         let tenant = self.tenant(&call.principal).await?;
-        let turn = tokio::select! {
-            biased;
-            turn = tenant.lane.enter() => turn,
-            () = self.info.unloaded().cancelled() => return Err(self.unloaded()),
+        let _turn = match tenant.lane.try_enter() {
+            Some(turn) => turn,
+            None => self.turn(&tenant).await?,
         };
-        let _turn = turn.map_err(|_| self.unloaded())?;
         let request = Request {
             action: &call.action,
             payload: &call.payload,
@@ -88,11 +79,21 @@ impl LoadedCapsule {
             wall: call.wall,
             cpu: call.cpu,
             topic: None,
-            attribution: None,
+            claimed_by: None,
             source: self.environment.session,
             depth: 0,
         };
         self.serve(&tenant, request).await
+    }
+
+    /// Waits for a turn in a lane that is taken.
+    async fn turn(&self, tenant: &Tenant) -> Result<Turn, CallError> {
+        let turn = tokio::select! {
+            biased;
+            turn = tenant.lane.enter() => turn,
+            () = self.info.unloaded().cancelled() => return Err(self.unloaded()),
+        };
+        turn.map_err(|_| self.unloaded())
     }
 
     /// Answers an event, for whoever holds a turn in the principal's lane.
@@ -189,7 +190,7 @@ impl LoadedCapsule {
             wall: None,
             cpu: None,
             topic: None,
-            attribution: None,
+            claimed_by: None,
             source: self.environment.session,
             depth: 0,
         };

@@ -17,8 +17,9 @@ use super::{CallError, Ceilings};
 use crate::domain::ipc::{Listener, Scopes};
 use crate::principal::{PrincipalId, PrincipalScope};
 
-/// CPU time that a loop may use without waiting on anything (formats.md, "Defaults").
-pub(super) const SPIN: Duration = Duration::from_secs(15);
+/// CPU time that a loop may use without waiting on anything (formats.md, "Defaults"), unless its manifest's `cpu_ms` is
+/// less.
+const SPIN: Duration = Duration::from_secs(15);
 /// How often a loop is started again.
 const RESTARTS: u32 = 5;
 /// The pause before the first restart; each further one is twice as long.
@@ -181,8 +182,9 @@ impl LoadedCapsule {
         let Some(slot) = self.environment.loop_slots.take().await else {
             return Err(self.unloaded());
         };
+        let asked = self.info.manifest.runtime.cpu_ms.map(Duration::from_millis);
         let ceilings = Ceilings {
-            cpu: SPIN,
+            cpu: asked.map_or(SPIN, |asked| asked.min(SPIN)),
             // It runs for as long as it likes.
             wall: Duration::from_secs(u32::MAX.into()),
             ..tenant.ceilings
@@ -194,7 +196,7 @@ impl LoadedCapsule {
             wall: None,
             cpu: None,
             topic: None,
-            attribution: None,
+            claimed_by: None,
             source: self.info.session,
             depth: 0,
         };

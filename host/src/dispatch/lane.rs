@@ -78,16 +78,16 @@ impl Lane {
         self.id
     }
 
+    /// Takes a turn if one is free now, and nobody waits for it.
+    pub fn try_enter(self: &Arc<Self>) -> Option<Turn> {
+        self.take(&mut self.state.lock())
+    }
+
     /// Takes the next place.
     pub fn enter(self: &Arc<Self>) -> Place {
         let mut state = self.state.lock();
-        if state.queue.is_empty() && state.running < self.gate.open() {
-            state.running += 1;
-            drop(state);
-            return Place(Standing::Turn(Turn {
-                lane: Arc::clone(self),
-                beside: false,
-            }));
+        if let Some(turn) = self.take(&mut state) {
+            return Place(Standing::Turn(turn));
         }
         let ticket = state.next_ticket;
         state.next_ticket += 1;
@@ -99,6 +99,17 @@ impl Lane {
         Place(Standing::Queued {
             lane: Arc::clone(self),
             ticket,
+        })
+    }
+
+    fn take(self: &Arc<Self>, state: &mut State) -> Option<Turn> {
+        let free = state.queue.is_empty() && state.running < self.gate.open();
+        free.then(|| {
+            state.running += 1;
+            Turn {
+                lane: Arc::clone(self),
+                beside: false,
+            }
         })
     }
 

@@ -152,14 +152,10 @@ pub(crate) fn published(report: &mut Report, astrid: &Astrid) -> Result<(), Stri
             ))
         });
         match guest.program.as_str() {
-            "run-only" => report.ask_in(
-                astrid,
-                &here,
-                &["install", &folder, "--yes"],
-                "",
-                3,
-                error("import", "astrid:ipc/host@1.0.0"),
-            ),
+            "run-only" | "talker" => {
+                let install = ["install", &folder, "--yes"];
+                report.ask_in(astrid, &here, &install, "", 0, |_| Ok("installed".into()));
+            }
             "hook-only" => {
                 let install = ["install", &folder, "--yes"];
                 report.ask_in(astrid, &here, &install, "", 0, |_| Ok("installed".into()));

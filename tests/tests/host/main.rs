@@ -7,10 +7,12 @@ mod common;
 mod conformance;
 mod damage;
 mod domains;
+mod events;
 mod gates;
 mod hostile;
 mod installs;
 mod lanes;
+mod loops;
 mod mutations;
 mod pool;
 mod published;
@@ -33,6 +35,10 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Hello => &[capsules::hello_greets],
         Guest::Redact => &[capsules::redact_rewrites_what_holds_something_private],
         Guest::Guard => &[capsules::guard_denies_a_secret],
+        Guest::Responder => &[events::prompts_are_redacted_guarded_and_answered],
+        Guest::Observer => &[events::an_observer_sees_and_changes_nothing],
+        Guest::Ticker => &[loops::a_run_loop_answers_beside_its_handlers],
+        Guest::WeatherTool => &[events::a_tool_answers_and_publishes_its_result],
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
         Guest::Conformance => &[conformance::every_area_reports_what_is_expected],
         Guest::Installer => &[installs::install_and_upgrade_run_their_hooks],
@@ -41,6 +47,9 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::DeepRecursion => &[traps::recursion_without_end],
         Guest::EndlessCalls => &[time::an_endless_loop_that_calls_the_host],
         Guest::EndlessLoop => &[time::an_endless_loop],
+        Guest::FailingLoop => &[loops::a_loop_that_fails_is_started_again_so_often],
+        Guest::SpinningLoop => &[loops::a_loop_that_does_not_wait_is_stopped],
+        Guest::Cycle => &[events::a_cycle_ends_by_its_depth],
         Guest::Grower => &[
             memory::memory_that_is_kept,
             pool::many_growing_guests_stay_within_the_hosts_budget,

@@ -30,9 +30,10 @@ use crate::common::with_people;
 use crate::domains::{INSTANCE, with_billing};
 
 const SYS: &str = "astrid:sys/host@1.0.0";
+const IPC: &str = "astrid:ipc/host@1.0.0";
+const POLL: &str = "astrid:io/poll@1.0.0";
 /// Has types only, which need no function.
 const LIFECYCLE: &str = "astrid:guest/lifecycle@1.0.0";
-const IPC: &str = "astrid:ipc/host@1.0.0";
 
 /// Functions by the instance that they are imported from.
 type Imports = BTreeMap<String, Vec<String>>;
@@ -86,15 +87,40 @@ impl Specimen {
 
     /// Whether this host offers all of this to it: the rule, apart from the code that decides it.
     fn may_have(&self, imports: &Imports) -> bool {
-        let sys = gates::interface("astrid:sys/host").unwrap().functions;
         imports.iter().all(|(import, functions)| {
-            functions.iter().all(|function| match import.as_str() {
-                SYS => sys.iter().any(|(known, _)| known == function),
-                INSTANCE => self.charges && function == "charge",
-                _ => false,
-            }) && [SYS, LIFECYCLE, INSTANCE].contains(&import.as_str())
+            let known = match import.as_str() {
+                SYS => gates::interface("astrid:sys/host"),
+                IPC => gates::interface("astrid:ipc/host"),
+                POLL => gates::interface("astrid:io/poll"),
+                LIFECYCLE => return functions.is_empty(),
+                INSTANCE => {
+                    return functions
+                        .iter()
+                        .all(|function| self.charges && function == "charge");
+                }
+                _ => return false,
+            };
+            let known = known.unwrap().functions;
+            functions
+                .iter()
+                .all(|function| known.iter().any(|(known, _)| known == function))
         })
     }
+}
+
+/// The same component with another package's name where it names `astrid:ipc`: one that nobody serves.
+fn misnamed(component: &[u8]) -> Vec<u8> {
+    const FROM: &[u8] = b"astrid:ipc/";
+    let mut bytes = component.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes[at..]
+        .windows(FROM.len())
+        .position(|part| part == FROM)
+    {
+        at += found + FROM.len();
+        bytes[at - FROM.len()..at].copy_from_slice(b"astrid:icp/");
+    }
+    bytes
 }
 
 /// Loaded as they are: the first and the last. Refused: one for an import that isn't served, one for a capability.
@@ -111,7 +137,11 @@ fn specimens() -> Vec<Specimen> {
             Guest::Installer.manifest(),
             Guest::Installer.component(),
         ),
-        Specimen::new("run-only", run_only.manifest(), &run_only.component()),
+        Specimen::new(
+            "run-only, misnamed",
+            run_only.manifest(),
+            &misnamed(&run_only.component()),
+        ),
         Specimen::new("billing, closed", closed, Guest::Billing.component()),
         Specimen::new("billing", billing, Guest::Billing.component()),
     ]

@@ -135,7 +135,8 @@ async fn mappings_of_an_instance() {
     };
     for (allocation, each) in [(Allocation::OnDemand, 7), (pool, 6)] {
         let before = mappings();
-        let host = with_people(builder().allocation(allocation)).await;
+        let quiet = configured("[engine]\nrun_loops = 0\n");
+        let host = with_people(quiet.allocation(allocation)).await;
         let capsule = host.load(Guest::Noop.package()).await.unwrap();
         for number in 0..INSTANCES {
             let who = format!("p{number}");

@@ -1,12 +1,18 @@
 //! Capsules made with the published SDK: what they really export, and that they run.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use astrid_e2e::published::{self, Published};
+use astrid_host::Package;
+use astrid_host::capsule::Readiness;
+use astrid_host::dispatch::Event;
 use astrid_host::exports::{self, EntryPoint};
+use astrid_host::package::ComponentHash;
+use astrid_host::policy::topic::TopicPattern;
 use serde_json::json;
 
-use crate::common::{ask, host, said};
+use crate::common::{ask, host, id, said};
 
 /// The entry points that the author of each program wrote. A program that isn't here fails its test.
 fn written(program: &str) -> &'static [EntryPoint] {
@@ -18,6 +24,7 @@ fn written(program: &str) -> &'static [EntryPoint] {
             EntryPoint::Install,
             EntryPoint::Upgrade,
         ],
+        "talker" => &[EntryPoint::HookTrigger],
         "install-only" => &[EntryPoint::HookTrigger, EntryPoint::Install],
         _ => panic!("say here what {program} really exports"),
     }
@@ -33,7 +40,7 @@ fn hooks() -> impl Iterator<Item = Published> {
 #[test]
 fn stubs_are_told_from_what_the_author_wrote() {
     let all = published::all();
-    assert_eq!(all.len(), 16, "two versions, four programs, two profiles");
+    assert_eq!(all.len(), 20, "two versions, five programs, two profiles");
     for guest in all {
         let binary = exports::analyse(&guest.component()).unwrap();
         let judged: BTreeMap<_, _> = EntryPoint::ALL
@@ -81,19 +88,39 @@ async fn only_the_guest_knows_its_actions() {
     }
 }
 
+/// A published guest with more below its `[package]`.
+fn with(guest: &Published, rest: &str) -> Package {
+    let component = guest.component();
+    let hash = ComponentHash::of(&component);
+    let manifest = format!("{}{rest}", guest.manifest());
+    Package::from_bytes(&manifest, component, hash).unwrap()
+}
+
 #[tokio::test]
-async fn what_is_not_served_is_named_before_anything_runs() {
-    let run_only = published::all()
-        .into_iter()
-        .filter(|guest| guest.program == "run-only");
-    for guest in run_only {
-        let error = host().await.load(guest.package()).await.unwrap_err();
-        assert_eq!(error.kind(), "import", "{guest}");
-        assert!(
-            error.to_string().contains("astrid:ipc/host@1.0.0"),
-            "{error}"
-        );
-        assert!(error.hint().unwrap().contains("astrid:ipc"), "{error}");
+async fn a_run_loop_and_a_hook_talk_to_each_other() {
+    let all = published::all();
+    let of = |program| {
+        let guests = all.iter().filter(move |guest| guest.program == program);
+        guests.collect::<Vec<_>>()
+    };
+    for (run_only, talker) in of("run-only").into_iter().zip(of("talker")) {
+        let host = host().await;
+        let done = host
+            .subscribe(&TopicPattern::parse("talker.v1.heard").unwrap())
+            .unwrap();
+        let speaks =
+            "[publish]\n\"run-only.v1.answer\" = {}\n[subscribe]\n\"run-only.v1.question\" = {}\n";
+        let looping = host.load(with(run_only, speaks)).await.unwrap();
+        let hears = "[publish]\n\"talker.v1.heard\" = {}\n[subscribe]\n\"run-only.v1.answer\" = { handler = \"hear\" }\n";
+        host.load(with(talker, hears)).await.unwrap();
+        let ready = looping.wait_ready(Duration::from_secs(60)).await;
+        assert_eq!(ready, Readiness::Ready, "{run_only}");
+        let question = Event::json("run-only.v1.question", &json!("what?")).unwrap();
+        host.publish(question.by(&id("alice"))).await.unwrap();
+        let heard = done.next().await.unwrap();
+        assert_eq!(heard.payload.as_str(), "\"heard\"", "{run_only}");
+        let attribution = heard.attribution.principal();
+        assert_eq!(attribution, Some(&id("alice")), "{run_only}");
     }
 }
 

@@ -71,9 +71,10 @@ impl Host for IpcView<'_> {
     fn publish(&mut self, topic: String, payload: String) -> Result<(), ErrorCode> {
         let topic = acl::to_publish(&self.ctx.capsule.manifest, &topic)?;
         // What a claimed principal causes stays claimed, and what the host causes is the capsule's own doing.
-        let attribution = match &self.call.attribution {
-            claimed @ Attribution::Claimed { .. } => claimed.clone(),
-            _ => Attribution::Verified(self.call.principal().clone()),
+        let principal = self.call.principal().clone();
+        let attribution = match self.call.claimed_by {
+            Some(by) => Attribution::Claimed { principal, by },
+            None => Attribution::Verified(principal),
         };
         self.put(topic, payload, attribution)
     }
@@ -154,12 +155,11 @@ impl IpcView<'_> {
                 None => None,
             };
             // A principal that isn't there selects nobody's state: the loop stays itself.
-            let known = scope.is_some();
-            self.call.scope = scope.unwrap_or_else(|| Arc::clone(&listener.own));
-            self.call.attribution = match first {
-                Some(message) if known => message.attribution.clone(),
-                _ => Attribution::Verified(self.call.principal().clone()),
+            self.call.claimed_by = match first.map(|message| &message.attribution) {
+                Some(Attribution::Claimed { by, .. }) if scope.is_some() => Some(*by),
+                _ => None,
             };
+            self.call.scope = scope.unwrap_or_else(|| Arc::clone(&listener.own));
             self.call.source = first.map_or(self.ctx.capsule.session, |message| message.source);
             self.call.topic = first.map(|message| message.topic.as_str().into());
         }
