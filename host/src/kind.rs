@@ -85,6 +85,12 @@ kinds! {
     HostMemory => "host-memory",
     /// The capsule kept failing for the principal, and isn't called for a while.
     CircuitOpen => "circuit-open",
+    /// An event finds no room: too many are in flight.
+    Backpressure => "backpressure",
+    /// An event is nested too deep in others.
+    Depth => "depth",
+    /// The host is shutting down.
+    ShuttingDown => "shutting-down",
     /// A guest's answer is no verdict.
     NoVerdict => "no-verdict",
     /// No instance of a component could be made.

@@ -36,7 +36,7 @@ mod disk;
 pub mod dispatch;
 pub mod domain;
 pub mod engine;
-mod events;
+pub mod events;
 pub mod exports;
 pub mod home;
 mod host;

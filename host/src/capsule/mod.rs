@@ -25,7 +25,7 @@ pub use state::StoreState;
 
 pub use crate::policy::imports::{CustomGate, ImportError};
 
-use crate::exports::Binary;
+use crate::exports::{Binary, EntryPoint};
 use crate::manifest::{CapsuleManifest, CapsuleName};
 use crate::package::ComponentHash;
 use crate::principal::PrincipalId;
@@ -66,6 +66,11 @@ impl Capsule {
     /// failing.
     pub fn failed_for(&self, principal: &PrincipalId) -> Option<CallError> {
         self.loaded.failed_for(principal)
+    }
+
+    /// Whether its binary has a run loop.
+    pub fn has_run_loop(&self) -> bool {
+        self.loaded.binary.is_real(EntryPoint::Run)
     }
 
     /// What its run loop is doing; none if it has none, or it wasn't started.

@@ -1,6 +1,7 @@
 //! Why an event isn't dispatched.
 
 use crate::call::MAX_DEPTH;
+use crate::kind::ErrorKind;
 use crate::policy::topic::Topic;
 use crate::principal::PrincipalId;
 
@@ -60,4 +61,30 @@ pub enum DispatchError {
         /// The event's topic.
         topic: Topic,
     },
+}
+
+impl DispatchError {
+    /// One word for programs.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Backpressure { .. } => ErrorKind::Backpressure,
+            Self::Depth { .. } => ErrorKind::Depth,
+            Self::ShuttingDown { .. } => ErrorKind::ShuttingDown,
+            Self::Lost { .. } => ErrorKind::Interrupted,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Backpressure { .. } => {
+                Some("publish it again later, or wait for its admission".into())
+            }
+            Self::Depth { .. } => {
+                Some("let one of the handlers stop publishing what another one is bound to".into())
+            }
+            Self::ShuttingDown { .. } => Some("publish it again when the host is back".into()),
+            Self::Lost { .. } => None,
+        }
+    }
 }

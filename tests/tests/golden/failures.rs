@@ -37,6 +37,18 @@ pub const UNSEEN: &[(ErrorKind, &str)] = &[
         "a thread of the host must panic, or the host shut down meanwhile",
     ),
     (
+        ErrorKind::Backpressure,
+        "a command's one event always finds room; host/tests/dispatch/admission.rs",
+    ),
+    (
+        ErrorKind::Depth,
+        "only what a handler publishes is nested; host/tests/dispatch/nested.rs",
+    ),
+    (
+        ErrorKind::ShuttingDown,
+        "a command's host ends when its event is done; host/tests/dispatch/lifecycle.rs",
+    ),
+    (
         ErrorKind::CircuitOpen,
         "a command makes one call; tests/tests/host/supervision.rs",
     ),

@@ -188,6 +188,19 @@ fn story(pages: &mut Pages, json: bool) {
         "invoke_continue",
         &[&["invoke", "guard", "check"], &harmless[..]].concat(),
     );
+    let prompt = &["publish", "user.v1.prompt"][..];
+    told.page("publish_continue", &[prompt, &harmless[..]].concat());
+    told.page("publish_deny", &[prompt, &secret[..]].concat());
+    told.page("publish_nobody", &["publish", "nobody.v1.cares"]);
+    told.page("publish_bad_topic", &["publish", "user..prompt"]);
+    told.page(
+        "publish_bad_payload",
+        &[prompt, &["--payload", "hello"]].concat(),
+    );
+    told.page(
+        "publish_bad_principal",
+        &[prompt, &["--principal", "eve"]].concat(),
+    );
     for (page, guest, more) in [
         ("invoke_panic", Guest::Panic, &[][..]),
         ("invoke_trap", Guest::Unreachable, &[]),

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use astrid_host::authoring::AuthoringError;
 use astrid_host::call::InvalidCall;
+use astrid_host::dispatch::DispatchError;
+use astrid_host::events::InvalidEvent;
 use astrid_host::exports::BinaryError;
 use astrid_host::home::HomeError;
 use astrid_host::package::PackageError;
@@ -141,6 +143,18 @@ impl From<BinaryError> for Failure {
     fn from(error: BinaryError) -> Self {
         // Its text says what to do.
         Self::new(ErrorKind::Binary, error.to_string())
+    }
+}
+
+impl From<InvalidEvent> for Failure {
+    fn from(error: InvalidEvent) -> Self {
+        Self::usage(error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<DispatchError> for Failure {
+    fn from(error: DispatchError) -> Self {
+        Self::new(error.kind(), error.to_string()).maybe(error.hint())
     }
 }
 

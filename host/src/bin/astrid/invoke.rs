@@ -1,10 +1,8 @@
 //! `astrid invoke`.
 
-use std::io::Read;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use astrid_host::call::MAX_PAYLOAD;
 use astrid_host::home::Home;
 use astrid_host::principal::Principals;
 use astrid_host::{Call, Host, Package, PrincipalId, Reply, Verdict};
@@ -12,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{DONE, Failure, REFUSED};
 use crate::output::{bytes, clean, verdict};
+use crate::payload;
 use crate::session::{Session, known_principal, principal};
 use crate::sources::Source;
 
@@ -41,7 +40,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let principal = principal(&args.principal)?;
-    let mut call = Call::raw(args.action.as_str(), payload(&args.payload)?)?.by(&principal);
+    let mut call = Call::raw(args.action.as_str(), payload::read(&args.payload)?)?.by(&principal);
     if let Some(timeout) = args.timeout {
         call = call.within(timeout);
     }
@@ -119,29 +118,6 @@ fn show(session: &Session, args: &Args, name: &str, reply: &Reply) -> ExitCode {
 /// A guest's data as a document, or as a string if it is none.
 fn parsed(data: &str) -> Value {
     serde_json::from_str(data).unwrap_or_else(|_| json!(data))
-}
-
-fn payload(given: &str) -> Result<Vec<u8>, Failure> {
-    let unreadable = |name: &str, error: std::io::Error| {
-        Failure::usage(format!("the payload can't be read from {name}: {error}"))
-            .hint("give a file that is there (--payload @FILE), or - for stdin, or the JSON itself")
-    };
-    let limited = |from: &mut dyn Read, name: &str| {
-        let mut bytes = Vec::new();
-        // One byte more than is taken shows that there are more.
-        from.take(MAX_PAYLOAD as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| unreadable(name, error))?;
-        Ok(bytes)
-    };
-    match given.strip_prefix('@') {
-        Some(path) => {
-            let mut file = std::fs::File::open(path).map_err(|error| unreadable(path, error))?;
-            limited(&mut file, path)
-        }
-        None if given == "-" => limited(&mut std::io::stdin().lock(), "stdin"),
-        None => Ok(given.as_bytes().to_vec()),
-    }
 }
 
 /// `500ms`, `2s`, `1m 30s`: jiff's friendly form, and plain seconds.

@@ -11,7 +11,9 @@ mod list;
 mod logs;
 mod new;
 mod output;
+mod payload;
 mod principal;
+mod publish;
 mod remove;
 mod session;
 mod sources;
@@ -66,6 +68,7 @@ enum Command {
     Verify(verify::Args),
     Remove(remove::Args),
     Invoke(invoke::Args),
+    Publish(publish::Args),
     Logs(logs::Args),
     Principal(principal::Args),
 }
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&session, &args),
         Command::Remove(args) => remove::run(&session, &args),
         Command::Invoke(args) => invoke::run(&session, &args),
+        Command::Publish(args) => publish::run(&session, &args),
         Command::Logs(args) => logs::run(&session, &args),
         Command::Principal(args) => principal::run(&session, &args),
     };
