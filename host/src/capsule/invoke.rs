@@ -67,10 +67,14 @@ impl LoadedCapsule {
     /// call gets a fresh one.
     pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
         self.known_action(&call.action)?;
-        let tenant = self.tenant(&call.principal).await?;
+        let tenant = match self.known_tenant(&call.principal)? {
+            Some(tenant) => tenant,
+            None => Box::pin(self.tenant(&call.principal)).await?,
+        };
         let _turn = match tenant.lane.try_enter() {
             Some(turn) => turn,
-            None => self.turn(&tenant).await?,
+            // Boxed, like what else is rare: every call has room for what isn't.
+            None => Box::pin(self.turn(&tenant)).await?,
         };
         let request = Request {
             action: &call.action,
@@ -102,7 +106,10 @@ impl LoadedCapsule {
     /// As [`Self::invoke`].
     pub(super) async fn answer(&self, request: Request<'_>) -> Result<Reply, CallError> {
         self.known_action(request.action)?;
-        let tenant = self.tenant(request.principal).await?;
+        let tenant = match self.known_tenant(request.principal)? {
+            Some(tenant) => tenant,
+            None => Box::pin(self.tenant(request.principal)).await?,
+        };
         self.serve(&tenant, request).await
     }
 
@@ -123,7 +130,7 @@ impl LoadedCapsule {
                 (live, InstanceState::Reused, began)
             }
             None => {
-                let Some(slot) = self.environment.slots.take().await else {
+                let Some(slot) = Box::pin(self.environment.slots.take()).await else {
                     return Err(self.unloaded());
                 };
                 let context = request.context(tenant, Instant::now(), ceilings);
