@@ -45,8 +45,8 @@ impl InvalidCall {
 /// A handler's name and its payload, not yet on anybody's behalf: say [`CallDraft::by`].
 #[derive(Debug, Clone)]
 pub struct CallDraft {
-    action: String,
-    payload: Vec<u8>,
+    pub(crate) action: String,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// One call of a handler on behalf of a principal.

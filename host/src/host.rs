@@ -10,10 +10,10 @@ use wasmtime::component::Linker;
 
 use crate::blocking::Blocking;
 use crate::bus::{EventBus, Owner, SubscribeError, Subscription};
-use crate::call::{Call, Reply, TraceId};
+use crate::call::{Call, CallDraft, Reply, TraceId};
 use crate::capsule::{
     CallError, Capsule, CapsuleHandler, CustomGate, Environment, Known, LoadError, LoadedCapsule,
-    Slots, StoreState, Surroundings,
+    RESERVED, Slots, StoreState, Surroundings,
 };
 use crate::config::{ConfigError, HostConfig};
 use crate::dispatch::{
@@ -188,7 +188,7 @@ impl HostBuilder {
                 instances: config.engine.instances,
             },
         };
-        // Run loops have room of their own.
+        // Run loops have room of their own, and nested calls.
         let run_loops = if self.blocking.inline {
             0
         } else {
@@ -196,13 +196,15 @@ impl HostBuilder {
         };
         let reserved = match wanted {
             Allocation::Pooled { instances } => Allocation::Pooled {
-                instances: instances.saturating_add(run_loops),
+                instances: instances
+                    .saturating_add(run_loops)
+                    .saturating_add(RESERVED as u32),
             },
             Allocation::OnDemand => wanted,
         };
         let engine = GuestEngine::start(reserved).map_err(BuildError::Engine)?;
         let loop_slots = (run_loops as usize).min(engine.capacity() / 2);
-        let slots = engine.capacity() - loop_slots;
+        let slots = (engine.capacity() - loop_slots).saturating_sub(RESERVED);
         let slots = match wanted {
             Allocation::Pooled { instances } => slots.min(instances as usize),
             Allocation::OnDemand => slots.min(config.engine.instances as usize),
@@ -510,8 +512,21 @@ impl Host {
         then(&self.inner.events.dispatcher, event).await
     }
 
-    /// The dispatcher's scope for what code that is called from within a call dispatches itself: beside the lanes, a
-    /// level deeper, within the time that the call has left.
+    /// Calls a handler from within a call, whose [`CallContext::nesting`](crate::call::CallContext::nesting) is `scope`:
+    /// for the same principal, beside its lane, a level deeper, and within the time that the call has left.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn invoke_within(
+        &self,
+        scope: &CallScope,
+        capsule: &Capsule,
+        call: CallDraft,
+    ) -> Result<Reply, CallError> {
+        capsule.loaded.invoke_within(scope, &call).await
+    }
+
+    /// Dispatches an event from within a call: beside the lanes, a level deeper, within the time that the call has left.
     ///
     /// # Errors
     /// [`DispatchError::Depth`], [`DispatchError::ShuttingDown`].

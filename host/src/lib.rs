@@ -49,6 +49,7 @@ pub mod principal;
 pub mod registry;
 pub mod storage;
 mod sync;
+pub mod tools;
 
 pub use call::{Call, CallContext, CallDraft, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};

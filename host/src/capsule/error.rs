@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ImportError;
+use crate::call::MAX_DEPTH;
 use crate::engine::{Frames, LIFT_LIMIT, Refusal};
 use crate::exports::BinaryError;
 use crate::kind::ErrorKind;
@@ -224,6 +225,12 @@ pub enum CallError {
         /// When one call is let through again; zero while one is under way.
         retry_in: Duration,
     },
+    /// It would be nested in more calls than may be.
+    #[error("capsule {capsule} is not called: the call would be nested in more than {MAX_DEPTH}")]
+    Depth {
+        /// The capsule.
+        capsule: CapsuleName,
+    },
     /// More data than may cross to the host in one piece.
     #[error("capsule {capsule} handed over more than {limit} bytes at once")]
     TooLarge {
@@ -326,6 +333,7 @@ impl CallError {
             Self::Memory { .. } => ErrorKind::Memory,
             Self::HostMemory { .. } => ErrorKind::HostMemory,
             Self::CircuitOpen { .. } => ErrorKind::CircuitOpen,
+            Self::Depth { .. } => ErrorKind::Depth,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::NoVerdict { .. } => ErrorKind::NoVerdict,
             Self::Instantiate { .. } => ErrorKind::Instantiate,
@@ -358,6 +366,7 @@ impl CallError {
             Self::CircuitOpen { .. } => {
                 "mend what made it fail and load it again, or wait: one success is enough".into()
             }
+            Self::Depth { .. } => "let calls that cause each other end sooner".into(),
             Self::StackOverflow { .. } => "recurse less deeply; a guest's stack has 512 KiB".into(),
             Self::NoVerdict { .. } => "a handler answers continue, final, deny or abort".into(),
             Self::TooLarge { limit, .. } => format!("hand it over in pieces of at most {limit} bytes"),

@@ -4,11 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
 use super::invoke::Request;
 use super::load::LoadedCapsule;
+use super::slots::Slot;
 use super::tenant::Tenant;
 use super::{CallError, Ceilings, StoreState};
 use crate::call::{CallContext, Waiting};
@@ -65,7 +65,7 @@ pub(super) struct Live {
     hook: Option<guest::interceptor::Interceptor>,
     /// Calls that it served, with the one under way.
     calls: u64,
-    _slot: OwnedSemaphorePermit,
+    slot: Slot,
 }
 
 /// What a lifecycle entry point is called with.
@@ -78,7 +78,7 @@ impl Live {
     /// A store for a call of `capsule`; the guest is instantiated under the clocks of that call.
     pub(super) fn new(
         capsule: &LoadedCapsule,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
         call: CallContext,
         memory: usize,
         previous_version: Option<String>,
@@ -111,7 +111,7 @@ impl Live {
             clock,
             hook: None,
             calls: 1,
-            _slot: slot,
+            slot,
         }
     }
 
@@ -143,9 +143,9 @@ impl Live {
         state.sys.begin_call();
     }
 
-    /// Calls that it served.
-    pub(super) fn calls(&self) -> u64 {
-        self.calls
+    /// Whether it may serve further calls, of which it may serve so many in all.
+    pub(super) fn may_stay(&self, most: u64) -> bool {
+        self.calls < most && !self.slot.reserved
     }
 
     /// Most bytes of linear memory held during the call.

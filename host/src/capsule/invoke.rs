@@ -9,8 +9,10 @@ use super::instance::{CapsuleResult, Lifecycle, Live};
 use super::load::LoadedCapsule;
 use super::tenant::Tenant;
 use super::{CallError, Ceilings};
-use crate::call::{Call, CallContext, InstanceState, MAX_PAYLOAD, Reply, Verdict};
-use crate::dispatch::Turn;
+use crate::call::{
+    Call, CallContext, CallDraft, InstanceState, MAX_DEPTH, MAX_PAYLOAD, Reply, Verdict,
+};
+use crate::dispatch::{CallScope, Turn};
 use crate::exports::EntryPoint;
 use crate::manifest::Isolation;
 use crate::policy::topic::Topic;
@@ -90,6 +92,40 @@ impl LoadedCapsule {
         self.serve(&tenant, request).await
     }
 
+    /// Calls a handler from within another call: beside the lane, a level deeper, and within the time that is left.
+    ///
+    /// # Errors
+    /// As [`Self::invoke`]; [`CallError::Depth`].
+    pub(crate) async fn invoke_within(
+        &self,
+        scope: &CallScope,
+        call: &CallDraft,
+    ) -> Result<Reply, CallError> {
+        self.known_action(&call.action)?;
+        if scope.depth >= MAX_DEPTH {
+            return Err(CallError::Depth {
+                capsule: self.info.name.clone(),
+            });
+        }
+        let tenant = self.tenant(&scope.principal).await?;
+        let _turn = tenant.lane.beside();
+        let left = scope
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let request = Request {
+            action: &call.action,
+            payload: &call.payload,
+            principal: &scope.principal,
+            wall: left,
+            cpu: None,
+            topic: None,
+            claimed_by: None,
+            source: scope.source,
+            depth: scope.depth + 1,
+        };
+        self.serve(&tenant, request).await
+    }
+
     /// Waits for a turn in a lane that is taken.
     async fn turn(&self, tenant: &Tenant) -> Result<Turn, CallError> {
         let turn = tokio::select! {
@@ -130,7 +166,7 @@ impl LoadedCapsule {
                 (live, InstanceState::Reused, began)
             }
             None => {
-                let Some(slot) = Box::pin(self.environment.slots.take()).await else {
+                let Some(slot) = Box::pin(self.environment.slots.take(request.depth)).await else {
                     return Err(self.unloaded());
                 };
                 let context = request.context(tenant, Instant::now(), ceilings);
@@ -150,7 +186,7 @@ impl LoadedCapsule {
         attempt.succeeded();
         let memory_peak = live.memory_peak();
         let most = self.environment.config.engine.instance_calls;
-        if self.info.manifest.runtime.isolation != Isolation::Call && live.calls() < most {
+        if self.info.manifest.runtime.isolation != Isolation::Call && live.may_stay(most) {
             tenant.idle.put(live, ended);
             self.environment.slots.put_back();
             if self.closed.load(Relaxed) {
@@ -183,7 +219,7 @@ impl LoadedCapsule {
             return Ok(());
         }
         let tenant = self.tenant(principal).await?;
-        let Some(slot) = self.environment.slots.take().await else {
+        let Some(slot) = self.environment.slots.take(0).await else {
             return Err(self.unloaded());
         };
         let ceilings = Ceilings {

@@ -20,7 +20,7 @@ pub use error::{CallError, LoadError};
 pub use handler::CapsuleHandler;
 pub(crate) use load::{Environment, Known, LoadedCapsule, Surroundings};
 pub use run_loop::{LoopState, Readiness};
-pub(crate) use slots::Slots;
+pub(crate) use slots::{RESERVED, Slots};
 pub use state::StoreState;
 
 pub use crate::policy::imports::{CustomGate, ImportError};
@@ -66,6 +66,17 @@ impl Capsule {
     /// failing.
     pub fn failed_for(&self, principal: &PrincipalId) -> Option<CallError> {
         self.loaded.failed_for(principal)
+    }
+
+    /// Whether it has a handler of this name, as its binary says, or its manifest where the binary doesn't.
+    pub fn handles(&self, action: &str) -> bool {
+        match &self.binary().handlers {
+            Some(handlers) => handlers.iter().any(|handler| handler.action == action),
+            None => self
+                .manifest()
+                .handlers()
+                .any(|handler| handler.action == action),
+        }
     }
 
     /// Whether its binary has a run loop.

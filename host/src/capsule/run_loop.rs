@@ -179,7 +179,7 @@ impl LoadedCapsule {
     /// Runs it once; tells whether it asked the host for anything.
     async fn run_once(self: &Arc<Self>) -> Result<bool, CallError> {
         let tenant = self.tenant(&self.owner).await?;
-        let Some(slot) = self.environment.loop_slots.take().await else {
+        let Some(slot) = self.environment.loop_slots.take(0).await else {
             return Err(self.unloaded());
         };
         let asked = self.info.manifest.runtime.cpu_ms.map(Duration::from_millis);

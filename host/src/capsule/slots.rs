@@ -1,7 +1,9 @@
 //! How many instances live at once, all capsules together, and which idle one goes first.
 //!
 //! An instance holds a slot for as long as it lives, idle or not. Before anybody waits for one, and before a guest is
-//! refused memory, the instance that has been idle longest goes.
+//! refused memory, the instance that has been idle longest goes. For each depth at which calls are nested there is one
+//! slot more that only they may take: when every other one is held by calls that wait for nested ones, the deepest
+//! goes on, and then the one above it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,11 +15,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::LoadedCapsule;
 use super::tenant::Idle;
+use crate::call::MAX_DEPTH;
+
+/// Slots kept for nested calls, one for each depth.
+pub(crate) const RESERVED: usize = MAX_DEPTH as usize;
 
 /// The slots of a host.
 pub(crate) struct Slots {
     count: usize,
     free: Arc<Semaphore>,
+    /// For calls nested once, twice, and so on.
+    nested: [Arc<Semaphore>; RESERVED],
     capsules: Mutex<Vec<Weak<LoadedCapsule>>>,
     /// Who waits for a slot now.
     waiting: AtomicUsize,
@@ -30,6 +38,22 @@ pub(super) type Candidate = (Instant, Weak<Idle>);
 /// What was idle when all tenants were last looked through, longest first. Whatever became idle later is younger than
 /// each of these that still is, so tenants are only looked through again when none is left.
 type Oldest = VecDeque<Candidate>;
+
+/// Room for one instance.
+pub(super) struct Slot {
+    _permit: OwnedSemaphorePermit,
+    /// Kept for nested calls: an idle instance must not hold it.
+    pub(super) reserved: bool,
+}
+
+impl Slot {
+    fn free(permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            _permit: permit,
+            reserved: false,
+        }
+    }
+}
 
 /// Counts who waits, also when its future is dropped.
 struct Waiting<'a>(&'a AtomicUsize);
@@ -46,6 +70,7 @@ impl Slots {
         let count = count.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             count,
+            nested: std::array::from_fn(|_| Arc::new(Semaphore::new(1))),
             free: Arc::new(Semaphore::new(count)),
             capsules: Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -65,17 +90,29 @@ impl Slots {
         capsules.push(Arc::downgrade(capsule));
     }
 
-    /// A slot; who waits is served in order.
-    pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(slot) = Arc::clone(&self.free).try_acquire_owned() {
-            return Some(slot);
+    /// A slot for a call nested in so many; who waits is served in order.
+    pub(super) async fn take(&self, depth: u8) -> Option<Slot> {
+        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            return Some(Slot::free(permit));
         }
         // Announced before looking for an idle instance: one that is put back later sees it.
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let _waiting = Waiting(&self.waiting);
         self.evict_one();
-        // The semaphore is never closed.
-        Arc::clone(&self.free).acquire_owned().await.ok()
+        // The semaphores are never closed.
+        let free = Arc::clone(&self.free).acquire_owned();
+        let own = usize::from(depth).checked_sub(1);
+        match own.and_then(|own| self.nested.get(own)) {
+            None => free.await.ok().map(Slot::free),
+            Some(own) => tokio::select! {
+                biased;
+                permit = free => permit.ok().map(Slot::free),
+                permit = Arc::clone(own).acquire_owned() => permit.ok().map(|permit| Slot {
+                    _permit: permit,
+                    reserved: true,
+                }),
+            },
+        }
     }
 
     /// To be called after an instance was put back: it, or another idle one, goes if somebody waits for a slot.

@@ -201,6 +201,23 @@ fn story(pages: &mut Pages, json: bool) {
         "publish_bad_principal",
         &[prompt, &["--principal", "eve"]].concat(),
     );
+    told.page("tools_none", &["tools"]);
+    let weather = Guest::WeatherTool.lay_out(&made).unwrap();
+    astrid.run(&["install", weather.to_str().unwrap(), "--yes"]);
+    told.page("tools", &["tools"]);
+    let oslo = ["call", "forecast", "--arguments", r#"{"city": "Oslo"}"#];
+    told.page("call", &oslo);
+    told.page(
+        "call_error",
+        &["call", "forecast", "--arguments", r#"{"city": "Atlantis"}"#],
+    );
+    told.page("call_misfit", &["call", "forecast"]);
+    told.page("call_unknown", &["call", "forcast"]);
+    told.page(
+        "call_bad_arguments",
+        &["call", "forecast", "--arguments", "Oslo"],
+    );
+    astrid.run(&["remove", "weather-tool"]);
     for (page, guest, more) in [
         ("invoke_panic", Guest::Panic, &[][..]),
         ("invoke_trap", Guest::Unreachable, &[]),

@@ -199,6 +199,48 @@ pub(crate) async fn a_tool_answers_and_publishes_its_result() {
 }
 
 #[tokio::test]
+async fn tools_are_seen_and_called_across_capsules() {
+    let host = host().await;
+    load(&host, &[Guest::Noop, Guest::WeatherTool]).await;
+    let alice = id("alice");
+    let tools = host.tools(&alice).await;
+    let names: Vec<_> = tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["cities", "forecast"]);
+    assert_eq!(tools[1].input_schema["required"], json!(["city"]));
+    assert!(tools[1].description.starts_with("Tells the weather"));
+
+    let cities = host.call_tool("cities", &json!({}), &alice).await.unwrap();
+    assert!(
+        !cities.is_error && cities.content.to_string().contains("Oslo"),
+        "{cities:?}"
+    );
+    let nowhere = json!({ "city": "Atlantis" });
+    let answer = host.call_tool("forecast", &nowhere, &alice).await.unwrap();
+    assert!(answer.is_error, "{answer:?}");
+    let error = host
+        .call_tool("citys", &json!({}), &alice)
+        .await
+        .unwrap_err();
+    assert_eq!(error.hint().unwrap(), "did you mean cities?");
+    // Two that offer the same: nobody decides which.
+    let twin = Guest::WeatherTool
+        .manifest()
+        .replace("\"weather-tool\"", "\"twin\"");
+    host.load(Guest::WeatherTool.package_with(&twin))
+        .await
+        .unwrap();
+    let error = host
+        .call_tool("cities", &json!({}), &alice)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("twin and weather-tool")
+            || error.to_string().contains("weather-tool and twin"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 pub(crate) async fn a_cycle_ends_by_its_depth() {
     let host = host().await;
     load(&host, &[Guest::Cycle]).await;

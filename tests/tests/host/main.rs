@@ -14,6 +14,7 @@ mod installs;
 mod lanes;
 mod loops;
 mod mutations;
+mod nested;
 mod pool;
 mod published;
 mod refusals;

@@ -10,6 +10,7 @@ use astrid_host::exports::BinaryError;
 use astrid_host::home::HomeError;
 use astrid_host::package::PackageError;
 use astrid_host::principal::{InvalidPrincipal, PrincipalError};
+use astrid_host::tools::ToolError;
 use astrid_host::{BuildError, CallError, ErrorKind, LoadError};
 use serde_json::{Value, json};
 
@@ -149,6 +150,16 @@ impl From<BinaryError> for Failure {
 impl From<InvalidEvent> for Failure {
     fn from(error: InvalidEvent) -> Self {
         Self::usage(error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<ToolError> for Failure {
+    fn from(error: ToolError) -> Self {
+        let mut failure = Self::new(error.kind(), error.to_string()).maybe(error.hint());
+        if let ToolError::Call(error) = &error {
+            failure.backtrace = error.backtrace().to_vec();
+        }
+        failure
     }
 }
 

@@ -2,6 +2,7 @@
 //! the library.
 
 mod build;
+mod call;
 mod check;
 mod failure;
 mod inspect;
@@ -17,6 +18,7 @@ mod publish;
 mod remove;
 mod session;
 mod sources;
+mod tools;
 mod verify;
 
 use std::path::PathBuf;
@@ -69,6 +71,8 @@ enum Command {
     Remove(remove::Args),
     Invoke(invoke::Args),
     Publish(publish::Args),
+    Tools(tools::Args),
+    Call(call::Args),
     Logs(logs::Args),
     Principal(principal::Args),
 }
@@ -92,6 +96,8 @@ fn main() -> ExitCode {
         Command::Remove(args) => remove::run(&session, &args),
         Command::Invoke(args) => invoke::run(&session, &args),
         Command::Publish(args) => publish::run(&session, &args),
+        Command::Tools(args) => tools::run(&session, &args),
+        Command::Call(args) => call::run(&session, &args),
         Command::Logs(args) => logs::run(&session, &args),
         Command::Principal(args) => principal::run(&session, &args),
     };

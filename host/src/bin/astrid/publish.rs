@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use astrid_host::PrincipalId;
 use astrid_host::dispatch::{Conclusion, Event, Outcome, Said, Step};
-use astrid_host::package;
-use astrid_host::principal::Principals;
-use astrid_host::{Host, PrincipalId};
 use serde_json::{Value, json};
 
 use crate::failure::{DONE, Failure, REFUSED};
@@ -38,11 +36,7 @@ pub(crate) struct Args {
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let principal = principal(&args.principal)?;
     let event = Event::raw(&args.topic, payload::read(&args.payload)?)?;
-    let home = session.home()?;
-    let _lock = home.lock_shared()?;
-    Principals::new(home.clone()).resolve(&principal)?;
-    let outcome = session.with_host(home, async |host| {
-        load_all(session, host).await?;
+    let outcome = session.with_all_capsules(&principal, async |host| {
         let outcome = host.dispatch(event.by(&principal)).await?;
         if !host.drain(AFTERWARDS).await {
             session
@@ -52,26 +46,6 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         Ok(outcome)
     })?;
     Ok(show(session, &principal, &outcome))
-}
-
-/// Loads every installed capsule; says which can't be, whose handlers then count as failed, and which run loops are
-/// left out.
-async fn load_all(session: &Session, host: &Host) -> Result<(), Failure> {
-    let mut loops = Vec::new();
-    for name in package::installed(host.home())? {
-        match host.load_installed(&name).await {
-            Ok(capsule) if capsule.has_run_loop() => loops.push(name.to_string()),
-            Ok(_) => {}
-            Err(error) => session.out.warning(error),
-        }
-    }
-    if !loops.is_empty() {
-        session.out.note(format!(
-            "run loops are not started for one event: {}",
-            loops.join(", ")
-        ));
-    }
-    Ok(())
 }
 
 fn show(session: &Session, principal: &PrincipalId, outcome: &Outcome) -> ExitCode {

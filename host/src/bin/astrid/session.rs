@@ -75,6 +75,36 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Runs `job` for a principal with a host that has loaded every installed capsule, but not started their run loops.
+    /// Says which can't be loaded, whose handlers then count as failed, and which run loops are left out.
+    pub(crate) fn with_all_capsules<T>(
+        &self,
+        principal: &PrincipalId,
+        job: impl AsyncFnOnce(&Host) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let home = self.home()?;
+        let _lock = home.lock_shared()?;
+        Principals::new(home.clone()).resolve(principal)?;
+        self.with_host(home, async |host| {
+            let mut loops = Vec::new();
+            for name in package::installed(host.home())? {
+                match host.load_installed(&name).await {
+                    Ok(capsule) if capsule.has_run_loop() => loops.push(name.to_string()),
+                    Ok(_) => {}
+                    Err(error) => self.out.warning(error),
+                }
+            }
+            if !loops.is_empty() {
+                let loops = loops.join(", ");
+                self.out
+                    .note(format!("run loops are not started for this: {loops}"));
+            }
+            job(host).await
+        })
+    }
+}
+
 /// A principal's name from the command line.
 pub(crate) fn principal(name: &str) -> Result<PrincipalId, Failure> {
     Ok(name.parse()?)

@@ -1,0 +1,54 @@
+//! `astrid call`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::failure::{DONE, Failure};
+use crate::output::clean;
+use crate::payload;
+use crate::session::{Session, principal};
+
+/// Call a tool that an installed capsule offers, and print what it answers
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The tool
+    tool: String,
+    /// Its arguments, an object that fits its schema: JSON, @FILE, or - for stdin
+    #[arg(
+        long,
+        default_value = "{}",
+        value_name = "JSON|@FILE|-",
+        allow_hyphen_values = true
+    )]
+    arguments: String,
+    /// On whose behalf
+    #[arg(long, default_value = "default", value_name = "P")]
+    principal: String,
+}
+
+pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
+    let principal = principal(&args.principal)?;
+    let arguments = payload::read(&args.arguments)?;
+    let arguments: Value = serde_json::from_slice(&arguments).map_err(|error| {
+        Failure::usage(format!("the arguments are no JSON: {error}"))
+            .hint(r#"give an object that fits the tool's schema (astrid tools --json): --arguments '{"city": "Oslo"}'"#)
+    })?;
+    let answer = session.with_all_capsules(&principal, async |host| {
+        Ok(host.call_tool(&args.tool, &arguments, &principal).await?)
+    })?;
+    let document = json!({
+        "tool": args.tool, "principal": args.principal, "content": answer.content,
+        "is_error": answer.is_error,
+    });
+    let text = match &answer.content {
+        Value::String(text) => clean(text),
+        other => other.to_string(),
+    };
+    session.out.result(&document, text);
+    Ok(if answer.is_error {
+        ExitCode::FAILURE
+    } else {
+        DONE
+    })
+}

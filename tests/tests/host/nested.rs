@@ -1,0 +1,121 @@
+//! Calls from within calls: they wait for no lane and no slot that those around them hold, and end by their depth.
+
+use std::sync::{Arc, OnceLock};
+
+use astrid_e2e::guests::Guest;
+use astrid_host::capsule::{CustomGate, StoreState};
+use astrid_host::dispatch::{Conclusion, Event};
+use astrid_host::engine::Allocation;
+use astrid_host::policy::gate::Gate;
+use astrid_host::wasmtime::component::Linker;
+use astrid_host::wasmtime::{self, StoreContextMut};
+use astrid_host::{Call, Capsule, Domain, Host, Verdict};
+use serde_json::json;
+
+use crate::common::{builder, call_by, said, with_people};
+use crate::domains::INSTANCE;
+
+/// The host, once it is there, and the capsule that calls itself.
+type Around = Arc<OnceLock<(Host, Capsule)>>;
+
+/// `charge(n)` calls the capsule that called it with `n - 1`, directly or by an event, and answers one more than that
+/// answered; `charge(0)` answers 0.
+struct Nesting {
+    around: Around,
+    by_event: bool,
+}
+
+impl Domain for Nesting {
+    fn gates(&self) -> Vec<CustomGate> {
+        vec![CustomGate {
+            instance: INSTANCE.into(),
+            function: "charge".into(),
+            gate: Gate::OPEN,
+        }]
+    }
+
+    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+        let (around, by_event) = (Arc::clone(&self.around), self.by_event);
+        linker.instance(INSTANCE)?.func_wrap_async(
+            "charge",
+            move |store: StoreContextMut<'_, StoreState>, (left,): (u32,)| {
+                let scope = store.data().call().nesting();
+                let around = Arc::clone(&around);
+                Box::new(async move {
+                    let Some(next) = left.checked_sub(1) else {
+                        return Ok((Ok(0_u32),));
+                    };
+                    let (host, capsule) = around.get().unwrap();
+                    let answer: Result<Option<String>, String> = if by_event {
+                        let event = Event::json("nested.v1.turn", &next).unwrap();
+                        let outcome = host.dispatch_within(&scope, event).await;
+                        match outcome {
+                            Ok(outcome) if outcome.verdict == Conclusion::Final => {
+                                Ok(outcome.answer)
+                            }
+                            Ok(outcome) => Err(outcome.reason.unwrap_or_default()),
+                            Err(error) => Err(error.to_string()),
+                        }
+                    } else {
+                        let call = Call::json("charge", &next).unwrap();
+                        match host.invoke_within(&scope, capsule, call).await {
+                            Ok(reply) => match reply.verdict {
+                                Verdict::Continue(text) | Verdict::Final(text) => Ok(text),
+                                Verdict::Deny(reason) => Err(reason.unwrap_or_default()),
+                            },
+                            Err(error) => Err(error.to_string()),
+                        }
+                    };
+                    let below = answer.map(|text| text.unwrap().parse::<u32>().unwrap());
+                    Ok((below.map(|below| below + 1),))
+                })
+            },
+        )
+    }
+}
+
+/// A host with so few slots that the calls around hold them all.
+async fn nesting(by_event: bool) -> (Host, Capsule) {
+    let around = Around::default();
+    let domain = Nesting {
+        around: Arc::clone(&around),
+        by_event,
+    };
+    let slots = Allocation::Pooled { instances: 1 };
+    let host = with_people(builder().allocation(slots).domain(domain)).await;
+    let manifest = Guest::Billing.manifest()
+        + "\n[subscribe]\n\"nested.v1.turn\" = { handler = \"charge\" }\n";
+    let capsule = host
+        .load(Guest::Billing.package_with(&manifest))
+        .await
+        .unwrap();
+    assert!(around.set((host.clone(), capsule.clone())).is_ok());
+    (host, capsule)
+}
+
+async fn goes_as_deep_as_it_may(by_event: bool) {
+    let (host, capsule) = nesting(by_event).await;
+    for _ in 0..2 {
+        let deep = host.invoke(&capsule, call_by("alice", "charge", 8)).await;
+        assert_eq!(said(&deep.unwrap()), ("final", json!(8)));
+        let too_deep = host.invoke(&capsule, call_by("alice", "charge", 9)).await;
+        let (word, reason) = said(&too_deep.unwrap());
+        assert_eq!(word, "deny");
+        assert!(reason.to_string().contains("nested"), "{reason}");
+    }
+    // Two at once, for two principals, with one slot for all.
+    let calls = ["alice", "bob"].map(|who| call_by(who, "charge", 8));
+    let [alice, bob] = calls.map(|call| host.invoke(&capsule, call));
+    let (alice, bob) = tokio::join!(alice, bob);
+    assert_eq!(said(&alice.unwrap()), said(&bob.unwrap()));
+}
+
+#[tokio::test]
+async fn with_every_slot_taken_by_their_parents_nested_calls_go_on() {
+    goes_as_deep_as_it_may(false).await;
+}
+
+#[tokio::test]
+async fn and_so_do_nested_events() {
+    goes_as_deep_as_it_may(true).await;
+}
