@@ -13,7 +13,7 @@ use crate::bus::{EventBus, Owner, SubscribeError, Subscription};
 use crate::call::{Call, CallDraft, Reply, TraceId};
 use crate::capsule::{
     CallError, Capsule, CapsuleHandler, CustomGate, Environment, Known, LoadError, LoadedCapsule,
-    RESERVED, Slots, StoreState, Surroundings,
+    RESERVED, Readiness, Slots, StoreState, Surroundings, load_order,
 };
 use crate::config::{ConfigError, HostConfig};
 use crate::dispatch::{
@@ -25,7 +25,7 @@ use crate::events::{EventDraft, Events, Required};
 use crate::exports::EntryPoint;
 use crate::home::{ExclusiveLock, Home, HomeError};
 use crate::kind::ErrorKind;
-use crate::manifest::CapsuleName;
+use crate::manifest::{CapsuleManifest, CapsuleName};
 use crate::package::{self, Meta, Package};
 use crate::policy::topic::TopicPattern;
 use crate::principal::{PrincipalId, Principals};
@@ -416,21 +416,78 @@ impl Host {
             Ok(loaded) => return self.register(loaded),
             Err(failed) => failed,
         };
-        // A guard that is broken is a guard all the same: what its manifest binds is bound.
         let (home, of) = (self.home().clone(), name.clone());
         if let Ok(manifest) = self
             .blocking(move || package::manifest_of(&home, &of))
             .await?
         {
-            let handlers: Vec<_> = manifest.handlers().collect();
-            let registry = &self.inner.environment.sys.registry;
-            if registry.by_id(name.as_str()).is_none() {
-                self.inner.failed.lock().insert(name.clone());
-                let dispatcher = &self.inner.events.dispatcher;
-                dispatcher.bind(name, &handlers, 1, Err(failed.to_string()));
-            }
+            self.bind_failed(&manifest, &failed);
         }
         Err(failed)
+    }
+
+    /// A guard that is broken is a guard all the same: what its manifest binds is bound, and fails.
+    fn bind_failed(&self, manifest: &CapsuleManifest, failed: &LoadError) {
+        let name = manifest.name();
+        let registry = &self.inner.environment.sys.registry;
+        if registry.by_id(name.as_str()).is_none() {
+            let handlers: Vec<_> = manifest.handlers().collect();
+            self.inner.failed.lock().insert(name.clone());
+            let dispatcher = &self.inner.events.dispatcher;
+            dispatcher.bind(name, &handlers, 1, Err(failed.to_string()));
+        }
+    }
+
+    /// Loads every installed capsule that isn't loaded yet, each after those that export what it imports, and after
+    /// their run loops are ready or `patience` is over. What can't be loaded keeps the bindings of its manifest.
+    ///
+    /// # Errors
+    /// When the installed ones can't be listed. What became of each is in the result.
+    pub async fn load_all_installed(
+        &self,
+        patience: Duration,
+    ) -> Result<Vec<(CapsuleName, Result<Capsule, LoadError>)>, LoadError> {
+        let home = self.home().clone();
+        let read = move || {
+            let names = package::installed(&home)?;
+            let manifests = names.into_iter().map(|name| {
+                let manifest = package::manifest_of(&home, &name);
+                (name, manifest.ok())
+            });
+            Ok::<_, LoadError>(manifests.collect::<Vec<_>>())
+        };
+        let mut installed = self.blocking(read).await??;
+        let registry = &self.inner.environment.sys.registry;
+        installed.retain(|(name, _)| registry.by_id(name.as_str()).is_none());
+        let manifests = installed
+            .iter()
+            .filter_map(|(_, manifest)| manifest.as_ref());
+        let order = load_order(manifests.clone());
+        for (name, wanted) in &order.missing {
+            tracing::warn!(capsule = %name, wanted, "nothing that is installed exports what it imports");
+        }
+        let mut done = Vec::new();
+        for manifest in manifests.filter(|manifest| order.circular.contains(manifest.name())) {
+            let failed = LoadError::Circular {
+                capsule: manifest.name().clone(),
+                others: order.circular.clone(),
+            };
+            self.bind_failed(manifest, &failed);
+            done.push((manifest.name().clone(), Err(failed)));
+        }
+        let unreadable = installed.iter().filter(|(_, manifest)| manifest.is_none());
+        let unreadable = unreadable.map(|(name, _)| name);
+        for name in unreadable.chain(&order.names) {
+            let loaded = self.load_installed(name).await;
+            if let Ok(capsule) = &loaded
+                && !capsule.manifest().exports.is_empty()
+                && let Readiness::Crashed { reason } = capsule.wait_ready(patience).await
+            {
+                tracing::warn!(capsule = %name, reason, "its run loop isn't ready for those that import from it");
+            }
+            done.push((name.clone(), loaded));
+        }
+        Ok(done)
     }
 
     /// Unloads a capsule: what its guests are blocked in ends, waiting calls are refused.

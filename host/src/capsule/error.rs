@@ -47,6 +47,17 @@ pub enum LoadError {
         /// In wasmtime's words.
         reason: String,
     },
+    /// It imports, maybe by way of others, from one that imports from it.
+    #[error(
+        "capsule {capsule} can't be loaded: {} import from each other in a circle",
+        circle(others)
+    )]
+    Circular {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// All of the circle, it included.
+        others: Vec<CapsuleName>,
+    },
     /// Its id is taken.
     #[error(transparent)]
     Loaded(#[from] AlreadyLoaded),
@@ -77,6 +88,11 @@ pub enum LoadError {
     Interrupted(String),
 }
 
+fn circle(others: &[CapsuleName]) -> String {
+    let names: Vec<_> = others.iter().map(CapsuleName::as_str).collect();
+    names.join(", ")
+}
+
 impl LoadError {
     /// One word for programs.
     pub fn kind(&self) -> ErrorKind {
@@ -89,6 +105,7 @@ impl LoadError {
                 ..
             } => ErrorKind::Capability,
             Self::Import { .. } => ErrorKind::Import,
+            Self::Circular { .. } => ErrorKind::Manifest,
             Self::Loaded(_) => ErrorKind::Loaded,
             Self::Workspace { .. } => ErrorKind::Policy,
             Self::Lifecycle { source, .. } => source.kind(),
@@ -106,6 +123,9 @@ impl LoadError {
             Self::Import { source, .. } => Some(source.hint()),
             Self::Compile { .. } => {
                 Some("build it again with `astrid build`, whose SDK fits this host; the README lists what of WebAssembly is accepted".into())
+            }
+            Self::Circular { .. } => {
+                Some("take one of the imports out of [imports] in its Capsule.toml, or say optional = true and export it elsewhere".into())
             }
             Self::Loaded(AlreadyLoaded(name)) => Some(format!("unload {name} first")),
             Self::Workspace { .. } => Some("choose another --workspace".into()),

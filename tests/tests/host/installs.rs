@@ -1,12 +1,13 @@
 //! Installing with hooks: they run once, and one that fails leaves what was there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
 use astrid_host::manifest::CapsuleName;
-use astrid_host::{Host, Installed, LoadError, Package, package};
+use astrid_host::{Capsule, Host, Installed, LoadError, Package, PrincipalId, package};
 
-use crate::common::{Lines, Sink, ask, builder, call, id, with_people};
+use crate::common::{Lines, Sink, ask, builder, call, host, id, with_people};
 
 async fn install(host: &Host, package: Package) -> Result<Installed, LoadError> {
     let alone = host.home().lock_exclusive().unwrap();
@@ -109,4 +110,54 @@ async fn another_host_finds_what_was_installed() {
         "not-found",
         "its facts come from the cache too"
     );
+}
+
+#[tokio::test]
+async fn capsules_are_loaded_after_those_that_export_what_they_import() {
+    let host = host().await;
+    let alone = host.home().lock_exclusive().unwrap();
+    let owner = PrincipalId::default_principal();
+    for (name, rest) in [
+        ("a", "[imports]\n\"test:x\" = \"^1.0\"\n"),
+        ("b", "[exports]\n\"test:x\" = \"1.1.0\"\n"),
+        (
+            "c",
+            "[imports]\n\"test:y\" = \"^1.0\"\n[exports]\n\"test:z\" = \"1.0.0\"\n",
+        ),
+        (
+            "d",
+            "[imports]\n\"test:z\" = \"^1.0\"\n[exports]\n\"test:y\" = \"1.0.0\"\n",
+        ),
+    ] {
+        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\n{rest}");
+        let package = Guest::Noop.package_with(&manifest);
+        host.install(&alone, package, "a test", &owner)
+            .await
+            .unwrap();
+    }
+    let all = host
+        .load_all_installed(Duration::from_secs(60))
+        .await
+        .unwrap();
+    let (loaded, failed): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, loaded)| loaded.is_ok());
+    let names = |some: &[(CapsuleName, Result<Capsule, LoadError>)]| {
+        let names = some.iter().map(|(name, _)| name.to_string());
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        (names(&loaded), names(&failed)),
+        ("b a".into(), "c d".into())
+    );
+    for (_, failed) in failed {
+        let error = failed.unwrap_err();
+        assert_eq!(error.kind(), "manifest");
+        assert!(
+            error.to_string().contains("c, d import from each other"),
+            "{error}"
+        );
+    }
+    // Nothing is loaded twice.
+    let again = host.load_all_installed(Duration::ZERO).await.unwrap();
+    assert!(again.iter().all(|(_, loaded)| loaded.is_err()) && again.len() == 2);
 }

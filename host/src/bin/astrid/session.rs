@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
@@ -88,8 +89,8 @@ impl Session {
         Principals::new(home.clone()).resolve(principal)?;
         self.with_host(home, async |host| {
             let mut loops = Vec::new();
-            for name in package::installed(host.home())? {
-                match host.load_installed(&name).await {
+            for (name, loaded) in host.load_all_installed(Duration::ZERO).await? {
+                match loaded {
                     Ok(capsule) if capsule.has_run_loop() => loops.push(name.to_string()),
                     Ok(_) => {}
                     Err(error) => self.out.warning(error),
