@@ -46,6 +46,11 @@ impl CapsuleInfo {
         self.ready.send_replace(true);
     }
 
+    /// What said that it is ready has failed.
+    pub(crate) fn not_ready(&self) {
+        self.ready.send_replace(false);
+    }
+
     /// Tells when it does.
     pub fn readiness(&self) -> watch::Receiver<bool> {
         self.ready.subscribe()

@@ -153,6 +153,8 @@ impl LoadedCapsule {
             if began.elapsed() > LONGEST {
                 restarts = 0;
             }
+            // What it said of itself holds no longer; said before its state tells that it failed.
+            self.info.not_ready();
             let reason = error.to_string();
             tracing::warn!(capsule = %self.info.name, %error, "the run loop failed");
             if restarts == RESTARTS {
