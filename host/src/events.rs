@@ -13,7 +13,7 @@ use crate::bus::{
     Subscription,
 };
 use crate::call::CallContext;
-use crate::capsule::{CapsuleHandler, Surroundings};
+use crate::capsule::{CapsuleHandler, LoadedCapsule, Surroundings};
 use crate::dispatch::{DispatchError, Dispatcher, Event, Lane};
 use crate::domain::ipc::wit::ErrorCode;
 use crate::domain::ipc::{Outlet, Refused};
@@ -108,15 +108,29 @@ pub(crate) struct Events {
     pub(crate) bus: EventBus,
     pub(crate) dispatcher: Dispatcher<CapsuleHandler>,
     rate: PublishRate,
+    /// The host's own.
+    session: Uuid,
 }
 
 impl Events {
-    pub(crate) fn new(bus: EventBus, dispatcher: Dispatcher<CapsuleHandler>) -> Self {
+    /// What a host with this session begins with.
+    pub(crate) fn new(session: Uuid, dispatcher: Dispatcher<CapsuleHandler>) -> Self {
+        let reports = dispatcher.clone();
+        // What the bus itself reports reaches handlers as well.
+        let bus = EventBus::new(session).reporting_to(move |draft| {
+            handle(&reports, Event::of(draft, PrincipalId::default_principal()));
+        });
         Self {
             bus,
             dispatcher,
             rate: PublishRate::default(),
+            session,
         }
+    }
+
+    /// Asks the handlers of an event of the host itself, if there is room for it.
+    fn handle(&self, event: Event) {
+        handle(&self.dispatcher, event);
     }
 
     /// Hands an event from outside the capsules to the subscriptions.
@@ -125,9 +139,36 @@ impl Events {
     }
 }
 
+fn handle(dispatcher: &Dispatcher<CapsuleHandler>, event: Event) {
+    if let Err(error) = dispatcher.try_publish(event) {
+        tracing::warn!(%error, "its handlers don't hear of an event of the host itself");
+    }
+}
+
 impl Surroundings for Events {
     fn lane(&self, capsule: &CapsuleName, principal: &PrincipalId) -> Arc<Lane> {
         self.dispatcher.lanes().of(capsule).lane(principal)
+    }
+
+    fn queued(&self, capsule: &CapsuleName) -> usize {
+        self.dispatcher.queued(capsule)
+    }
+
+    fn current(&self, capsule: &CapsuleName) -> Option<Arc<LoadedCapsule>> {
+        let handler = self.dispatcher.loaded(capsule)?;
+        Some(Arc::clone(handler.capsule()))
+    }
+
+    fn tell(&self, topic: &'static str, principal: &PrincipalId, payload: &serde_json::Value) {
+        match Event::json(topic, payload) {
+            Ok(draft) => {
+                let (topic, payload) = draft.into_parts();
+                let event = Event::system(topic, payload, principal.clone(), self.session);
+                self.announce(&event);
+                self.handle(event);
+            }
+            Err(error) => tracing::warn!(topic, %error, "an event of the host itself is none"),
+        }
     }
 }
 

@@ -1,36 +1,30 @@
 //! A host: builds the rooms, joins them, and is what an embedder holds.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod builder;
+mod loading;
+mod replacing;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
-use crate::blocking::Blocking;
-use crate::bus::{EventBus, Owner, SubscribeError, Subscription};
+pub use self::builder::{BuildError, HostBuilder};
+pub use self::replacing::Installed;
+use crate::bus::{Owner, SubscribeError, Subscription};
 use crate::call::{Call, CallDraft, Reply, TraceId};
-use crate::capsule::{
-    CallError, Capsule, CapsuleHandler, CustomGate, Environment, Known, LoadError, LoadedCapsule,
-    RESERVED, Readiness, Slots, StoreState, Surroundings, load_order,
-};
-use crate::config::{ConfigError, HostConfig};
-use crate::dispatch::{
-    self, Answer, CallScope, DispatchError, Dispatcher, Event, Outcome, TokioRuntime,
-};
-use crate::domain::{self, sys::SysShared};
-use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
-use crate::events::{EventDraft, Events, Required};
-use crate::exports::EntryPoint;
-use crate::home::{ExclusiveLock, Home, HomeError};
-use crate::kind::ErrorKind;
-use crate::manifest::{CapsuleManifest, CapsuleName};
-use crate::package::{self, Meta, Package};
+use crate::capsule::{CallError, Capsule, CapsuleHandler, CustomGate, Environment, StoreState};
+use crate::dispatch::{Answer, CallScope, DispatchError, Dispatcher, Event, Outcome};
+use crate::engine::{Allocation, GRACE};
+use crate::events::{EventDraft, Events};
+use crate::home::Home;
+use crate::manifest::CapsuleName;
 use crate::policy::topic::TopicPattern;
-use crate::principal::{PrincipalId, Principals};
-use crate::registry::Registry;
-use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
+use crate::principal::Principals;
+use crate::storage::FileLogs;
 
 /// Host functions of an embedder's own.
 pub trait Domain: Send + Sync + 'static {
@@ -44,243 +38,18 @@ pub trait Domain: Send + Sync + 'static {
     fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()>;
 }
 
-/// Why a host can't be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// Its home can't be used.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// Its configuration can't.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// `[dispatch.required]` names what is no topic or no capsule.
-    #[error("etc/config.toml: [dispatch.required] {topic:?}: {reason}")]
-    Required {
-        /// The key.
-        topic: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The workspace isn't there.
-    #[error("the workspace {path} can't be used: {source}")]
-    Workspace {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The engine can't be started, or two domains define the same function.
-    #[error("the engine can't be started: {0:#}")]
-    Engine(wasmtime::Error),
-}
-
-impl BuildError {
-    /// One word for programs.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Home(error) => error.kind(),
-            Self::Config(error) => error.kind(),
-            Self::Required { .. } => ErrorKind::Config,
-            Self::Workspace { .. } => ErrorKind::Usage,
-            Self::Engine(_) => ErrorKind::Engine,
-        }
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Home(error) => error.hint(),
-            Self::Config(error) => error.hint(),
-            Self::Required { .. } => "mend that line".into(),
-            Self::Workspace { .. } => "name a folder that is there: --workspace DIR".into(),
-            Self::Engine(_) => {
-                "see that memory, address space and threads of this user are not used up (ulimit -a)".into()
-            }
-        }
-    }
-}
-
-/// Collects what a host is made of.
-#[derive(Default)]
-pub struct HostBuilder {
-    home: Option<Home>,
-    workspace: Option<PathBuf>,
-    domains: Vec<Box<dyn Domain>>,
-    sinks: Vec<Arc<dyn LogSink>>,
-    secrets: Option<Arc<dyn SecretStore>>,
-    allocation: Option<Allocation>,
-    blocking: Blocking,
-}
-
-impl HostBuilder {
-    /// Its home; [`Home::default_dir`] unless set.
-    #[must_use]
-    pub fn home(mut self, home: Home) -> Self {
-        self.home = Some(home);
-        self
-    }
-
-    /// The workspace that capsules may be given; the current folder unless set.
-    #[must_use]
-    pub fn workspace(mut self, dir: impl AsRef<Path>) -> Self {
-        self.workspace = Some(dir.as_ref().to_owned());
-        self
-    }
-
-    /// Adds host functions.
-    #[must_use]
-    pub fn domain(mut self, domain: impl Domain) -> Self {
-        self.domains.push(Box::new(domain));
-        self
-    }
-
-    /// Hands each log line of a guest to `sink`, besides the log files.
-    #[must_use]
-    pub fn log_sink(mut self, sink: Arc<dyn LogSink>) -> Self {
-        self.sinks.push(sink);
-        self
-    }
-
-    /// Where secrets are; files in the home unless set.
-    #[must_use]
-    pub fn secrets(mut self, secrets: Arc<dyn SecretStore>) -> Self {
-        self.secrets = Some(secrets);
-        self
-    }
-
-    /// Where instances come from; unless set, a pool of as many as `[engine] instances` in etc/config.toml says. An
-    /// operator who says `pool = false` there has the last word.
-    #[must_use]
-    pub fn allocation(mut self, allocation: Allocation) -> Self {
-        self.allocation = Some(allocation);
-        self
-    }
-
-    /// For a program that makes a call or two and ends: instances are made on demand, and files are read in the
-    /// calling thread, since threads and a pool cost more to set up than they save. Run loops are not started.
-    #[must_use]
-    pub fn one_shot(mut self) -> Self {
-        self.blocking.inline = true;
-        self.allocation(Allocation::OnDemand)
-    }
-
-    /// Builds the host.
-    ///
-    /// # Errors
-    /// [`BuildError`].
-    pub async fn build(self) -> Result<Host, BuildError> {
-        let home = match self.home {
-            Some(home) => home,
-            None => Home::open(Home::default_dir()?)?,
-        };
-        let workspace = self.workspace.unwrap_or_else(|| PathBuf::from("."));
-        let workspace = workspace
-            .canonicalize()
-            .map_err(|source| BuildError::Workspace {
-                path: workspace,
-                source,
-            })?;
-        let config = HostConfig::read(&home)?;
-        let wanted = match self.allocation {
-            _ if !config.engine.pool => Allocation::OnDemand,
-            Some(allocation) => allocation,
-            None => Allocation::Pooled {
-                instances: config.engine.instances,
-            },
-        };
-        // Run loops have room of their own, and nested calls.
-        let run_loops = if self.blocking.inline {
-            0
-        } else {
-            config.engine.run_loops
-        };
-        let reserved = match wanted {
-            Allocation::Pooled { instances } => Allocation::Pooled {
-                instances: instances
-                    .saturating_add(run_loops)
-                    .saturating_add(RESERVED as u32),
-            },
-            Allocation::OnDemand => wanted,
-        };
-        let engine = GuestEngine::start(reserved).map_err(BuildError::Engine)?;
-        let loop_slots = (run_loops as usize).min(engine.capacity() / 2);
-        let slots = (engine.capacity() - loop_slots).saturating_sub(RESERVED);
-        let slots = match wanted {
-            Allocation::Pooled { instances } => slots.min(instances as usize),
-            Allocation::OnDemand => slots.min(config.engine.instances as usize),
-        };
-        let mut linker = Linker::new(engine.engine());
-        domain::link(&mut linker).map_err(BuildError::Engine)?;
-        let mut custom = Vec::new();
-        for domain in &self.domains {
-            custom.extend(domain.gates());
-            domain
-                .add_to_linker(&mut linker)
-                .map_err(BuildError::Engine)?;
-        }
-        let logs = Arc::new(FileLogs::new(home.clone()));
-        let mut sinks = self.sinks;
-        sinks.push(Arc::clone(&logs) as Arc<dyn LogSink>);
-        let total = config
-            .limits
-            .total_memory
-            .and_then(|total| usize::try_from(total).ok());
-        let slots = Arc::new(Slots::new(slots));
-        let budget = MemoryBudget::new(total.unwrap_or_else(half_of_memory));
-        let idle = Arc::clone(&slots);
-        budget.reclaim_with(Box::new(move || idle.evict_one()));
-        let session = uuid::Uuid::new_v4();
-        let required = required(&config)?;
-        let runtime = TokioRuntime::new(tokio::runtime::Handle::current());
-        let dispatcher = Dispatcher::new(runtime, dispatch::Limits::default(), required);
-        let events = Arc::new(Events::new(EventBus::new(session), dispatcher));
-        let environment = Environment {
-            events: Arc::clone(&events) as Arc<dyn Surroundings>,
-            cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
-            slots,
-            loop_slots: Slots::new(loop_slots),
-            budget,
-            principals: Principals::new(home.clone()),
-            sinks: sinks.into(),
-            sys: Arc::new(SysShared {
-                registry: Arc::new(Registry::default()),
-                secrets: self
-                    .secrets
-                    .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
-                started: (Instant::now(), jiff::Timestamp::now()),
-            }),
-            session,
-            blocking: self.blocking,
-            home,
-            workspace,
-            config,
-            engine,
-            linker,
-            custom,
-        };
-        Ok(Host {
-            inner: Arc::new(Inner {
-                environment: Arc::new(environment),
-                events,
-                logs,
-                capsules: Mutex::default(),
-                failed: Mutex::default(),
-                run_loops: !self.blocking.inline,
-                listener: Owner::new("host", usize::MAX),
-            }),
-        })
-    }
-}
-
 struct Inner {
     environment: Arc<Environment>,
     events: Arc<Events>,
     logs: Arc<FileLogs>,
-    capsules: Mutex<Vec<Capsule>>,
-    /// What is bound without having been loaded.
-    failed: Mutex<BTreeSet<CapsuleName>>,
-    /// Whether run loops are started.
-    run_loops: bool,
+    /// What is loaded, in the order of loading. Held while registry and bindings change with it.
+    capsules: Mutex<IndexMap<CapsuleName, Capsule>>,
+    /// What is bound without having been loaded, with the reason.
+    failed: Mutex<BTreeMap<CapsuleName, String>>,
+    /// Whether it stays for long: it starts run loops, and tells capsules what it loads.
+    resident: bool,
+    /// Where it was built.
+    runtime: tokio::runtime::Handle,
     /// Whose the embedder's subscriptions are.
     listener: Owner,
 }
@@ -288,25 +57,16 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         let dispatcher = &self.events.dispatcher;
-        for capsule in self.capsules.get_mut() {
+        for capsule in self.capsules.get_mut().values() {
             dispatcher.unbind(capsule.name());
             capsule.loaded.close();
         }
         // A capsule that could not be loaded has its bindings all the same.
-        for name in &*self.failed.get_mut() {
+        for name in self.failed.get_mut().keys() {
             dispatcher.unbind(name);
         }
         self.logs.flush();
     }
-}
-
-/// What came of an installation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Installed {
-    /// What was recorded.
-    pub meta: Meta,
-    /// The version before, if there was one.
-    pub previous: Option<String>,
 }
 
 /// Loads capsules and calls them. Cloning it is cheap; the last clone ends what is loaded.
@@ -348,171 +108,28 @@ impl Host {
         self.inner.environment.budget.used()
     }
 
-    /// Loads a package: it can be called until it is [unloaded](Self::unload).
-    ///
-    /// # Errors
-    /// [`LoadError`]; then no code of it ran and nothing is registered.
-    pub async fn load(&self, package: Package) -> Result<Capsule, LoadError> {
-        let environment = Arc::clone(&self.inner.environment);
-        let prepare = move || LoadedCapsule::prepare(&environment, package, None);
-        self.register(self.blocking(prepare).await??)
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, LoadError> {
-        let done = self.inner.environment.blocking.run(job).await;
-        done.map_err(|error| LoadError::Interrupted(error.to_string()))
-    }
-
-    fn register(&self, loaded: Arc<LoadedCapsule>) -> Result<Capsule, LoadError> {
-        self.inner.environment.sys.registry.register(&loaded.info)?;
-        let handlers: Vec<_> = loaded.info.manifest.handlers().collect();
-        self.inner.events.dispatcher.bind(
-            &loaded.info.name,
-            &handlers,
-            loaded.permits(),
-            Ok(CapsuleHandler::new(&loaded)),
-        );
-        self.inner.failed.lock().remove(&loaded.info.name);
-        let capsule = Capsule { loaded };
-        self.inner.capsules.lock().push(capsule.clone());
-        let loaded = &capsule.loaded;
-        if self.inner.run_loops && loaded.binary.is_real(EntryPoint::Run) {
-            loaded.start_run_loop();
-        }
-        Ok(capsule)
-    }
-
-    /// Loads an installed capsule.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    pub async fn load_installed(&self, name: &CapsuleName) -> Result<Capsule, LoadError> {
-        if self.inner.environment.blocking.inline {
-            let environment = &self.inner.environment;
-            let package = Package::installed(&environment.home, name)?;
-            return self.register(LoadedCapsule::prepare(environment, package, None)?);
-        }
-        // Its code is found while its bytes are checked; without them it isn't used.
-        let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
-        let known = tokio::task::spawn_blocking(move || {
-            Known::find(
-                &environment,
-                &Package::recorded_hash(&environment.home, &of).ok()?,
-            )
-        });
-        let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
-        let runtime = tokio::runtime::Handle::current();
-        let loaded = self.blocking(move || {
-            let package = Package::installed(&environment.home, &of);
-            // Waited for in any case: it may not outlive this call. It was queued before this job and waits for
-            // nothing, so waiting here can't use up the pool.
-            let known = runtime.block_on(known).ok().flatten();
-            LoadedCapsule::prepare(&environment, package?, known)
-        });
-        let failed = match loaded.await? {
-            Ok(loaded) => return self.register(loaded),
-            Err(failed) => failed,
-        };
-        let (home, of) = (self.home().clone(), name.clone());
-        if let Ok(manifest) = self
-            .blocking(move || package::manifest_of(&home, &of))
-            .await?
-        {
-            self.bind_failed(&manifest, &failed);
-        }
-        Err(failed)
-    }
-
-    /// A guard that is broken is a guard all the same: what its manifest binds is bound, and fails.
-    fn bind_failed(&self, manifest: &CapsuleManifest, failed: &LoadError) {
-        let name = manifest.name();
-        let registry = &self.inner.environment.sys.registry;
-        if registry.by_id(name.as_str()).is_none() {
-            let handlers: Vec<_> = manifest.handlers().collect();
-            self.inner.failed.lock().insert(name.clone());
-            let dispatcher = &self.inner.events.dispatcher;
-            dispatcher.bind(name, &handlers, 1, Err(failed.to_string()));
-        }
-    }
-
-    /// Loads every installed capsule that isn't loaded yet, each after those that export what it imports, and after
-    /// their run loops are ready or `patience` is over. What can't be loaded keeps the bindings of its manifest.
-    ///
-    /// # Errors
-    /// When the installed ones can't be listed. What became of each is in the result.
-    pub async fn load_all_installed(
-        &self,
-        patience: Duration,
-    ) -> Result<Vec<(CapsuleName, Result<Capsule, LoadError>)>, LoadError> {
-        let home = self.home().clone();
-        let read = move || {
-            let names = package::installed(&home)?;
-            let manifests = names.into_iter().map(|name| {
-                let manifest = package::manifest_of(&home, &name);
-                (name, manifest.ok())
-            });
-            Ok::<_, LoadError>(manifests.collect::<Vec<_>>())
-        };
-        let mut installed = self.blocking(read).await??;
-        let registry = &self.inner.environment.sys.registry;
-        installed.retain(|(name, _)| registry.by_id(name.as_str()).is_none());
-        let manifests = installed
-            .iter()
-            .filter_map(|(_, manifest)| manifest.as_ref());
-        let order = load_order(manifests.clone());
-        for (name, wanted) in &order.missing {
-            tracing::warn!(capsule = %name, wanted, "nothing that is installed exports what it imports");
-        }
-        let mut done = Vec::new();
-        for manifest in manifests.filter(|manifest| order.circular.contains(manifest.name())) {
-            let failed = LoadError::Circular {
-                capsule: manifest.name().clone(),
-                others: order.circular.clone(),
-            };
-            self.bind_failed(manifest, &failed);
-            done.push((manifest.name().clone(), Err(failed)));
-        }
-        let unreadable = installed.iter().filter(|(_, manifest)| manifest.is_none());
-        let unreadable = unreadable.map(|(name, _)| name);
-        for name in unreadable.chain(&order.names) {
-            let loaded = self.load_installed(name).await;
-            if let Ok(capsule) = &loaded
-                && !capsule.manifest().exports.is_empty()
-                && let Readiness::Crashed { reason } = capsule.wait_ready(patience).await
-            {
-                tracing::warn!(capsule = %name, reason, "its run loop isn't ready for those that import from it");
-            }
-            done.push((name.clone(), loaded));
-        }
-        Ok(done)
-    }
-
-    /// Unloads a capsule: what its guests are blocked in ends, waiting calls are refused.
-    pub fn unload(&self, capsule: &Capsule) {
-        let session = capsule.session();
-        let dispatcher = &self.inner.events.dispatcher;
-        let registered = self.inner.environment.sys.registry.by_session(session);
-        if registered.is_some() {
-            dispatcher.unbind(capsule.name());
-        }
-        capsule.loaded.close();
-        self.inner.environment.sys.registry.unregister(session);
-        self.inner
-            .capsules
-            .lock()
-            .retain(|other| other.session() != session);
-    }
-
     /// What is loaded, in the order of loading.
     pub fn capsules(&self) -> Vec<Capsule> {
-        self.inner.capsules.lock().clone()
+        self.inner.capsules.lock().values().cloned().collect()
+    }
+
+    /// The capsule of this id, if it is loaded.
+    pub fn capsule(&self, name: &CapsuleName) -> Option<Capsule> {
+        self.inner.capsules.lock().get(name).cloned()
+    }
+
+    /// What could not be loaded, and why, by name. Its handlers give no answer, as their `on_error` says.
+    pub fn failed(&self) -> Vec<(CapsuleName, String)> {
+        let failed = self.inner.failed.lock();
+        let entries = failed.iter();
+        entries
+            .map(|(name, reason)| (name.clone(), reason.clone()))
+            .collect()
     }
 
     /// Calls a handler of a capsule on behalf of the call's principal. Calls of one principal to one capsule run
-    /// one at a time, first come first served.
+    /// one at a time, first come first served. Where the capsule was [reloaded](Self::reload), its newest load is
+    /// called.
     ///
     /// # Errors
     /// [`CallError`]. Dropping the future ends the guest.
@@ -610,87 +227,48 @@ impl Host {
         dispatcher.drain(limit).await
     }
 
-    /// Installs a package for `owner`, who must exist: checks that it can be loaded, runs its install or upgrade
-    /// hook, and puts it in the place of the version before.
-    ///
-    /// # Errors
-    /// [`LoadError`]; then the version before is still the installed one.
-    pub async fn install(
-        &self,
-        alone: &ExclusiveLock,
-        package: Package,
-        source: &str,
-        owner: &PrincipalId,
-    ) -> Result<Installed, LoadError> {
-        let environment = Arc::clone(&self.inner.environment);
-        let (held, from, of, staging) = (
-            alone.clone(),
-            source.to_owned(),
-            owner.clone(),
-            package.clone(),
-        );
-        let staged = self
-            .blocking(move || {
-                environment.principals.resolve(&of)?;
-                Ok::<_, LoadError>(package::stage(
-                    &environment.home,
-                    &held,
-                    &staging,
-                    &from,
-                    &of,
-                )?)
-            })
-            .await??;
-        let previous = staged.previous().map(|meta| meta.version.clone());
-        let environment = Arc::clone(&self.inner.environment);
-        let loaded = self
-            .blocking(move || LoadedCapsule::prepare(&environment, package, None))
-            .await??;
-        let hook = if previous.is_some() {
-            "upgrade"
-        } else {
-            "install"
+    /// Ends everything. No event or call is taken any more; what is in flight has `limit` to be done, and is then
+    /// ended, like what is queued. Then the run loops end. Returns whether everything was done within `limit`; that is
+    /// known at most two seconds after it.
+    pub async fn shutdown(&self, limit: Duration) -> bool {
+        let dispatcher = &self.inner.events.dispatcher;
+        let deadline = tokio::time::Instant::now() + limit;
+        let mut done = dispatcher.shutdown(limit).await;
+        let capsules = self.capsules();
+        // Direct calls are under way still: the lanes are closed, so no other one begins.
+        for capsule in &capsules {
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            let pause = dispatcher.pause(capsule.name());
+            done &= dispatcher.drained(&pause, left).await.is_ok();
+        }
+        for capsule in &capsules {
+            capsule.loaded.close();
+        }
+        let ended = async {
+            for capsule in &capsules {
+                let pause = dispatcher.pause(capsule.name());
+                let _ = dispatcher.drained(&pause, GRACE * 2).await;
+                capsule.loaded.loop_over().await;
+            }
         };
-        let ran = loaded.run_lifecycle(owner, previous.clone()).await;
-        loaded.close();
-        ran.map_err(|error| LoadError::Lifecycle {
-            capsule: loaded.info.name.clone(),
-            hook,
-            source: Box::new(error),
-        })?;
-        let meta = self.blocking(move || staged.commit()).await??;
-        Ok(Installed { meta, previous })
+        // Whatever is not ended by then isn't by a guest's doing: all of theirs were given less.
+        let ended = tokio::time::timeout(GRACE + GRACE / 2, ended).await.is_ok();
+        if !ended {
+            tracing::warn!("not every call of a capsule could be ended");
+        }
+        let logs = Arc::clone(&self.inner.logs);
+        // An error means that the runtime ends, and with it the host.
+        let _ = self
+            .inner
+            .environment
+            .blocking
+            .run(move || logs.flush())
+            .await;
+        done && ended
     }
 
     /// Waits until what guests have logged is in its files.
     pub fn flush_logs(&self) {
         self.inner.logs.flush();
     }
-}
-
-/// The operator's `[dispatch.required]`.
-fn required(config: &HostConfig) -> Result<Required, BuildError> {
-    let entry = |(topic, names): (&String, &Vec<String>)| {
-        let invalid = |reason: String| BuildError::Required {
-            topic: topic.clone(),
-            reason,
-        };
-        let pattern = TopicPattern::parse(topic).map_err(|error| invalid(error.to_string()))?;
-        let names = names.iter().map(|name| {
-            CapsuleName::parse(name).map_err(|error| invalid(format!("{name:?}: {error}")))
-        });
-        Ok((pattern, names.collect::<Result<_, _>>()?))
-    };
-    config.dispatch.required.iter().map(entry).collect()
-}
-
-/// Half of the machine's memory, in bytes; 2 GiB where that can't be found out.
-fn half_of_memory() -> usize {
-    let kib = std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-            line.split_whitespace().nth(1)?.parse::<usize>().ok()
-        });
-    kib.map_or(2 << 30, |kib| kib / 2 * 1024)
 }

@@ -1,4 +1,4 @@
-//! What is loaded: by id and by session uuid.
+//! What is loaded: by id, by session uuid and by uplink.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::bus::Owner;
 use crate::domain::ipc::SUBSCRIPTIONS;
-use crate::manifest::{CapsuleManifest, CapsuleName};
+use crate::manifest::{CapsuleManifest, CapsuleName, Uplink};
 
 /// What is known of a capsule for as long as it is loaded.
 pub struct CapsuleInfo {
@@ -78,15 +78,76 @@ impl CapsuleInfo {
     }
 }
 
-/// An id that is loaded already.
+/// Why a capsule isn't registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a capsule {0} is loaded already")]
-pub struct AlreadyLoaded(pub CapsuleName);
+pub enum Taken {
+    /// A capsule of its id is loaded.
+    #[error("a capsule {0} is loaded already")]
+    Capsule(CapsuleName),
+    /// An uplink of its manifest has the name of another capsule's.
+    #[error("capsule {capsule} has an uplink {uplink}, and so has {holder}, which is loaded")]
+    Uplink {
+        /// The capsule that isn't registered.
+        capsule: CapsuleName,
+        /// The uplink's name and platform.
+        uplink: String,
+        /// The capsule whose it is.
+        holder: CapsuleName,
+    },
+}
+
+impl Taken {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Capsule(name) => format!("unload {name} first, or reload it"),
+            Self::Uplink { holder, .. } => {
+                format!("rename the uplink in its [[uplink]], or unload {holder} first")
+            }
+        }
+    }
+}
 
 #[derive(Default)]
 struct Tables {
     by_id: HashMap<CapsuleName, Arc<CapsuleInfo>>,
     by_session: HashMap<Uuid, Arc<CapsuleInfo>>,
+    /// By name and platform.
+    by_uplink: HashMap<(String, String), Arc<CapsuleInfo>>,
+}
+
+impl Tables {
+    /// Refuses a capsule whose uplink another one has; another load of the same id isn't another one.
+    fn other_uplink(&self, capsule: &CapsuleInfo) -> Result<(), Taken> {
+        for uplink in &capsule.manifest.uplinks {
+            match self.by_uplink.get(&key(uplink)) {
+                Some(other) if other.name != capsule.name => {
+                    return Err(Taken::Uplink {
+                        capsule: capsule.name.clone(),
+                        uplink: format!("{} on {}", uplink.name, uplink.platform),
+                        holder: other.name.clone(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, capsule: &Arc<CapsuleInfo>) {
+        self.by_id.insert(capsule.name.clone(), Arc::clone(capsule));
+        self.by_session.insert(capsule.session, Arc::clone(capsule));
+        for uplink in &capsule.manifest.uplinks {
+            self.by_uplink.insert(key(uplink), Arc::clone(capsule));
+        }
+    }
+
+    fn remove(&mut self, session: Uuid) -> Option<Arc<CapsuleInfo>> {
+        let capsule = self.by_session.remove(&session)?;
+        self.by_id.remove(&capsule.name);
+        self.by_uplink.retain(|_, holder| holder.session != session);
+        Some(capsule)
+    }
 }
 
 /// The loaded capsules of a host.
@@ -96,29 +157,40 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Registers a capsule under its id and session.
+    /// Registers a capsule under its id, its session and its uplinks.
     ///
     /// # Errors
-    /// [`AlreadyLoaded`]; then nothing was registered.
-    pub fn register(&self, capsule: &Arc<CapsuleInfo>) -> Result<(), AlreadyLoaded> {
+    /// [`Taken`]; then nothing was registered.
+    pub fn register(&self, capsule: &Arc<CapsuleInfo>) -> Result<(), Taken> {
         let mut tables = self.tables.write();
         if tables.by_id.contains_key(&capsule.name) {
-            return Err(AlreadyLoaded(capsule.name.clone()));
+            return Err(Taken::Capsule(capsule.name.clone()));
         }
-        tables
-            .by_id
-            .insert(capsule.name.clone(), Arc::clone(capsule));
-        tables
-            .by_session
-            .insert(capsule.session, Arc::clone(capsule));
+        tables.other_uplink(capsule)?;
+        tables.insert(capsule);
         Ok(())
     }
 
-    /// Forgets this load of a capsule; another load of the same id stays.
-    pub fn unregister(&self, session: Uuid) {
+    /// Registers a capsule in the place of the load that is registered under its id, in one step. That load goes on
+    /// until it is [ended](CapsuleInfo::end).
+    ///
+    /// # Errors
+    /// [`Taken::Uplink`]; then everything is as before.
+    pub fn replace(&self, capsule: &Arc<CapsuleInfo>) -> Result<(), Taken> {
         let mut tables = self.tables.write();
-        if let Some(capsule) = tables.by_session.remove(&session) {
-            tables.by_id.remove(&capsule.name);
+        tables.other_uplink(capsule)?;
+        if let Some(before) = tables.by_id.get(&capsule.name) {
+            let session = before.session;
+            tables.remove(session);
+        }
+        tables.insert(capsule);
+        Ok(())
+    }
+
+    /// Forgets this load of a capsule, and ends it; another load of the same id stays.
+    pub fn unregister(&self, session: Uuid) {
+        let removed = self.tables.write().remove(session);
+        if let Some(capsule) = removed {
             capsule.end();
         }
     }
@@ -132,32 +204,95 @@ impl Registry {
     pub fn by_session(&self, session: Uuid) -> Option<Arc<CapsuleInfo>> {
         self.tables.read().by_session.get(&session).cloned()
     }
+
+    /// The capsule that has the uplink of this name to this platform.
+    pub fn by_uplink(&self, name: &str, platform: &str) -> Option<Arc<CapsuleInfo>> {
+        let key = (name.to_owned(), platform.to_owned());
+        self.tables.read().by_uplink.get(&key).cloned()
+    }
+}
+
+fn key(uplink: &Uplink) -> (String, String) {
+    (uplink.name.clone(), uplink.platform.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn capsule(name: &str) -> Arc<CapsuleInfo> {
-        let text = format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\n");
+    fn capsule(name: &str, uplinks: &[&str]) -> Arc<CapsuleInfo> {
+        let mut text = format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\n");
+        for uplink in uplinks {
+            text +=
+                &format!("[[uplink]]\nname = \"{uplink}\"\nplatform = \"p\"\nprofile = \"chat\"\n");
+        }
         let parsed = CapsuleManifest::parse(&text, "Capsule.toml").expect("a manifest");
         Arc::new(CapsuleInfo::new(parsed.manifest))
+    }
+
+    /// What the registry knows of a capsule: by id, session and uplinks.
+    fn known(registry: &Registry, capsule: &CapsuleInfo) -> [bool; 3] {
+        let is = |found: Option<Arc<CapsuleInfo>>| {
+            found.is_some_and(|found| found.session == capsule.session)
+        };
+        let mut uplinks = capsule.manifest.uplinks.iter();
+        [
+            is(registry.by_id(capsule.name.as_str())),
+            is(registry.by_session(capsule.session)),
+            uplinks.any(|uplink| is(registry.by_uplink(&uplink.name, "p"))),
+        ]
     }
 
     #[test]
     fn an_id_twice_is_an_error_that_leaves_nothing_behind() {
         let registry = Registry::default();
-        let (first, second) = (capsule("a"), capsule("a"));
+        let (first, second) = (capsule("a", &["tty"]), capsule("a", &["web"]));
         registry.register(&first).expect("free");
-        assert_eq!(
-            registry.register(&second),
-            Err(AlreadyLoaded(first.name.clone()))
-        );
-        assert!(registry.by_session(second.session).is_none());
+        let taken = Taken::Capsule(first.name.clone());
+        assert_eq!(registry.register(&second), Err(taken));
+        assert_eq!(known(&registry, &second), [false; 3]);
         registry.unregister(second.session);
-        assert!(registry.by_id("a").is_some());
+        assert_eq!(known(&registry, &first), [true; 3]);
         registry.unregister(first.session);
-        assert!(registry.by_id("a").is_none() && registry.by_session(first.session).is_none());
+        assert_eq!(known(&registry, &first), [false; 3]);
         assert!(first.unloaded().is_cancelled());
+    }
+
+    #[test]
+    fn an_uplink_twice_is_an_error_that_leaves_nothing_behind() {
+        let registry = Registry::default();
+        let (first, second) = (capsule("a", &["tty"]), capsule("b", &["web", "tty"]));
+        registry.register(&first).expect("free");
+        let taken = registry.register(&second).expect_err("taken");
+        assert!(taken.to_string().contains("tty on p"), "{taken}");
+        assert_eq!(known(&registry, &second), [false; 3]);
+        registry.unregister(first.session);
+        registry.register(&second).expect("free now");
+        assert!(
+            registry.by_uplink("tty", "p").is_some() && registry.by_uplink("web", "p").is_some()
+        );
+    }
+
+    #[test]
+    fn a_load_takes_the_place_of_another_with_all_it_had() {
+        let registry = Registry::default();
+        let (first, second) = (capsule("a", &["tty"]), capsule("a", &["web"]));
+        registry.register(&first).expect("free");
+        registry.replace(&second).expect("its own place");
+        assert_eq!(known(&registry, &first), [false; 3]);
+        assert_eq!(known(&registry, &second), [true; 3]);
+        assert!(registry.by_uplink("tty", "p").is_none());
+        assert!(
+            !first.unloaded().is_cancelled(),
+            "it may finish what it does"
+        );
+        // Too late: it isn't registered any more.
+        registry.unregister(first.session);
+        assert_eq!(known(&registry, &second), [true; 3]);
+
+        let third = capsule("b", &["tty"]);
+        registry.register(&third).expect("free");
+        assert!(registry.replace(&capsule("a", &["tty"])).is_err());
+        assert_eq!(known(&registry, &second), [true; 3]);
     }
 }

@@ -74,6 +74,8 @@ struct Shared {
     /// The host's own session.
     session: Uuid,
     lagged: Topic,
+    /// Who hears of reports, besides the subscriptions.
+    reporting_to: Option<Box<dyn Fn(&Draft) + Send + Sync>>,
 }
 
 #[derive(Default)]
@@ -104,7 +106,18 @@ impl EventBus {
             sequence: Mutex::default(),
             session,
             lagged: Topic::parse(LAGGED).expect("a valid topic"),
+            reporting_to: None,
         }))
+    }
+
+    /// Hands each report of lag to `hear` as well, which must not block: for handlers, which are no subscriptions.
+    /// Without effect once there are clones.
+    #[must_use]
+    pub fn reporting_to(mut self, hear: impl Fn(&Draft) + Send + Sync + 'static) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.reporting_to = Some(Box::new(hear));
+        }
+        self
     }
 
     /// Publishes for the host or its embedder, whatever the number of subscriptions. Never waits.
@@ -210,14 +223,17 @@ impl Shared {
     }
 
     fn publish_report(&self, payload: Payload) {
-        let mut sequence = self.sequence.lock();
-        sequence.metrics.reports += 1;
         let draft = Draft {
             topic: self.lagged.clone(),
             payload,
             source: self.session,
             attribution: Attribution::System,
         };
+        if let Some(hear) = &self.reporting_to {
+            hear(&draft);
+        }
+        let mut sequence = self.sequence.lock();
+        sequence.metrics.reports += 1;
         self.deliver(sequence, &self.index.load(), draft);
     }
 }

@@ -87,13 +87,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// The capsule failed.
-    pub(super) fn failed(mut self, reason: &str) {
+    /// The capsule failed. Answers with the pause, if that opened the circuit.
+    pub(super) fn failed(mut self, reason: &str) -> Option<Duration> {
         let trial = std::mem::take(&mut self.trial);
         let mut state = self.circuit.state.lock();
-        if state.fail(Instant::now(), trial, reason, share_of_a_pause()) {
-            self.circuit.open.store(true, Relaxed);
-        }
+        let pause = state.fail(Instant::now(), trial, reason, share_of_a_pause())?;
+        self.circuit.open.store(true, Relaxed);
+        Some(pause)
     }
 }
 
@@ -125,11 +125,11 @@ impl State {
         Ok(self.trying)
     }
 
-    /// Counts a failure; true if the circuit is open now. `share` of a pause, 0 to 1, is added to it.
-    fn fail(&mut self, now: Instant, trial: bool, reason: &str, share: f64) -> bool {
+    /// Counts a failure; if that opens the circuit, for how long. `share` of a pause, 0 to 1, is added to it.
+    fn fail(&mut self, now: Instant, trial: bool, reason: &str, share: f64) -> Option<Duration> {
         if self.retry_at.is_some() && !trial {
             // It was let through before the circuit opened.
-            return true;
+            return None;
         }
         self.failures.push_back(now);
         let recent = |began: &Instant| now.saturating_duration_since(*began) < WINDOW;
@@ -138,7 +138,7 @@ impl State {
         }
         reason[..reason.floor_char_boundary(REASON)].clone_into(&mut self.reason);
         if !trial && self.failures.len() < FAILURES {
-            return false;
+            return None;
         }
         self.failures.clear();
         self.trying = false;
@@ -146,8 +146,9 @@ impl State {
             .saturating_mul(1 << self.openings.min(16))
             .min(LONGEST);
         self.openings = self.openings.saturating_add(1);
-        self.retry_at = Some(now + pause + pause.mul_f64(share / 4.0));
-        true
+        let pause = pause + pause.mul_f64(share / 4.0);
+        self.retry_at = Some(now + pause);
+        Some(pause)
     }
 }
 

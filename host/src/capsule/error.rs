@@ -12,7 +12,7 @@ use crate::manifest::CapsuleName;
 use crate::nearest;
 use crate::package::PackageError;
 use crate::principal::{PrincipalError, PrincipalId};
-use crate::registry::AlreadyLoaded;
+use crate::registry::Taken;
 
 /// Why a capsule isn't loaded.
 #[derive(Debug, thiserror::Error)]
@@ -58,9 +58,9 @@ pub enum LoadError {
         /// All of the circle, it included.
         others: Vec<CapsuleName>,
     },
-    /// Its id is taken.
+    /// Its id, or an uplink of it, is taken.
     #[error(transparent)]
-    Loaded(#[from] AlreadyLoaded),
+    Loaded(#[from] Taken),
     /// It may use the workspace, and the workspace and the home overlap.
     #[error(
         "capsule {capsule} may use the workspace {workspace}, and that overlaps the home {home}"
@@ -127,7 +127,7 @@ impl LoadError {
             Self::Circular { .. } => {
                 Some("take one of the imports out of [imports] in its Capsule.toml, or say optional = true and export it elsewhere".into())
             }
-            Self::Loaded(AlreadyLoaded(name)) => Some(format!("unload {name} first")),
+            Self::Loaded(taken) => Some(taken.hint()),
             Self::Workspace { .. } => Some("choose another --workspace".into()),
             Self::Lifecycle { source, .. } => source.hint(),
             Self::Interrupted(_) => Some("the host is shutting down, or a thread of it failed: try again".into()),
@@ -286,10 +286,12 @@ pub enum CallError {
         reason: String,
     },
     /// The capsule was unloaded.
-    #[error("capsule {capsule} was unloaded")]
+    #[error("capsule {capsule} was unloaded{}", if *called { " while it was called" } else { "" })]
     Unloaded {
         /// The capsule.
         capsule: CapsuleName,
+        /// Whether it was being called by then; if not, nothing of the call was done.
+        called: bool,
     },
 }
 
@@ -391,7 +393,7 @@ impl CallError {
             Self::NoVerdict { .. } => "a handler answers continue, final, deny or abort".into(),
             Self::TooLarge { limit, .. } => format!("hand it over in pieces of at most {limit} bytes"),
             Self::NoExport { capsule, .. } => format!("mark a method with #[astrid::hook], or see what it exports: astrid inspect {capsule}"),
-            Self::Unloaded { capsule } => format!("load {capsule} again"),
+            Self::Unloaded { capsule, .. } => format!("load {capsule} again"),
             Self::Instantiate { .. } => {
                 "what it does before its first call went wrong: build it again with `astrid build`".into()
             }

@@ -17,6 +17,10 @@ impl CapsuleHandler {
     pub(crate) fn new(capsule: &Arc<LoadedCapsule>) -> Self {
         Self(Arc::clone(capsule))
     }
+
+    pub(crate) fn capsule(&self) -> &Arc<LoadedCapsule> {
+        &self.0
+    }
 }
 
 impl Handler for CapsuleHandler {

@@ -16,7 +16,7 @@ use crate::domain::io;
 use crate::domain::ipc::{IpcCtx, Listener, Outlet};
 use crate::domain::sys::SysCtx;
 use crate::engine::{
-    CpuClock, LIFT_LIMIT, MemoryLimiter, TimedOut, TrapKind, backtrace, timed, trap_kind,
+    CpuClock, LIFT_LIMIT, MemoryLimiter, Stopped, TrapKind, backtrace, timed, trap_kind,
 };
 use crate::exports::EntryPoint;
 
@@ -168,6 +168,7 @@ impl Live {
             return Err(no_export(capsule, EntryPoint::HookTrigger));
         };
         self.clock.begin(ceilings.cpu);
+        let ending = capsule.info.unloaded();
         let (store, hook) = (&mut self.store, &mut self.hook);
         let (result, ended) = {
             // Pinned where it is made: it is large, and handing it over would move it twice.
@@ -181,13 +182,13 @@ impl Live {
                 };
                 hook.call_astrid_hook_trigger(store, action, payload).await
             });
-            timed(&self.clock, began, ceilings.wall, call).await
+            timed(&self.clock, began, ceilings.wall, ending, call).await
         };
         self.store.data().call.scope.report_dropped();
         let failure = match result {
             Ok(Ok(answer)) => return Ok((answer, ended)),
             Ok(Err(error)) => Failure::Guest(error),
-            Err(timed_out) => timed_out.into(),
+            Err(stopped) => Failure::Stopped(stopped),
         };
         Err(self.explain(capsule, ceilings, failure))
     }
@@ -201,6 +202,7 @@ impl Live {
     ) -> Result<(), CallError> {
         self.clock.begin(ceilings.cpu);
         let began = self.store.data().call.began;
+        let ending = capsule.info.unloaded();
         let store = &mut self.store;
         let call = async {
             let instance = capsule.pre.instantiate_async(&mut *store).await?;
@@ -221,9 +223,9 @@ impl Live {
                 }
             }
         };
-        let (result, _) = timed(&self.clock, began, ceilings.wall, call).await;
+        let (result, _) = timed(&self.clock, began, ceilings.wall, ending, call).await;
         let done = result
-            .map_err(Failure::from)
+            .map_err(Failure::Stopped)
             .and_then(|result| result.map_err(Failure::Guest));
         self.store.data().call.scope.report_dropped();
         done.map_err(|failure| self.explain(capsule, ceilings, failure))
@@ -238,16 +240,17 @@ impl Live {
     ) -> Result<bool, CallError> {
         self.clock.begin_loop(ceilings.cpu);
         let began = self.store.data().call.began;
+        let ending = capsule.info.unloaded();
         let store = &mut self.store;
         let call = async {
             let instance = capsule.pre.instantiate_async(&mut *store).await?;
             let indices = guest::background::BackgroundIndices::new(&capsule.pre)?;
             indices.load(&mut *store, &instance)?.call_run(store).await
         };
-        let (result, _) = timed(&self.clock, began, ceilings.wall, call).await;
+        let (result, _) = timed(&self.clock, began, ceilings.wall, ending, call).await;
         self.store.data().call.scope.report_dropped();
         match result
-            .map_err(Failure::from)
+            .map_err(Failure::Stopped)
             .and_then(|run| run.map_err(Failure::Guest))
         {
             Ok(()) => Ok(self.store.data().asked()),
@@ -264,7 +267,13 @@ impl Live {
     ) -> CallError {
         let name = capsule.info.name.clone();
         let error = match failure {
-            Failure::TimedOut => {
+            Failure::Stopped(Stopped::Ended) => {
+                return CallError::Unloaded {
+                    capsule: name,
+                    called: true,
+                };
+            }
+            Failure::Stopped(Stopped::TimedOut) => {
                 return CallError::WallTimeout {
                     capsule: name,
                     budget: ceilings.wall,
@@ -321,14 +330,8 @@ impl Live {
 }
 
 enum Failure {
-    TimedOut,
+    Stopped(Stopped),
     Guest(wasmtime::Error),
-}
-
-impl From<TimedOut> for Failure {
-    fn from(_: TimedOut) -> Self {
-        Self::TimedOut
-    }
 }
 
 fn no_export(capsule: &LoadedCapsule, entry: EntryPoint) -> CallError {

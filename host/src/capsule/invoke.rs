@@ -1,5 +1,6 @@
 //! The way of a call: lane, permit, instance, guest, verdict.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -68,6 +69,9 @@ impl LoadedCapsule {
     /// [`CallError`]. After a trap or a timeout, or when the future is dropped, the instance is gone and the next
     /// call gets a fresh one.
     pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
+        if let Some(newer) = self.newer() {
+            return Box::pin(newer.invoke(call)).await;
+        }
         self.known_action(&call.action)?;
         let tenant = match self.known_tenant(&call.principal)? {
             Some(tenant) => tenant,
@@ -101,6 +105,9 @@ impl LoadedCapsule {
         scope: &CallScope,
         call: &CallDraft,
     ) -> Result<Reply, CallError> {
+        if let Some(newer) = self.newer() {
+            return Box::pin(newer.invoke_within(scope, call)).await;
+        }
         self.known_action(&call.action)?;
         if scope.depth >= MAX_DEPTH {
             return Err(CallError::Depth {
@@ -128,12 +135,26 @@ impl LoadedCapsule {
 
     /// Waits for a turn in a lane that is taken.
     async fn turn(&self, tenant: &Tenant) -> Result<Turn, CallError> {
+        let mut place = pin!(tenant.lane.enter());
         let turn = tokio::select! {
             biased;
-            turn = tenant.lane.enter() => turn,
-            () = self.info.unloaded().cancelled() => return Err(self.unloaded()),
+            turn = &mut place => turn,
+            // Whoever was queued when another load took this one's place is served by that one.
+            () = self.info.unloaded().cancelled() => match self.newer() {
+                Some(_) => place.await,
+                None => return Err(self.unloaded()),
+            },
         };
         turn.map_err(|_| self.unloaded())
+    }
+
+    /// The load that took this one's place, if one did.
+    fn newer(&self) -> Option<Arc<LoadedCapsule>> {
+        if !self.closed.load(Relaxed) {
+            return None;
+        }
+        let current = self.environment.events.current(&self.info.name)?;
+        (!current.closed.load(Relaxed)).then_some(current)
     }
 
     /// Answers an event, for whoever holds a turn in the principal's lane.
@@ -152,7 +173,8 @@ impl LoadedCapsule {
     async fn serve(&self, tenant: &Tenant, request: Request<'_>) -> Result<Reply, CallError> {
         // A tenant that is made while the capsule is closed is not cleared with the others.
         if self.closed.load(Relaxed) {
-            return Err(self.unloaded());
+            let newer = self.newer().ok_or_else(|| self.unloaded())?;
+            return Box::pin(newer.answer(request)).await;
         }
         let attempt = match tenant.circuit.enter() {
             Ok(attempt) => attempt,
@@ -178,8 +200,13 @@ impl LoadedCapsule {
         let called = live.call_hook(self, ceilings, began, request.action, request.payload);
         let (answer, ended) = match called.await {
             Ok(answered) => answered,
+            // It was ended; it didn't fail.
+            Err(error @ CallError::Unloaded { .. }) => return Err(error),
             Err(error) => {
-                attempt.failed(&error.to_string());
+                let reason = error.to_string();
+                if let Some(pause) = attempt.failed(&reason) {
+                    self.tell_open(request.principal, &reason, pause);
+                }
                 return Err(error);
             }
         };
@@ -260,6 +287,7 @@ impl LoadedCapsule {
     pub(super) fn unloaded(&self) -> CallError {
         CallError::Unloaded {
             capsule: self.info.name.clone(),
+            called: false,
         }
     }
 

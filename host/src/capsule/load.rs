@@ -39,6 +39,16 @@ use crate::storage::LogSink;
 pub(crate) trait Surroundings: Outlet {
     /// The lane of a (capsule, principal).
     fn lane(&self, capsule: &CapsuleName, principal: &PrincipalId) -> Arc<Lane>;
+
+    /// How many calls and events wait for a capsule.
+    fn queued(&self, capsule: &CapsuleName) -> usize;
+
+    /// The load that answers for a capsule now.
+    fn current(&self, capsule: &CapsuleName) -> Option<Arc<LoadedCapsule>>;
+
+    /// Publishes what the host itself has to say; for whom its handlers act is `principal`. Never waits: what finds no
+    /// room is left out, with a warning.
+    fn tell(&self, topic: &'static str, principal: &PrincipalId, payload: &serde_json::Value);
 }
 
 /// What a capsule needs of its host; one for all capsules.
@@ -82,7 +92,7 @@ pub(crate) struct LoadedCapsule {
         Cache<PrincipalId, Arc<Tenant>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
     pub(super) shared_idle: Arc<Idle>,
     /// For whom it was installed: whom its run loop is, and for whom the host's own events are.
-    pub(super) owner: PrincipalId,
+    pub(crate) owner: PrincipalId,
     pub(super) run_loop: RunLoop,
     pub(super) tenant_count: AtomicU64,
     /// Set before idle instances are ended: who puts one back later sees it (both hold the idle ones' lock).
@@ -148,12 +158,22 @@ impl LoadedCapsule {
         Ok(capsule)
     }
 
+    /// How many calls and events wait for it.
+    pub(super) fn queued(&self) -> usize {
+        self.environment.events.queued(&self.info.name)
+    }
+
     /// Adds its idle instances.
     pub(super) fn idle(&self, into: &mut Vec<Candidate>) {
         for (_, tenant) in self.tenants.iter() {
             tenant.idle.candidates(into);
         }
         self.shared_idle.candidates(into);
+    }
+
+    /// Waits until its run loop has ended; once it is [closed](Self::close), that takes a second at most.
+    pub(crate) async fn loop_over(&self) {
+        self.run_loop.over().await;
     }
 
     /// Ends its idle instances and refuses further calls.

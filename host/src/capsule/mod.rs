@@ -4,6 +4,7 @@ mod ceilings;
 mod circuit;
 mod error;
 mod handler;
+mod health;
 mod instance;
 mod invoke;
 mod load;
@@ -89,6 +90,16 @@ impl Capsule {
     /// What its run loop is doing; none if it has none, or it wasn't started.
     pub fn run_loop(&self) -> Option<LoopState> {
         self.loaded.run_loop.state()
+    }
+
+    /// How often its run loop was started again since the capsule was loaded.
+    pub fn restarts(&self) -> u32 {
+        self.loaded.run_loop.restarts()
+    }
+
+    /// How many calls and events wait for it, those of all principals together.
+    pub fn queued(&self) -> usize {
+        self.loaded.queued()
     }
 
     /// Waits until its run loop has said that it is ready, at most for `limit`. Without a run loop there is nothing to

@@ -4,6 +4,7 @@
 //! reason. One that computes for long without waiting on anything is stopped. It never waits in a lane, and its
 //! capsule's handlers work beside it.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,6 @@ const RESTARTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause. A loop that ran for longer than this has its restarts back.
 const LONGEST: Duration = Duration::from_secs(120);
-/// How long a loop may go on once its capsule is unloaded, to end as it likes.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// What a run loop is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,12 +70,14 @@ pub enum Readiness {
 /// A run loop as others see it.
 pub(crate) struct RunLoop {
     state: watch::Sender<LoopState>,
+    restarts: AtomicU32,
 }
 
 impl Default for RunLoop {
     fn default() -> Self {
         Self {
             state: watch::Sender::new(LoopState::Absent),
+            restarts: AtomicU32::new(0),
         }
     }
 }
@@ -86,6 +87,23 @@ impl RunLoop {
     pub(crate) fn state(&self) -> Option<LoopState> {
         let state = self.state.borrow().clone();
         (state != LoopState::Absent).then_some(state)
+    }
+
+    /// How often it was started again.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.restarts.load(Relaxed)
+    }
+
+    /// Waits until it doesn't run, and won't.
+    pub(crate) async fn over(&self) {
+        let over = |state: &LoopState| {
+            matches!(
+                state,
+                LoopState::Absent | LoopState::Ended | LoopState::Failed { .. }
+            )
+        };
+        // Its sender is right here.
+        let _ = self.state.subscribe().wait_for(over).await;
     }
 
     /// Waits until it can be said whether the loop is ready.
@@ -158,16 +176,19 @@ impl LoadedCapsule {
             let reason = error.to_string();
             tracing::warn!(capsule = %self.info.name, %error, "the run loop failed");
             if restarts == RESTARTS {
+                self.tell_loop_failed(&reason, None);
                 self.run_loop
                     .state
                     .send_replace(LoopState::Failed { reason });
                 return;
             }
             restarts += 1;
+            let pause = PAUSE.saturating_mul(1 << (restarts - 1)).min(LONGEST);
+            self.tell_loop_failed(&reason, Some(pause));
+            self.run_loop.restarts.fetch_add(1, Relaxed);
             self.run_loop
                 .state
                 .send_replace(LoopState::Restarting { reason, restarts });
-            let pause = PAUSE.saturating_mul(1 << (restarts - 1)).min(LONGEST);
             tokio::select! {
                 () = self.info.unloaded().cancelled() => {
                     self.run_loop.state.send_replace(LoopState::Ended);
@@ -181,7 +202,18 @@ impl LoadedCapsule {
     /// Runs it once; tells whether it asked the host for anything.
     async fn run_once(self: &Arc<Self>) -> Result<bool, CallError> {
         let tenant = self.tenant(&self.owner).await?;
-        let Some(slot) = self.environment.loop_slots.take(0).await else {
+        let slots = &self.environment.loop_slots;
+        if slots.are_taken() {
+            tracing::warn!(
+                capsule = %self.info.name,
+                "its run loop waits: {} run already, and [engine] run_loops allows no more", slots.count()
+            );
+        }
+        let slot = tokio::select! {
+            slot = slots.take(0) => slot,
+            () = self.info.unloaded().cancelled() => None,
+        };
+        let Some(slot) = slot else {
             return Err(self.unloaded());
         };
         let asked = self.info.manifest.runtime.cpu_ms.map(Duration::from_millis);
@@ -209,17 +241,7 @@ impl LoadedCapsule {
         let context = request.context(&tenant, Instant::now(), ceilings);
         let live = Live::new(self, slot, context, ceilings.memory, None, Some(listener));
         self.run_loop.state.send_replace(LoopState::Running);
-        let mut running = std::pin::pin!(live.call_run(self, ceilings));
-        tokio::select! {
-            biased;
-            ended = &mut running => return ended,
-            () = self.info.unloaded().cancelled() => {}
-        }
-        // What it was blocked in has ended: it may notice, and return.
-        match timeout(GRACE, running).await {
-            Ok(ended) => ended,
-            Err(_) => Ok(true),
-        }
+        live.call_run(self, ceilings).await
     }
 }
 

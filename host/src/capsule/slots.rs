@@ -83,6 +83,11 @@ impl Slots {
         self.count
     }
 
+    /// Whether who wants one has to wait for it now.
+    pub(super) fn are_taken(&self) -> bool {
+        self.free.available_permits() == 0
+    }
+
     /// Lets idle instances of a capsule be evicted.
     pub(super) fn enlist(&self, capsule: &Arc<LoadedCapsule>) {
         let mut capsules = self.capsules.lock();

@@ -163,6 +163,15 @@ impl<H: Handler> Bindings<H> {
         true
     }
 
+    /// The load that answers for a capsule now, if one does.
+    pub(super) fn loaded(&self, name: &CapsuleName) -> Option<Arc<H>> {
+        let slots = self.slots.lock();
+        match &slots.get(name)?.slot.load.lock().answers {
+            Answers::Loaded(handler) => Some(Arc::clone(handler)),
+            Answers::NotLoaded(_) | Answers::Unloaded => None,
+        }
+    }
+
     /// Who is asked about a topic now.
     pub(super) fn chain(&self, topic: &Topic) -> Chain<H> {
         let mut steps = Vec::new();

@@ -139,6 +139,11 @@ impl Lane {
         .await;
     }
 
+    /// How many wait for a turn.
+    pub(super) fn queued(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
     /// How many turns are out.
     pub(super) fn turns(&self) -> usize {
         let state = self.state.lock();

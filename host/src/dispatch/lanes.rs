@@ -180,6 +180,11 @@ impl CapsuleLanes {
         }
     }
 
+    /// How many wait for a turn.
+    pub fn queued(&self) -> usize {
+        self.lanes().iter().map(|lane| lane.queued()).sum()
+    }
+
     /// Oldest first, so that what follows from it can be repeated.
     fn lanes(&self) -> Vec<Arc<Lane>> {
         let mut lanes: Vec<_> = self.table.lock().by_principal.values().cloned().collect();

@@ -119,6 +119,16 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         bound
     }
 
+    /// The load that answers for a capsule now; none if it isn't bound, or could not be loaded.
+    pub fn loaded(&self, capsule: &CapsuleName) -> Option<Arc<H>> {
+        self.inner.bindings.loaded(capsule)
+    }
+
+    /// How many calls and events wait for a turn in the lanes of a capsule.
+    pub fn queued(&self, capsule: &CapsuleName) -> usize {
+        self.inner.lanes.of(capsule).queued()
+    }
+
     /// Keeps the calls of a capsule queued until the pause is dropped. To replace a capsule: pause, wait until it is
     /// [drained](Self::drained), [bind](Self::bind) the new load, end the old one, drop the pause.
     pub fn pause(&self, capsule: &CapsuleName) -> Pause {

@@ -11,7 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, UpdateDeadline};
+
+/// How long a call may go on once its capsule is ending: what it is blocked in ends at once, so that it can end itself.
+pub const GRACE: Duration = Duration::from_secs(1);
 
 /// CPU time of one instance, started afresh for each call.
 ///
@@ -106,21 +110,27 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The wall time of a call was over before the call was.
+/// Why a call was ended before it had ended itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimedOut;
+pub enum Stopped {
+    /// Its wall time was over.
+    TimedOut,
+    /// [`GRACE`] was over since its capsule began to end.
+    Ended,
+}
 
-/// Polls `call` under both clocks, from `began`; answers with when it ended too.
+/// Polls `call` under both clocks, from `began`, until [`GRACE`] after `ending`; answers with when it ended too.
 ///
-/// The timer is only made when the call really parks: most calls end in their first poll.
+/// The timer is only made when the call really parks, or yields: most calls end in their first poll.
 pub async fn timed<F: Future>(
     clock: &CpuClock,
     began: Instant,
     wall: Duration,
+    ending: &CancellationToken,
     call: F,
-) -> (Result<F::Output, TimedOut>, Instant) {
+) -> (Result<F::Output, Stopped>, Instant) {
     let mut call = pin!(call);
-    let mut timer = None;
+    let mut stop = None;
     let mut first = Some(began);
     poll_fn(|cx| {
         clock.resume(first.take().unwrap_or_else(Instant::now));
@@ -129,17 +139,29 @@ pub async fn timed<F: Future>(
         clock.park(now);
         match polled {
             Poll::Ready(output) => Poll::Ready((Ok(output), now)),
-            Poll::Pending => timer
+            Poll::Pending => stop
                 .get_or_insert_with(|| {
                     let left = wall.saturating_sub(now.saturating_duration_since(began));
-                    Box::pin(tokio::time::sleep(left))
+                    Box::pin(stopped(left, ending))
                 })
                 .as_mut()
                 .poll(cx)
-                .map(|()| (Err(TimedOut), now)),
+                .map(|stopped| (Err(stopped), now)),
         }
     })
     .await
+}
+
+/// When a call must be ended, and why.
+async fn stopped(left: Duration, ending: &CancellationToken) -> Stopped {
+    let ended = async {
+        ending.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        () = tokio::time::sleep(left) => Stopped::TimedOut,
+        () = ended => Stopped::Ended,
+    }
 }
 
 #[cfg(test)]
@@ -161,10 +183,10 @@ mod tests {
     async fn parked_time_is_wall_time_and_not_cpu_time() {
         let clock = clock();
         clock.begin(Duration::from_secs(5));
-        let (result, _) = timed(&clock, Instant::now(), Duration::from_secs(300), async {
-            tokio::time::sleep(Duration::from_secs(200)).await;
-        })
-        .await;
+        let call = tokio::time::sleep(Duration::from_secs(200));
+        let never = CancellationToken::new();
+        let wall = Duration::from_secs(300);
+        let (result, _) = timed(&clock, Instant::now(), wall, &never, call).await;
         assert_eq!(result, Ok(()));
         assert!(
             clock.spent() < Duration::from_secs(5),
@@ -190,14 +212,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_that_never_ends_runs_out_of_wall_time() {
         let clock = clock();
-        let (result, _) = timed(
-            &clock,
-            Instant::now(),
-            Duration::from_secs(300),
-            std::future::pending::<()>(),
-        )
-        .await;
-        assert_eq!(result, Err(TimedOut));
+        let (call, never) = (std::future::pending::<()>(), CancellationToken::new());
+        let wall = Duration::from_secs(300);
+        let (result, _) = timed(&clock, Instant::now(), wall, &never, call).await;
+        assert_eq!(result, Err(Stopped::TimedOut));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_of_what_is_ending_has_a_little_while_to_end_itself() {
+        let wall = Duration::from_secs(300);
+        for (takes, expected) in [(GRACE / 2, Ok(())), (GRACE * 2, Err(Stopped::Ended))] {
+            let (clock, ending) = (clock(), CancellationToken::new());
+            clock.begin(Duration::from_secs(5));
+            ending.cancel();
+            let call = tokio::time::sleep(takes);
+            let (result, _) = timed(&clock, Instant::now(), wall, &ending, call).await;
+            assert_eq!(result, expected);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use wasmtime::{
 };
 
 pub use cache::{CacheKey, CompileCache};
-pub use clock::{CpuClock, TimedOut, timed};
+pub use clock::{CpuClock, GRACE, Stopped, timed};
 pub use limits::{MemoryBudget, MemoryLimiter, Reclaim, Refusal};
 pub use ticker::TICK;
 pub use trap::{Frames, TrapKind, backtrace, trap_kind};

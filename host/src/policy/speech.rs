@@ -21,6 +21,18 @@ const HOST: [&str; 5] = [
     "astrid.v1.audit",
     "astrid.v1.capsules_loaded",
 ];
+/// Where the host says that a capsule keeps failing: `{ capsule_id, part, principal, reason, retry_in_ms }`. `part` is
+/// `handlers` or `run-loop`; without a `retry_in_ms` it isn't tried again.
+pub const HEALTH_FAILED: &str = "astrid.v1.health.failed";
+/// Where the host says that it has loaded what is installed: `{ loaded: [name], failed: [{ capsule_id, reason }] }`.
+pub const CAPSULES_LOADED: &str = "astrid.v1.capsules_loaded";
+/// Where the host says that it has loaded a capsule: `{ capsule_id, version, session }`.
+pub const CAPSULE_LOADED: &str = "astrid.v1.lifecycle.capsule_loaded";
+/// Where the host says that another load of a capsule has taken the place of one: as [`CAPSULE_LOADED`].
+pub const CAPSULE_RELOADED: &str = "astrid.v1.lifecycle.capsule_reloaded";
+/// Where the host says that it has unloaded a capsule: as [`CAPSULE_LOADED`].
+pub const CAPSULE_UNLOADED: &str = "astrid.v1.lifecycle.capsule_unloaded";
+
 /// Where a person's answers are published: these, and all below them.
 const ANSWERS: [&str; 2] = ["astrid.v1.approval.response", "astrid.v1.elicit.response"];
 
@@ -49,11 +61,14 @@ mod tests {
     fn a_root_is_meant_with_all_below_it_and_nothing_beside_it() {
         let who = |topic| speaker(&Topic::parse(topic).expect("a topic"));
         for topic in [
-            "astrid.v1.lifecycle.capsule_loaded",
+            "astrid.v1.lifecycle",
             "astrid.v1.event_bus.lagged",
-            "astrid.v1.health.failed",
             "astrid.v1.audit.entry",
-            "astrid.v1.capsules_loaded",
+            HEALTH_FAILED,
+            CAPSULES_LOADED,
+            CAPSULE_LOADED,
+            CAPSULE_RELOADED,
+            CAPSULE_UNLOADED,
         ] {
             assert_eq!(who(topic), Speaker::Host, "{topic}");
         }

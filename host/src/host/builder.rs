@@ -1,0 +1,281 @@
+//! What a host is made of, and how it is put together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use wasmtime::component::Linker;
+
+use super::{Domain, Host, Inner};
+use crate::blocking::Blocking;
+use crate::bus::Owner;
+use crate::capsule::{Environment, RESERVED, Slots, Surroundings};
+use crate::config::{ConfigError, HostConfig};
+use crate::dispatch::{self, Dispatcher, TokioRuntime};
+use crate::domain::{self, sys::SysShared};
+use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
+use crate::events::{Events, Required};
+use crate::home::{Home, HomeError};
+use crate::kind::ErrorKind;
+use crate::manifest::CapsuleName;
+use crate::policy::topic::TopicPattern;
+use crate::principal::Principals;
+use crate::registry::Registry;
+use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
+
+/// Why a host can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Its home can't be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Its configuration can't.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// `[dispatch.required]` names what is no topic or no capsule.
+    #[error("etc/config.toml: [dispatch.required] {topic:?}: {reason}")]
+    Required {
+        /// The key.
+        topic: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The workspace isn't there.
+    #[error("the workspace {path} can't be used: {source}")]
+    Workspace {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The engine can't be started, or two domains define the same function.
+    #[error("the engine can't be started: {0:#}")]
+    Engine(wasmtime::Error),
+}
+
+impl BuildError {
+    /// One word for programs.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Home(error) => error.kind(),
+            Self::Config(error) => error.kind(),
+            Self::Required { .. } => ErrorKind::Config,
+            Self::Workspace { .. } => ErrorKind::Usage,
+            Self::Engine(_) => ErrorKind::Engine,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Home(error) => error.hint(),
+            Self::Config(error) => error.hint(),
+            Self::Required { .. } => "mend that line".into(),
+            Self::Workspace { .. } => "name a folder that is there: --workspace DIR".into(),
+            Self::Engine(_) => {
+                "see that memory, address space and threads of this user are not used up (ulimit -a)".into()
+            }
+        }
+    }
+}
+
+/// Collects what a host is made of.
+#[derive(Default)]
+pub struct HostBuilder {
+    home: Option<Home>,
+    workspace: Option<PathBuf>,
+    domains: Vec<Box<dyn Domain>>,
+    sinks: Vec<Arc<dyn LogSink>>,
+    secrets: Option<Arc<dyn SecretStore>>,
+    allocation: Option<Allocation>,
+    blocking: Blocking,
+}
+
+impl HostBuilder {
+    /// Its home; [`Home::default_dir`] unless set.
+    #[must_use]
+    pub fn home(mut self, home: Home) -> Self {
+        self.home = Some(home);
+        self
+    }
+
+    /// The workspace that capsules may be given; the current folder unless set.
+    #[must_use]
+    pub fn workspace(mut self, dir: impl AsRef<Path>) -> Self {
+        self.workspace = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// Adds host functions.
+    #[must_use]
+    pub fn domain(mut self, domain: impl Domain) -> Self {
+        self.domains.push(Box::new(domain));
+        self
+    }
+
+    /// Hands each log line of a guest to `sink`, besides the log files.
+    #[must_use]
+    pub fn log_sink(mut self, sink: Arc<dyn LogSink>) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
+    /// Where secrets are; files in the home unless set.
+    #[must_use]
+    pub fn secrets(mut self, secrets: Arc<dyn SecretStore>) -> Self {
+        self.secrets = Some(secrets);
+        self
+    }
+
+    /// Where instances come from; unless set, a pool of as many as `[engine] instances` in etc/config.toml says. An
+    /// operator who says `pool = false` there has the last word.
+    #[must_use]
+    pub fn allocation(mut self, allocation: Allocation) -> Self {
+        self.allocation = Some(allocation);
+        self
+    }
+
+    /// For a program that makes a call or two and ends: instances are made on demand, and files are read in the
+    /// calling thread, since threads and a pool cost more to set up than they save. Run loops are not started.
+    #[must_use]
+    pub fn one_shot(mut self) -> Self {
+        self.blocking.inline = true;
+        self.allocation(Allocation::OnDemand)
+    }
+
+    /// Builds the host.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub async fn build(self) -> Result<Host, BuildError> {
+        let home = match self.home {
+            Some(home) => home,
+            None => Home::open(Home::default_dir()?)?,
+        };
+        let workspace = self.workspace.unwrap_or_else(|| PathBuf::from("."));
+        let workspace = workspace
+            .canonicalize()
+            .map_err(|source| BuildError::Workspace {
+                path: workspace,
+                source,
+            })?;
+        let config = HostConfig::read(&home)?;
+        let wanted = match self.allocation {
+            _ if !config.engine.pool => Allocation::OnDemand,
+            Some(allocation) => allocation,
+            None => Allocation::Pooled {
+                instances: config.engine.instances,
+            },
+        };
+        // Run loops have room of their own, and nested calls.
+        let run_loops = if self.blocking.inline {
+            0
+        } else {
+            config.engine.run_loops
+        };
+        let reserved = match wanted {
+            Allocation::Pooled { instances } => Allocation::Pooled {
+                instances: instances
+                    .saturating_add(run_loops)
+                    .saturating_add(RESERVED as u32),
+            },
+            Allocation::OnDemand => wanted,
+        };
+        let engine = GuestEngine::start(reserved).map_err(BuildError::Engine)?;
+        let loop_slots = (run_loops as usize).min(engine.capacity() / 2);
+        let slots = (engine.capacity() - loop_slots).saturating_sub(RESERVED);
+        let slots = match wanted {
+            Allocation::Pooled { instances } => slots.min(instances as usize),
+            Allocation::OnDemand => slots.min(config.engine.instances as usize),
+        };
+        let mut linker = Linker::new(engine.engine());
+        domain::link(&mut linker).map_err(BuildError::Engine)?;
+        let mut custom = Vec::new();
+        for domain in &self.domains {
+            custom.extend(domain.gates());
+            domain
+                .add_to_linker(&mut linker)
+                .map_err(BuildError::Engine)?;
+        }
+        let logs = Arc::new(FileLogs::new(home.clone()));
+        let mut sinks = self.sinks;
+        sinks.push(Arc::clone(&logs) as Arc<dyn LogSink>);
+        let total = config
+            .limits
+            .total_memory
+            .and_then(|total| usize::try_from(total).ok());
+        let slots = Arc::new(Slots::new(slots));
+        let budget = MemoryBudget::new(total.unwrap_or_else(half_of_memory));
+        let idle = Arc::clone(&slots);
+        budget.reclaim_with(Box::new(move || idle.evict_one()));
+        let session = uuid::Uuid::new_v4();
+        let required = required(&config)?;
+        let runtime = TokioRuntime::new(tokio::runtime::Handle::current());
+        let dispatcher = Dispatcher::new(runtime, dispatch::Limits::default(), required);
+        let events = Arc::new(Events::new(session, dispatcher));
+        let environment = Environment {
+            events: Arc::clone(&events) as Arc<dyn Surroundings>,
+            cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
+            slots,
+            loop_slots: Slots::new(loop_slots),
+            budget,
+            principals: Principals::new(home.clone()),
+            sinks: sinks.into(),
+            sys: Arc::new(SysShared {
+                registry: Arc::new(Registry::default()),
+                secrets: self
+                    .secrets
+                    .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
+                started: (Instant::now(), jiff::Timestamp::now()),
+            }),
+            session,
+            blocking: self.blocking,
+            home,
+            workspace,
+            config,
+            engine,
+            linker,
+            custom,
+        };
+        Ok(Host {
+            inner: Arc::new(Inner {
+                environment: Arc::new(environment),
+                events,
+                logs,
+                capsules: Mutex::default(),
+                failed: Mutex::default(),
+                resident: !self.blocking.inline,
+                runtime: tokio::runtime::Handle::current(),
+                listener: Owner::new("host", usize::MAX),
+            }),
+        })
+    }
+}
+
+/// The operator's `[dispatch.required]`.
+fn required(config: &HostConfig) -> Result<Required, BuildError> {
+    let entry = |(topic, names): (&String, &Vec<String>)| {
+        let invalid = |reason: String| BuildError::Required {
+            topic: topic.clone(),
+            reason,
+        };
+        let pattern = TopicPattern::parse(topic).map_err(|error| invalid(error.to_string()))?;
+        let names = names.iter().map(|name| {
+            CapsuleName::parse(name).map_err(|error| invalid(format!("{name:?}: {error}")))
+        });
+        Ok((pattern, names.collect::<Result<_, _>>()?))
+    };
+    config.dispatch.required.iter().map(entry).collect()
+}
+
+/// Half of the machine's memory, in bytes; 2 GiB where that can't be found out.
+fn half_of_memory() -> usize {
+    let kib = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+            line.split_whitespace().nth(1)?.parse::<usize>().ok()
+        });
+    kib.map_or(2 << 30, |kib| kib / 2 * 1024)
+}

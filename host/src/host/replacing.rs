@@ -1,0 +1,194 @@
+//! Replacing what is loaded or installed: install, reload, unload, remove. What is queued for a capsule while it is
+//! replaced is answered by its replacement.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Host;
+use crate::capsule::{Capsule, LoadError, LoadedCapsule};
+use crate::home::ExclusiveLock;
+use crate::manifest::CapsuleName;
+use crate::package::{self, Meta, Package};
+use crate::policy::speech::{CAPSULE_LOADED, CAPSULE_RELOADED, CAPSULE_UNLOADED};
+use crate::principal::PrincipalId;
+
+/// What came of an installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// What was recorded.
+    pub meta: Meta,
+    /// The version before, if there was one.
+    pub previous: Option<String>,
+}
+
+impl Host {
+    /// Loads what is installed under a name now, in the place of the load that there is, if there is one. Calls under
+    /// way have `limit` to be done, and a second more to end themselves. Events and calls that are queued meanwhile are
+    /// answered by the new load, and handles of the old one call the new one; the new run loop starts when the old one
+    /// has ended.
+    ///
+    /// It begins when this is called, and goes on when the future is dropped. So it can be asked for from within a call
+    /// of the capsule itself, which must not wait for it.
+    ///
+    /// # Errors
+    /// [`LoadError`]; then the old load goes on.
+    pub fn reload(
+        &self,
+        name: &CapsuleName,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Capsule, LoadError>> + Send + use<> {
+        let (host, name) = (self.clone(), name.clone());
+        let task = async move { host.replace(&name, limit).await };
+        let task = self.inner.runtime.spawn(task);
+        async move {
+            task.await
+                .map_err(|error| LoadError::Interrupted(error.to_string()))?
+        }
+    }
+
+    async fn replace(&self, name: &CapsuleName, limit: Duration) -> Result<Capsule, LoadError> {
+        let loaded = self.prepared(name).await?;
+        let dispatcher = &self.inner.events.dispatcher;
+        let pause = dispatcher.pause(name);
+        if let Err(running) = dispatcher.drained(&pause, limit).await {
+            tracing::warn!(capsule = %name, %running, "it is replaced all the same");
+        }
+        let swapped = {
+            let mut capsules = self.inner.capsules.lock();
+            let swapped = self.registry().replace(&loaded.info);
+            swapped.map(|()| self.bind(&mut capsules, &loaded))
+        };
+        let Some(before) = swapped? else {
+            drop(pause);
+            self.tell_of(CAPSULE_LOADED, &loaded);
+            self.start_run_loop(&loaded);
+            return Ok(Capsule { loaded });
+        };
+        before.loaded.close();
+        // Calls that are being ended still have their turns: what is queued behind them stays there.
+        drop(pause);
+        before.loaded.loop_over().await;
+        self.tell_of(CAPSULE_RELOADED, &loaded);
+        // Somebody may have unloaded it by now; then its loop ends at once.
+        self.start_run_loop(&loaded);
+        Ok(Capsule { loaded })
+    }
+
+    /// Unloads a capsule at once: what its guests are blocked in ends, they have a second to end themselves, and
+    /// waiting calls are refused. Queued events count as not having been answered.
+    pub fn unload(&self, capsule: &Capsule) {
+        let name = capsule.name();
+        let registered = {
+            let mut capsules = self.inner.capsules.lock();
+            let current = capsules.get(name).map(Capsule::session);
+            let registered = current == Some(capsule.session());
+            if registered {
+                self.inner.events.dispatcher.unbind(name);
+                self.registry().unregister(capsule.session());
+                capsules.shift_remove(name);
+            }
+            registered
+        };
+        capsule.loaded.close();
+        if registered {
+            self.tell_of(CAPSULE_UNLOADED, &capsule.loaded);
+        }
+    }
+
+    /// Unloads a capsule when its calls under way are done, or `limit` is over. As with [`Self::reload`], it begins when
+    /// this is called, goes on when the future is dropped, and may be asked for from within a call of the capsule.
+    pub fn retire(
+        &self,
+        capsule: &Capsule,
+        limit: Duration,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let (host, capsule) = (self.clone(), capsule.clone());
+        let task = self.inner.runtime.spawn(async move {
+            let dispatcher = &host.inner.events.dispatcher;
+            let pause = dispatcher.pause(capsule.name());
+            // What is under way then is ended with the capsule.
+            let _ = dispatcher.drained(&pause, limit).await;
+            host.unload(&capsule);
+        });
+        async move {
+            // It only fails when the runtime ends.
+            let _ = task.await;
+        }
+    }
+
+    /// Removes an installed capsule; if it is loaded, it is [retired](Self::retire) within `limit`.
+    ///
+    /// # Errors
+    /// [`LoadError::Package`]; then it is still installed, and loaded if it was.
+    pub async fn remove(
+        &self,
+        alone: &ExclusiveLock,
+        name: &CapsuleName,
+        limit: Duration,
+    ) -> Result<(), LoadError> {
+        let (home, held, of) = (self.home().clone(), alone.clone(), name.clone());
+        self.blocking(move || package::remove(&home, &held, &of))
+            .await??;
+        if let Some(capsule) = self.capsule(name) {
+            self.retire(&capsule, limit).await;
+        }
+        let _capsules = self.inner.capsules.lock();
+        if self.inner.failed.lock().remove(name).is_some() {
+            self.inner.events.dispatcher.unbind(name);
+        }
+        Ok(())
+    }
+
+    /// Installs a package for `owner`, who must exist: checks that it can be loaded, runs its install or upgrade
+    /// hook, and puts it in the place of the version before.
+    ///
+    /// # Errors
+    /// [`LoadError`]; then the version before is still the installed one.
+    pub async fn install(
+        &self,
+        alone: &ExclusiveLock,
+        package: Package,
+        source: &str,
+        owner: &PrincipalId,
+    ) -> Result<Installed, LoadError> {
+        let environment = Arc::clone(&self.inner.environment);
+        let (held, from, of, staging) = (
+            alone.clone(),
+            source.to_owned(),
+            owner.clone(),
+            package.clone(),
+        );
+        let staged = self
+            .blocking(move || {
+                environment.principals.resolve(&of)?;
+                Ok::<_, LoadError>(package::stage(
+                    &environment.home,
+                    &held,
+                    &staging,
+                    &from,
+                    &of,
+                )?)
+            })
+            .await??;
+        let previous = staged.previous().map(|meta| meta.version.clone());
+        let environment = Arc::clone(&self.inner.environment);
+        let loaded = self
+            .blocking(move || LoadedCapsule::prepare(&environment, package, None))
+            .await??;
+        let hook = if previous.is_some() {
+            "upgrade"
+        } else {
+            "install"
+        };
+        let ran = loaded.run_lifecycle(owner, previous.clone()).await;
+        loaded.close();
+        ran.map_err(|error| LoadError::Lifecycle {
+            capsule: loaded.info.name.clone(),
+            hook,
+            source: Box::new(error),
+        })?;
+        let meta = self.blocking(move || staged.commit()).await??;
+        Ok(Installed { meta, previous })
+    }
+}
