@@ -6,6 +6,7 @@
 mod archives;
 mod author;
 mod compiled;
+mod events;
 mod hostile;
 mod operator;
 mod report;
@@ -38,7 +39,8 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     operator::installs(report, &astrid)?;
     verdicts::answers(report, &astrid);
     verdicts::mistakes(report, &astrid);
-    hostile::guests(report, binary)?;
+    hostile::guests(report, binary.clone())?;
+    events::chain(report, binary)?;
     operator::principals_and_logs(report, &astrid);
     operator::published(report, &astrid)?;
     trust::swapped_bytes(report, &astrid)?;
