@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
@@ -17,7 +19,7 @@ use super::instance::guest::interceptor::InterceptorIndices;
 use super::run_loop::RunLoop;
 use super::slots::Candidate;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
-use super::{CustomGate, LoadError, Slots, StoreState};
+use super::{CustomGate, LoadError, NameLocks, Slots, StoreState};
 use crate::blocking::Blocking;
 use crate::config::HostConfig;
 use crate::dispatch::Lane;
@@ -63,6 +65,14 @@ pub(crate) struct Environment {
     pub(crate) slots: Arc<Slots>,
     /// Those of run loops, which keep theirs.
     pub(crate) loop_slots: Slots,
+    /// One run loop of a capsule at a time.
+    pub(crate) loops: NameLocks,
+    /// Every instance that there is.
+    pub(crate) guests: TaskTracker,
+    /// The host takes no call any more.
+    pub(crate) closing: AtomicBool,
+    /// The host ends, and every capsule with it.
+    pub(crate) ending: CancellationToken,
     pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) principals: Principals,
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
@@ -109,7 +119,8 @@ impl LoadedCapsule {
         package: Package,
         known: Option<Known>,
     ) -> Result<Arc<Self>, LoadError> {
-        let info = Arc::new(CapsuleInfo::new(package.manifest().clone()));
+        let manifest = package.manifest().clone();
+        let info = Arc::new(CapsuleInfo::new(manifest, &environment.ending));
         check_workspace(environment, &info)?;
         let (binary, component) = compiled(environment, &info, &package, known)?;
         let refused = |error: wasmtime::Error| LoadError::Compile {

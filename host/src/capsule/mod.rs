@@ -1,5 +1,6 @@
 //! A loaded capsule: how it is prepared, and how a call gets through its lane to an instance.
 
+mod by_name;
 mod ceilings;
 mod circuit;
 mod error;
@@ -17,6 +18,7 @@ mod tenant;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use by_name::NameLocks;
 pub use ceilings::Ceilings;
 pub use error::{CallError, LoadError};
 pub use handler::CapsuleHandler;

@@ -262,17 +262,28 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     }
 
     /// Ends it: no event is admitted any more, those in flight have `limit` to be done, and then they end with
-    /// [`DispatchError::ShuttingDown`], whether they are queued or running. Direct calls that are queued in a lane
-    /// then get [`Closed`]. Returns whether everything was done within `limit`.
+    /// [`DispatchError::ShuttingDown`], whether they are queued or running. Direct calls in the lanes have as long; those
+    /// that are still queued then get [`Closed`]. Returns whether everything was done within `limit`.
     pub async fn shutdown(&self, limit: Duration) -> bool {
-        for job in self.inner.admission.close() {
+        let inner = &self.inner;
+        for job in inner.admission.close() {
             job.turn_away();
         }
-        let done = self.drain(limit).await;
-        self.inner.lanes.close();
-        self.inner.stop.cancel();
-        self.inner.admission.empty().await;
+        let deadline = inner.runtime.now().checked_add(limit);
+        let idle = async {
+            inner.admission.empty().await;
+            inner.lanes.idle().await;
+        };
+        let done = within(&inner.runtime, deadline, idle).await.is_some();
+        inner.lanes.close();
+        inner.stop.cancel();
+        inner.admission.empty().await;
         done
+    }
+
+    /// Whether events are taken: until it is shut down.
+    pub fn is_open(&self) -> bool {
+        self.inner.admission.bindings().is_some()
     }
 
     /// What is going on, and what there was.

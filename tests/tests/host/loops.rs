@@ -26,7 +26,7 @@ pub(crate) async fn ticks(host: &Host, who: &str) -> Value {
 }
 
 /// Waits until the loop is in a state.
-async fn until(capsule: &Capsule, wanted: impl Fn(&LoopState) -> bool) -> LoopState {
+pub(crate) async fn until(capsule: &Capsule, wanted: impl Fn(&LoopState) -> bool) -> LoopState {
     loop {
         match capsule.run_loop() {
             Some(state) if wanted(&state) => return state,
