@@ -9,8 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::bus::{
-    Attribution, Draft, EventBus, FAN_OUT, Payload, PayloadError, PublishRate, SubscribeError,
-    Subscription,
+    Attribution, Draft, EventBus, Payload, PayloadError, PublishRate, SubscribeError, Subscription,
 };
 use crate::call::CallContext;
 use crate::capsule::{CapsuleHandler, Surroundings};
@@ -125,6 +124,15 @@ impl Events {
     }
 }
 
+impl From<DispatchError> for Refused {
+    fn from(error: DispatchError) -> Self {
+        match error {
+            DispatchError::Depth { .. } => Self::Depth,
+            _ => Self::Backpressure,
+        }
+    }
+}
+
 impl Surroundings for Events {
     fn lane(&self, capsule: &CapsuleName, principal: &PrincipalId) -> Arc<Lane> {
         self.dispatcher.lanes().of(capsule).lane(principal)
@@ -138,25 +146,21 @@ impl Outlet for Events {
         call: &CallContext,
         draft: Draft,
     ) -> Result<(), Refused> {
-        if self.bus.subscriptions(&draft.topic) > FAN_OUT {
-            return Err(Refused::Backpressure);
-        }
-        let bytes = draft.payload.as_bytes().len();
-        self.rate
-            .charge(&capsule.name, call.principal(), bytes)
-            .map_err(|_| Refused::RateLimited)?;
+        self.bus
+            .may_fan_out(&draft.topic)
+            .map_err(|_| Refused::Backpressure)?;
         let principal = match &draft.attribution {
             Attribution::Verified(principal) | Attribution::Claimed { principal, .. } => principal,
             Attribution::System => call.principal(),
         };
         let event = Event::of(&draft, principal.clone()).caused_within(&call.nesting());
-        // Last what can't fail: nothing was delivered until here.
-        self.dispatcher
-            .try_publish(event)
-            .map_err(|error| match error {
-                DispatchError::Depth { .. } => Refused::Depth,
-                _ => Refused::Backpressure,
-            })?;
+        let bytes = draft.payload.as_bytes().len();
+        // What is refused for another reason costs nothing, and was delivered to nobody.
+        self.dispatcher.try_publish_for(event, || {
+            self.rate
+                .charge(&capsule.name, call.principal(), bytes)
+                .map_err(|_| Refused::RateLimited)
+        })?;
         self.bus.publish(draft);
         Ok(())
     }

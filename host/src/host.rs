@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
 use crate::blocking::Blocking;
-use crate::bus::{EventBus, Owner, SubscribeError, Subscription};
+use crate::bus::{BusMetrics, EventBus, Owner, SubscribeError, Subscription};
 use crate::call::{Call, CallDraft, Reply, TraceId};
 use crate::capsule::{
     CallError, Capsule, CapsuleHandler, CustomGate, Environment, Known, LoadError, LoadedCapsule,
@@ -602,6 +602,16 @@ impl Host {
     pub fn subscribe(&self, pattern: &TopicPattern) -> Result<Subscription, SubscribeError> {
         let bus = &self.inner.events.bus;
         bus.subscribe(pattern, &self.inner.listener)
+    }
+
+    /// What is going on among events, and what there was.
+    pub fn figures(&self) -> dispatch::Figures {
+        self.inner.events.dispatcher.figures()
+    }
+
+    /// What the bus has done: messages published, and those that subscriptions lost.
+    pub fn bus_metrics(&self) -> BusMetrics {
+        self.inner.events.bus.metrics()
     }
 
     /// Waits until no event is in flight; false if that took longer than `limit`.
