@@ -61,6 +61,8 @@ guests! {
     Installer => "tests/programs/installer",
     /// Does nothing.
     Noop => "tests/programs/noop",
+    /// Asks for what a tool of its own answers.
+    OwnTool => "tests/programs/own-tool",
     /// Counts numbered events, and sees whether any is missing.
     Tally => "tests/programs/tally",
     /// Waits for several things at once: a run loop.

@@ -11,8 +11,9 @@ use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
 use astrid_host::{Call, Capsule, Domain, Host, Verdict};
 use serde_json::json;
+use tokio::time::timeout;
 
-use crate::common::{builder, call_by, said, with_people};
+use crate::common::{LONG, builder, call_by, id, said, with_people};
 use crate::domains::INSTANCE;
 
 /// The host, once it is there, and the capsule that calls itself.
@@ -118,4 +119,60 @@ async fn with_every_slot_taken_by_their_parents_nested_calls_go_on() {
 #[tokio::test]
 async fn and_so_do_nested_events() {
     goes_as_deep_as_it_may(true).await;
+}
+
+/// `charge(n)` answers what the tool `double` answers, of whichever capsule.
+#[derive(Default)]
+struct Doubling(Arc<OnceLock<Host>>);
+
+impl Domain for Doubling {
+    fn gates(&self) -> Vec<CustomGate> {
+        vec![CustomGate {
+            instance: INSTANCE.into(),
+            function: "charge".into(),
+            gate: Gate::OPEN,
+        }]
+    }
+
+    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+        let host = Arc::clone(&self.0);
+        linker.instance(INSTANCE)?.func_wrap_async(
+            "charge",
+            move |store: StoreContextMut<'_, StoreState>, (number,): (u32,)| {
+                let scope = store.data().call().nesting();
+                let host = Arc::clone(&host);
+                Box::new(async move {
+                    let arguments = json!({ "number": number });
+                    let host = host.get().unwrap();
+                    let answer = host.call_tool_within(&scope, "double", &arguments).await;
+                    let answer = answer.map_err(|error| error.to_string());
+                    let double = answer.map(|answer| answer.content.to_string());
+                    Ok((double.map(|double| double.trim_matches('"').parse::<u32>().unwrap()),))
+                })
+            },
+        )
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn a_handler_may_call_a_tool_of_its_own_capsule() {
+    let domain = Doubling::default();
+    let around = Arc::clone(&domain.0);
+    // Its own instance has the only slot there is.
+    let slots = Allocation::Pooled { instances: 1 };
+    let host = with_people(builder().allocation(slots).domain(domain)).await;
+    assert!(around.set(host.clone()).is_ok());
+    host.load(Guest::OwnTool.package()).await.unwrap();
+    // Its lanes are ordered: each is taken by a call that waits for another call of the same capsule and principal.
+    let asked = (0..40_u32).map(|number| {
+        let (host, who) = (host.clone(), ["alice", "bob"][number as usize % 2]);
+        let event = Event::json("own.v1.ask", &number).unwrap().by(&id(who));
+        tokio::spawn(async move { host.dispatch(event).await.unwrap() })
+    });
+    for (number, asked) in asked.collect::<Vec<_>>().into_iter().enumerate() {
+        let outcome = timeout(LONG, asked).await.expect("it waits for itself");
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.verdict, Conclusion::Final, "{outcome:?}");
+        assert_eq!(outcome.answer, Some((2 * number).to_string()));
+    }
 }

@@ -7,9 +7,8 @@ use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 
 use super::doors::Doors;
-use super::storm::LONG;
 use super::{bound, is_idle};
-use crate::common::{builder, call_by, host, id, said, with_people};
+use crate::common::{LONG, builder, call_by, host, id, said, with_people};
 
 const MIB: usize = 1 << 20;
 

@@ -8,8 +8,8 @@ use astrid_host::{Capsule, Host};
 use tokio::task::JoinSet;
 
 use super::bound;
-use super::storm::{LONG, numbered, seen};
-use crate::common::{Lines, Sink, builder, with_people};
+use super::storm::{numbered, seen};
+use crate::common::{LONG, Lines, Sink, builder, with_people};
 
 const TOPIC: &str = "chain.v1.one";
 

@@ -11,8 +11,7 @@ use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 
 use super::doors::Doors;
-use super::storm::LONG;
-use crate::common::{ask, builder, host, id, with_people};
+use crate::common::{LONG, ask, builder, host, id, with_people};
 
 fn hear(host: &Host, pattern: &str) -> Subscription {
     host.subscribe(&TopicPattern::parse(pattern).unwrap())

@@ -10,7 +10,6 @@ mod loops;
 mod order;
 mod storm;
 
-pub(crate) use blocked::a_slow_handler_harms_no_other;
 pub(crate) use floods::{
     a_capsule_that_publishes_too_much_is_limited, a_circle_of_two_ends_by_its_depth,
 };

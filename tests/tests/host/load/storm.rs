@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use astrid_host::dispatch::{Conclusion, Event, Outcome, Said};
 use astrid_host::{Capsule, Host, PrincipalId};
@@ -13,10 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::is_idle;
-use crate::common::{call_by, id, said};
-
-/// Longer than any of it takes: what takes longer hangs.
-pub(crate) const LONG: Duration = Duration::from_secs(300);
+use crate::common::{LONG, call_by, id, said};
 
 /// What is published.
 #[derive(Clone)]

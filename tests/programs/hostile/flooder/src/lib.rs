@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
+
 use astrid_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,20 @@ struct Order {
     /// Of each payload, at least 2.
     bytes: usize,
     times: u64,
+}
+
+#[derive(Deserialize)]
+struct Numbers {
+    topic: String,
+    count: u64,
+}
+
+/// An event as a tally takes it.
+#[derive(Serialize)]
+struct Numbered {
+    topic: u16,
+    publisher: u16,
+    number: u64,
 }
 
 #[derive(Default, Serialize)]
@@ -37,6 +53,28 @@ impl Flooder {
                 Err(ipc::Error::RateLimited) => {
                     report.rate_limited += 1;
                     break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Verdict::Final(report))
+    }
+
+    /// Publishes so many numbered events, each again until it is taken.
+    #[astrid::hook]
+    fn number(&self, order: Numbers) -> Result<Verdict<(), Report>> {
+        let mut report = Report::default();
+        while report.accepted < order.count {
+            let event = Numbered {
+                topic: 0,
+                publisher: 0,
+                number: report.accepted,
+            };
+            match ipc::publish(&order.topic, &event) {
+                Ok(()) => report.accepted += 1,
+                Err(ipc::Error::Backpressure) => {
+                    report.backpressure += 1;
+                    time::sleep(Duration::from_micros(100))?;
                 }
                 Err(error) => return Err(error.into()),
             }
