@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::bus::{
     Attribution, Draft, EventBus, Payload, PayloadError, PublishRate, SubscribeError, Subscription,
 };
-use crate::call::CallContext;
+use crate::call::{CallContext, MAX_DEPTH};
 use crate::capsule::{CapsuleHandler, Surroundings};
-use crate::dispatch::{DispatchError, Dispatcher, Event, Lane};
+use crate::dispatch::{CallScope, DispatchError, Dispatcher, Event, Lane};
 use crate::domain::ipc::wit::ErrorCode;
 use crate::domain::ipc::{Outlet, Refused};
 use crate::manifest::CapsuleName;
@@ -121,6 +121,13 @@ impl Events {
     /// Hands an event from outside the capsules to the subscriptions.
     pub(crate) fn announce(&self, event: &Event) {
         self.bus.publish(event.draft());
+    }
+
+    /// The same from within a call, unless it is nested too deep: then nobody gets it.
+    pub(crate) fn announce_within(&self, scope: &CallScope, topic: &Topic, payload: &Payload) {
+        if scope.depth < MAX_DEPTH {
+            self.announce(&scope.event(topic.clone(), payload.clone()));
+        }
     }
 }
 

@@ -593,6 +593,7 @@ impl Host {
         event: EventDraft,
     ) -> Result<Outcome, DispatchError> {
         let (topic, payload) = event.into_parts();
+        self.inner.events.announce_within(scope, &topic, &payload);
         let dispatcher = &self.inner.events.dispatcher;
         dispatcher.dispatch_within(scope, topic, payload).await
     }

@@ -53,6 +53,8 @@ guests! {
     WeatherTool => "capsules/weather-tool",
     /// Calls a host function of an embedder's own.
     Billing => "tests/programs/billing",
+    /// Publishes on behalf of whomever it is told.
+    Claimer => "tests/programs/claimer",
     /// Asks the host for everything that it has.
     Conformance => "tests/programs/conformance",
     /// Publishes what it is called for.

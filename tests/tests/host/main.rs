@@ -42,6 +42,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Ticker => &[loops::a_run_loop_answers_beside_its_handlers],
         Guest::WeatherTool => &[events::a_tool_answers_and_publishes_its_result],
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
+        Guest::Claimer => &[nested::what_is_called_within_a_claimed_call_is_claimed_and_heard],
         Guest::Conformance => &[conformance::every_area_reports_what_is_expected],
         Guest::Installer => &[installs::install_and_upgrade_run_their_hooks],
         Guest::Noop => &[calls::a_payload_comes_back_as_it_was],

@@ -1,12 +1,14 @@
 //! Calls from within calls: they wait for no lane and no slot that those around them hold, and end by their depth.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use astrid_e2e::guests::Guest;
+use astrid_host::bus::Attribution;
 use astrid_host::capsule::{CustomGate, StoreState};
 use astrid_host::dispatch::{Conclusion, Event};
 use astrid_host::engine::Allocation;
 use astrid_host::policy::gate::Gate;
+use astrid_host::policy::topic::TopicPattern;
 use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
 use astrid_host::{Call, Capsule, Domain, Host, Verdict};
@@ -175,4 +177,77 @@ pub(crate) async fn a_handler_may_call_a_tool_of_its_own_capsule() {
         assert_eq!(outcome.verdict, Conclusion::Final, "{outcome:?}");
         assert_eq!(outcome.answer, Some((2 * number).to_string()));
     }
+}
+
+/// `charge(n)` writes down whose claim it is called by, and calls the capsule and its topic again with `n - 1`.
+#[derive(Default)]
+struct Claims {
+    around: Around,
+    seen: Arc<Mutex<Vec<(String, Option<String>)>>>,
+}
+
+impl Domain for Claims {
+    fn gates(&self) -> Vec<CustomGate> {
+        vec![CustomGate {
+            instance: INSTANCE.into(),
+            function: "charge".into(),
+            gate: Gate::OPEN,
+        }]
+    }
+
+    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+        let (around, seen) = (Arc::clone(&self.around), Arc::clone(&self.seen));
+        linker.instance(INSTANCE)?.func_wrap_async(
+            "charge",
+            move |store: StoreContextMut<'_, StoreState>, (left,): (u32,)| {
+                let call = store.data().call();
+                let by = call.claimed_by.map(|by| by.to_string());
+                seen.lock()
+                    .unwrap()
+                    .push((call.principal().to_string(), by));
+                let (scope, around) = (call.nesting(), Arc::clone(&around));
+                Box::new(async move {
+                    if let Some(next) = left.checked_sub(1) {
+                        let (host, capsule) = around.get().unwrap();
+                        let call = Call::json("charge", &next).unwrap();
+                        host.invoke_within(&scope, capsule, call).await.unwrap();
+                        let event = Event::json("nested.v1.turn", &next).unwrap();
+                        host.dispatch_within(&scope, event).await.unwrap();
+                    }
+                    Ok((Ok::<u32, String>(left),))
+                })
+            },
+        )
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn what_is_called_within_a_claimed_call_is_claimed_and_heard() {
+    let domain = Claims::default();
+    let (around, seen) = (Arc::clone(&domain.around), Arc::clone(&domain.seen));
+    let host = with_people(builder().domain(domain)).await;
+    let bound = "\n[subscribe]\n\"nested.v1.turn\" = { handler = \"charge\" }\n\"claim.v1.made\" = { handler = \"charge\" }\n";
+    let capsule = Guest::Billing.package_with(&(Guest::Billing.manifest() + bound));
+    let capsule = host.load(capsule).await.unwrap();
+    assert!(around.set((host.clone(), capsule)).is_ok());
+    let uplink = host.load(Guest::Claimer.package()).await.unwrap();
+    let turns = TopicPattern::parse("nested.v1.turn").unwrap();
+    let turns = host.subscribe(&turns).unwrap();
+
+    let claim = call_by("alice", "claim", ("bob", 1));
+    let claimed = host.invoke(&uplink, claim).await;
+    assert_eq!(said(&claimed.unwrap()).0, "continue");
+    assert!(host.drain(LONG).await);
+    // The claim itself, the call within it, and the event within it.
+    let by = Some(uplink.session().to_string());
+    let expected = vec![("bob".to_owned(), by); 3];
+    assert_eq!(*seen.lock().unwrap(), expected);
+    // Who subscribes hears of a nested event as of any other.
+    let heard = turns.next().await.unwrap();
+    let claimed = Attribution::Claimed {
+        principal: id("bob"),
+        by: uplink.session(),
+    };
+    assert_eq!(heard.attribution, claimed);
+    assert!(!turns.readiness().is_ready());
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::doors::Doors;
 use super::storm::{numbered, seen};
-use super::{bound, is_idle};
+use super::{bound, is_idle, until};
 use crate::common::{LONG, builder, id, with_people};
 
 /// A host with closed doors.
@@ -106,9 +106,7 @@ async fn a_storm_of_one_principal_leaves_the_others_alone() {
         storm.spawn(async move { host.dispatch(at_the_doors("alice", topic, true)).await });
     }
     doors.came(TOPICS.len()).await;
-    while host.figures().in_flight + host.figures().waiting < 500 {
-        tokio::task::yield_now().await;
-    }
+    until(async || host.figures().in_flight + host.figures().waiting == 500).await;
     // As many as a principal may have in flight; the others wait outside.
     assert_eq!(host.figures().in_flight, 256);
     assert_eq!(host.figures().waiting, 244);

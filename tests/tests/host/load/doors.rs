@@ -8,7 +8,9 @@ use astrid_host::policy::gate::Gate;
 use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
+use crate::common::LONG;
 use crate::domains::INSTANCE;
 
 /// `charge(0)` answers at once; `charge(n)` says that it is there, and answers when the doors are open.
@@ -33,7 +35,8 @@ impl Doors {
     /// Waits until so many have come to the doors, ever.
     pub(crate) async fn came(&self, count: usize) {
         let mut there = self.there.subscribe();
-        there.wait_for(|there| *there >= count).await.unwrap();
+        let came = there.wait_for(|there| *there >= count);
+        timeout(LONG, came).await.expect("they don't come").unwrap();
     }
 
     /// How many have come.

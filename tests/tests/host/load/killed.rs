@@ -7,8 +7,8 @@ use astrid_host::dispatch::{Conclusion, Outcome, Said};
 use astrid_host::{Capsule, Host};
 use tokio::task::JoinSet;
 
-use super::bound;
 use super::storm::{numbered, seen};
+use super::{bound, until};
 use crate::common::{LONG, Lines, Sink, builder, with_people};
 
 const TOPIC: &str = "chain.v1.one";
@@ -77,18 +77,13 @@ async fn a_handler_that_dies_in_the_middle_is_passed_over() {
                 panic!("{outcome:?}")
             };
             assert_eq!((before, after), ("continue", "continue"));
-            // Five failures, and it isn't called any more for a while.
-            let of_itself = if middle == Guest::Panic {
-                "panic"
-            } else {
-                "trap"
+            // After five failures it isn't called any more, but for one now and then.
+            let of_itself = match middle {
+                Guest::Panic => "panic",
+                _ => "trap",
             };
-            let died_of = if number < 5 {
-                of_itself
-            } else {
-                "circuit-open"
-            };
-            assert_eq!(died, died_of, "event {number}");
+            let passed_over = number >= 5 && died == "circuit-open";
+            assert!(died == of_itself || passed_over, "{number}: {died}");
         }
         for tally in [&first, &last] {
             assert_eq!(numbers(&host, tally).await, Some((0, 100)));
@@ -126,9 +121,7 @@ async fn a_capsule_that_is_unloaded_while_it_is_asked_leaves_the_chain() {
             behind.spawn(async move { queued.await.unwrap() });
         }
         // All have passed the first, and wait for the sleeper.
-        while numbers(&host, &first).await != Some((0, 1 + BEHIND)) {
-            tokio::task::yield_now().await;
-        }
+        until(async || numbers(&host, &first).await == Some((0, 1 + BEHIND))).await;
         host.unload(&middle);
         // What it was blocked in ended: its answer is an error, which is a refusal.
         let asked = asked.await.unwrap();

@@ -11,6 +11,7 @@ use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 
 use super::doors::Doors;
+use super::until;
 use crate::common::{LONG, ask, builder, host, id, with_people};
 
 fn hear(host: &Host, pattern: &str) -> Subscription {
@@ -81,9 +82,7 @@ pub(crate) async fn two_loops_that_only_publish_hold_nobody_up() {
 
     // One goes while both are at it, then the host.
     host.unload(&rivals[0]);
-    while rivals[0].run_loop() != Some(LoopState::Ended) {
-        tokio::task::yield_now().await;
-    }
+    until(async || rivals[0].run_loop() == Some(LoopState::Ended)).await;
     ask(&host, &noop, "noop", ()).await.unwrap();
     assert_eq!(rivals[1].run_loop(), Some(LoopState::Running));
     drop((host, noop, rivals, reports, lost));
@@ -216,7 +215,5 @@ pub(crate) async fn a_loop_that_waits_for_several_things_is_parked() {
     let turn = next(&turns).await;
     assert_eq!((&turn["count"], &turn["ready"]), (&json!(10), &json!([1])));
     host.unload(&waiter);
-    while waiter.run_loop() != Some(LoopState::Ended) {
-        tokio::task::yield_now().await;
-    }
+    until(async || waiter.run_loop() == Some(LoopState::Ended)).await;
 }

@@ -21,6 +21,9 @@ pub(crate) use order::nothing_is_lost_or_doubled_and_the_order_is_kept;
 
 use astrid_e2e::guests::Guest;
 use astrid_host::{Package, dispatch};
+use tokio::time::timeout;
+
+use crate::common::LONG;
 
 /// A handler as a manifest binds it: topic, action, and what else is said of it.
 pub(crate) type Bound<'a> = (&'a str, &'a str, &'a str);
@@ -32,6 +35,16 @@ pub(crate) fn bound(guest: Guest, name: &str, handlers: &[Bound<'_>], rest: &str
         manifest += &format!("\"{topic}\" = {{ handler = \"{action}\"{more} }}\n");
     }
     guest.package_with(&(manifest + rest))
+}
+
+/// Lets others run until something holds.
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    let held = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, held).await.expect("it never comes to that");
 }
 
 /// Nothing is in flight, and nobody waits.
