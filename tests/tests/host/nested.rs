@@ -179,11 +179,14 @@ pub(crate) async fn a_handler_may_call_a_tool_of_its_own_capsule() {
     }
 }
 
+/// For whom each call was, and by whose claim.
+type Seen = Arc<Mutex<Vec<(String, Option<String>)>>>;
+
 /// `charge(n)` writes down whose claim it is called by, and calls the capsule and its topic again with `n - 1`.
 #[derive(Default)]
 struct Claims {
     around: Around,
-    seen: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    seen: Seen,
 }
 
 impl Domain for Claims {
@@ -243,6 +246,7 @@ pub(crate) async fn what_is_called_within_a_claimed_call_is_claimed_and_heard() 
     let expected = vec![("bob".to_owned(), by); 3];
     assert_eq!(*seen.lock().unwrap(), expected);
     // Who subscribes hears of a nested event as of any other.
+    assert!(turns.readiness().is_ready());
     let heard = turns.next().await.unwrap();
     let claimed = Attribution::Claimed {
         principal: id("bob"),
