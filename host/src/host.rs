@@ -15,12 +15,12 @@ use wasmtime::component::Linker;
 
 pub use self::builder::{BuildError, HostBuilder};
 pub use self::replacing::Installed;
-use crate::bus::{Owner, SubscribeError, Subscription};
+use crate::bus::{BusMetrics, Owner, SubscribeError, Subscription};
 use crate::call::{Call, CallDraft, Reply, TraceId};
 use crate::capsule::{
     CallError, Capsule, CapsuleHandler, CustomGate, Environment, NameLocks, StoreState,
 };
-use crate::dispatch::{Answer, CallScope, DispatchError, Dispatcher, Event, Outcome};
+use crate::dispatch::{Answer, CallScope, DispatchError, Dispatcher, Event, Figures, Outcome};
 use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
 use crate::home::Home;
@@ -241,8 +241,28 @@ impl Host {
         event: EventDraft,
     ) -> Result<Outcome, DispatchError> {
         let (topic, payload) = event.into_parts();
+        self.inner.events.announce_within(scope, &topic, &payload);
         let dispatcher = &self.inner.events.dispatcher;
         dispatcher.dispatch_within(scope, topic, payload).await
+    }
+
+    /// Asks all handlers of an event's topic at once from within a call, and collects what they answer within `limit` and
+    /// the time that the call has left: as [`Self::dispatch_within`].
+    ///
+    /// # Errors
+    /// [`DispatchError::Depth`], [`DispatchError::ShuttingDown`].
+    pub async fn trigger_within(
+        &self,
+        scope: &CallScope,
+        event: EventDraft,
+        limit: Duration,
+    ) -> Result<Vec<Answer>, DispatchError> {
+        let (topic, payload) = event.into_parts();
+        self.inner.events.announce_within(scope, &topic, &payload);
+        let dispatcher = &self.inner.events.dispatcher;
+        dispatcher
+            .trigger_within(scope, topic, payload, limit)
+            .await
     }
 
     /// Subscribes to what is published on topics that `pattern` admits. Never holds a publisher up: above 1,024
@@ -250,6 +270,16 @@ impl Host {
     pub fn subscribe(&self, pattern: &TopicPattern) -> Result<Subscription, SubscribeError> {
         let bus = &self.inner.events.bus;
         bus.subscribe(pattern, &self.inner.listener)
+    }
+
+    /// What is going on among events, and what there was.
+    pub fn figures(&self) -> Figures {
+        self.inner.events.dispatcher.figures()
+    }
+
+    /// What the bus has done: messages published, and those that subscriptions lost.
+    pub fn bus_metrics(&self) -> BusMetrics {
+        self.inner.events.bus.metrics()
     }
 
     /// Waits until no event is in flight; false if that took longer than `limit`.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::bus::Owner;
+use crate::bus::{CAPSULE_BYTES, Owner};
 use crate::domain::ipc::SUBSCRIPTIONS;
 use crate::manifest::{CapsuleManifest, CapsuleName, Uplink};
 
@@ -33,7 +33,8 @@ impl CapsuleInfo {
     pub fn new(manifest: CapsuleManifest, host: &CancellationToken) -> Self {
         Self {
             name: manifest.name().clone(),
-            subscriptions: Owner::new(manifest.name().as_str(), SUBSCRIPTIONS),
+            subscriptions: Owner::new(manifest.name().as_str(), SUBSCRIPTIONS)
+                .holding(CAPSULE_BYTES),
             capabilities: manifest.capabilities.held(),
             manifest,
             session: Uuid::new_v4(),

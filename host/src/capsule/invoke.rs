@@ -127,7 +127,7 @@ impl LoadedCapsule {
             wall: left,
             cpu: None,
             topic: None,
-            claimed_by: None,
+            claimed_by: scope.claimed_by,
             source: scope.source,
             depth: scope.depth + 1,
         };

@@ -65,12 +65,22 @@ pub(super) trait Entrant {
     fn admit(&mut self) -> bool;
 }
 
-/// What came of asking.
+/// What came of asking by one that may wait.
 pub(super) enum Asked<E> {
     /// It is admitted, and the caller's to start.
     Admitted(E),
     /// It waits, under this ticket.
     Waits(u64),
+    /// The door is closed.
+    Refused(E),
+}
+
+/// What came of asking by one that may not wait.
+pub(super) enum AskedNow<E, P> {
+    /// It is admitted, and the caller's to start.
+    Admitted(E),
+    /// There was room, and it can't be paid for.
+    Unpaid(P),
     /// It is refused.
     Refused(Refusal, E),
 }
@@ -142,31 +152,49 @@ impl<E: Entrant> Admission<E> {
         (!state.closed).then_some(state.bindings)
     }
 
-    /// An event wants in. `bindings` is as it was before its chain was looked up.
-    pub(super) fn ask(&self, mut entrant: E, bindings: u64, may_wait: bool) -> Asked<E> {
+    /// An event wants in, and waits for room. `bindings` is as it was before its chain was looked up.
+    pub(super) fn ask(&self, mut entrant: E, bindings: u64) -> Asked<E> {
         let mut state = self.state.lock();
         let state = &mut *state;
-        if state.closed {
-            return Asked::Refused(Refusal::Closed, entrant);
-        }
-        if state.bindings != bindings {
-            entrant.bindings_changed();
-        }
-        match state.lacking(&self.limits, &entrant) {
-            None => {
+        match state.room_for(&self.limits, &mut entrant, bindings) {
+            Ok(()) => {
                 state.admit(&mut entrant);
                 Asked::Admitted(entrant)
             }
-            Some(_) if may_wait => {
+            Err(Refusal::Closed) => Asked::Refused(entrant),
+            Err(Refusal::Full(_)) => {
                 let ticket = state.next_ticket;
                 state.next_ticket += 1;
                 state.figures.waiting += 1;
                 state.wait(ticket, entrant);
                 Asked::Waits(ticket)
             }
-            Some(limit) => {
-                state.figures.backpressure += 1;
-                Asked::Refused(Refusal::Full(limit), entrant)
+        }
+    }
+
+    /// An event wants in now or not at all. `pay` is asked in the step that admits it, and only if there is room: what
+    /// is refused costs nothing. It must not come back here.
+    pub(super) fn ask_now<P>(
+        &self,
+        mut entrant: E,
+        bindings: u64,
+        pay: impl FnOnce() -> Result<(), P>,
+    ) -> AskedNow<E, P> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        match state.room_for(&self.limits, &mut entrant, bindings) {
+            Ok(()) => {
+                if let Err(unpaid) = pay() {
+                    return AskedNow::Unpaid(unpaid);
+                }
+                state.admit(&mut entrant);
+                AskedNow::Admitted(entrant)
+            }
+            Err(refusal) => {
+                if let Refusal::Full(_) = refusal {
+                    state.figures.backpressure += 1;
+                }
+                AskedNow::Refused(refusal, entrant)
             }
         }
     }
@@ -297,6 +325,18 @@ impl<E: Entrant> Admission<E> {
 }
 
 impl<E: Entrant> State<E> {
+    /// Whether it may come in.
+    fn room_for(&self, limits: &Limits, entrant: &mut E, bindings: u64) -> Result<(), Refusal> {
+        if self.closed {
+            return Err(Refusal::Closed);
+        }
+        if self.bindings != bindings {
+            entrant.bindings_changed();
+        }
+        let lacking = self.lacking(limits, entrant);
+        lacking.map_or(Ok(()), |limit| Err(Refusal::Full(limit)))
+    }
+
     /// The first bound that keeps it out.
     fn lacking(&self, limits: &Limits, entrant: &E) -> Option<Limit> {
         if let Some(limit) = self.full(limits, entrant.principal()) {

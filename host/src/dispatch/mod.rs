@@ -152,7 +152,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     pub async fn dispatch(&self, event: Event) -> Result<Outcome, DispatchError> {
         let topic = Arc::clone(&event.topic);
         let (reply, outcome) = oneshot::channel();
-        let (_, waiting) = self.inner.take(event, Reply::Outcome(reply), true)?;
+        let (_, waiting) = self.inner.take(event, Reply::Outcome(reply))?;
         let outcome = outcome.await;
         waiting.over();
         outcome.unwrap_or_else(|_| Err(lost(&topic)))
@@ -165,7 +165,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     pub async fn publish(&self, event: Event) -> Result<TraceId, DispatchError> {
         let topic = Arc::clone(&event.topic);
         let (reply, accepted) = oneshot::channel();
-        let (_, waiting) = self.inner.take(event, Reply::Accepted(reply), true)?;
+        let (_, waiting) = self.inner.take(event, Reply::Accepted(reply))?;
         let accepted = accepted.await;
         waiting.over();
         accepted.unwrap_or_else(|_| Err(lost(&topic)))
@@ -177,8 +177,20 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     /// # Errors
     /// [`DispatchError`].
     pub fn try_publish(&self, event: Event) -> Result<TraceId, DispatchError> {
-        let (trace, _) = self.inner.take(event, Reply::Nothing, false)?;
-        Ok(trace)
+        self.try_publish_for(event, || Ok(()))
+    }
+
+    /// The same, for a price: `pay` is asked when nothing else is in the event's way, so that what is refused costs
+    /// nothing. If it fails, so does this, and nothing was published. It must not call the dispatcher.
+    ///
+    /// # Errors
+    /// [`DispatchError`], and what `pay` fails with.
+    pub fn try_publish_for<E: From<DispatchError>>(
+        &self,
+        event: Event,
+        pay: impl FnOnce() -> Result<(), E>,
+    ) -> Result<TraceId, E> {
+        self.inner.take_now(event, pay)
     }
 
     /// Asks all handlers of the event's topic at once, observers as well, and collects what they answer within
@@ -197,7 +209,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         let deadline = now.checked_add(limit).unwrap_or(now);
         event.deadline = event.deadline.into_iter().chain([deadline]).min();
         let (reply, mut answers) = oneshot::channel();
-        let (_, waiting) = inner.take(event, Reply::Answers(deadline, reply), true)?;
+        let (_, waiting) = inner.take(event, Reply::Answers(deadline, reply))?;
         let answered = match within(&inner.runtime, Some(deadline), &mut answers).await {
             Some(answered) => answered,
             None => match waiting.leave() {
