@@ -12,8 +12,8 @@ use crate::blocking::Blocking;
 use crate::bus::{EventBus, Owner, SubscribeError, Subscription};
 use crate::call::{Call, CallDraft, Reply, TraceId};
 use crate::capsule::{
-    CallError, Capsule, CapsuleHandler, CustomGate, Environment, Known, LoadError, LoadedCapsule,
-    RESERVED, Readiness, Slots, StoreState, Surroundings, load_order,
+    CallError, Capsule, CapsuleHandler, Components, CustomGate, Environment, Known, LoadError,
+    LoadedCapsule, RESERVED, Readiness, Slots, StoreState, Surroundings, load_order,
 };
 use crate::config::{ConfigError, HostConfig};
 use crate::dispatch::{
@@ -237,6 +237,7 @@ impl HostBuilder {
         let environment = Environment {
             events: Arc::clone(&events) as Arc<dyn Surroundings>,
             cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
+            components: Components::default(),
             slots,
             loop_slots: Slots::new(loop_slots),
             budget,
@@ -260,12 +261,12 @@ impl HostBuilder {
         };
         Ok(Host {
             inner: Arc::new(Inner {
+                run_loops: !environment.blocking.inline,
                 environment: Arc::new(environment),
                 events,
                 logs,
                 capsules: Mutex::default(),
                 failed: Mutex::default(),
-                run_loops: !self.blocking.inline,
                 listener: Owner::new("host", usize::MAX),
             }),
         })

@@ -43,6 +43,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
         Guest::Conformance => &[conformance::every_area_reports_what_is_expected],
         Guest::Installer => &[installs::install_and_upgrade_run_their_hooks],
+        Guest::Listener => &[loops::many_loops_hear_one_event],
         Guest::Noop => &[calls::a_payload_comes_back_as_it_was],
 
         Guest::DeepRecursion => &[traps::recursion_without_end],
