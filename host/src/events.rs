@@ -12,7 +12,7 @@ use crate::bus::{
     Attribution, Draft, EventBus, FAN_OUT, Payload, PayloadError, PublishRate, SubscribeError,
     Subscription,
 };
-use crate::call::CallContext;
+use crate::call::{CallContext, MAX_DEPTH};
 use crate::capsule::{CapsuleHandler, Surroundings};
 use crate::dispatch::{DispatchError, Dispatcher, Event, Lane};
 use crate::domain::ipc::wit::ErrorCode;
@@ -145,18 +145,23 @@ impl Outlet for Events {
         self.rate
             .charge(&capsule.name, call.principal(), bytes)
             .map_err(|_| Refused::RateLimited)?;
-        let principal = match &draft.attribution {
-            Attribution::Verified(principal) | Attribution::Claimed { principal, .. } => principal,
-            Attribution::System => call.principal(),
-        };
-        let event = Event::of(&draft, principal.clone()).caused_within(&call.nesting());
+        // What a thousand run loops publish is mostly for subscriptions alone.
+        if call.depth >= MAX_DEPTH || !self.dispatcher.asks_nobody(&draft.topic) {
+            let principal = match &draft.attribution {
+                Attribution::Verified(principal) | Attribution::Claimed { principal, .. } => {
+                    principal
+                }
+                Attribution::System => call.principal(),
+            };
+            let event = Event::of(&draft, principal.clone()).caused_within(&call.nesting());
+            self.dispatcher
+                .try_publish(event)
+                .map_err(|error| match error {
+                    DispatchError::Depth { .. } => Refused::Depth,
+                    _ => Refused::Backpressure,
+                })?;
+        }
         // Last what can't fail: nothing was delivered until here.
-        self.dispatcher
-            .try_publish(event)
-            .map_err(|error| match error {
-                DispatchError::Depth { .. } => Refused::Depth,
-                _ => Refused::Backpressure,
-            })?;
         self.bus.publish(draft);
         Ok(())
     }

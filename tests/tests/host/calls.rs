@@ -6,7 +6,7 @@ use astrid_host::principal::PrincipalError;
 use astrid_host::{Call, CallError};
 use serde_json::json;
 
-use crate::common::{ask, builder, call, call_by, fresh, id, loaded, said, with_people};
+use crate::common::{ask, builder, call, call_by, fresh, host, id, loaded, said, with_people};
 
 #[tokio::test]
 pub(crate) async fn a_payload_comes_back_as_it_was() {
