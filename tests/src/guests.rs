@@ -61,6 +61,8 @@ guests! {
     Cycle => "tests/programs/cycle",
     /// Does something when it is installed and when it is upgraded.
     Installer => "tests/programs/installer",
+    /// Answers whatever it hears: a run loop.
+    Listener => "tests/programs/listener",
     /// Does nothing.
     Noop => "tests/programs/noop",
     /// Asks for what a tool of its own answers.

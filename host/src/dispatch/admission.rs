@@ -11,6 +11,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Poll, Waker};
 
 use super::error::Limit;
@@ -93,6 +94,8 @@ pub(super) enum Refusal {
 /// The door.
 pub(super) struct Admission<E> {
     limits: Limits,
+    /// As the state says; apart from it so that reading it takes no lock.
+    closed: AtomicBool,
     state: Mutex<State<E>>,
 }
 
@@ -128,6 +131,7 @@ impl<E: Entrant> Admission<E> {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            closed: AtomicBool::new(false),
             state: Mutex::new(State {
                 closed: false,
                 bindings: 0,
@@ -144,6 +148,11 @@ impl<E: Entrant> Admission<E> {
 
     pub(super) fn figures(&self) -> Figures {
         self.state.lock().figures
+    }
+
+    /// Whether anybody is let in.
+    pub(super) fn is_open(&self) -> bool {
+        !self.closed.load(SeqCst)
     }
 
     /// Counts changes of the bindings: what is looked up after this is no older. None once the door is closed.
@@ -275,6 +284,7 @@ impl<E: Entrant> Admission<E> {
     pub(super) fn close(&self) -> Vec<E> {
         let mut state = self.state.lock();
         state.closed = true;
+        self.closed.store(true, SeqCst);
         state.figures.waiting = 0;
         let waiting = state.take_waiting();
         for principal in std::mem::take(&mut state.ring) {

@@ -193,6 +193,12 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         self.inner.take_now(event, pay)
     }
 
+    /// Whether an event on this topic would be taken, and nobody asked about it: to publish it then comes to nothing.
+    /// Touches nothing that publishers share.
+    pub fn asks_nobody(&self, topic: &Topic) -> bool {
+        self.inner.admission.is_open() && !self.inner.bindings.any(topic)
+    }
+
     /// Asks all handlers of the event's topic at once, observers as well, and collects what they answer within
     /// `limit`. A handler that is still asked then is ended.
     ///
@@ -295,7 +301,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
 
     /// Whether events are taken: until it is shut down.
     pub fn is_open(&self) -> bool {
-        self.inner.admission.bindings().is_some()
+        self.inner.admission.is_open()
     }
 
     /// What is going on, and what there was.

@@ -13,7 +13,7 @@ use wasmtime::component::Linker;
 use super::{Domain, Host, Inner};
 use crate::blocking::Blocking;
 use crate::bus::Owner;
-use crate::capsule::{Environment, NameLocks, RESERVED, Slots, Surroundings};
+use crate::capsule::{Components, Environment, NameLocks, RESERVED, Slots, Surroundings};
 use crate::config::{ConfigError, HostConfig};
 use crate::dispatch::{self, Dispatcher, TokioRuntime};
 use crate::domain::{self, sys::SysShared};
@@ -220,6 +220,7 @@ impl HostBuilder {
         let events = Arc::new(Events::new(session, dispatcher));
         let environment = Environment {
             events: Arc::clone(&events) as Arc<dyn Surroundings>,
+            components: Components::default(),
             cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
             slots,
             loop_slots: Slots::new(loop_slots, guests.clone()),
@@ -248,13 +249,13 @@ impl HostBuilder {
         };
         Ok(Host {
             inner: Arc::new(Inner {
+                resident: !environment.blocking.inline,
                 environment: Arc::new(environment),
                 events,
                 logs,
                 loaded: Mutex::default(),
                 changes: NameLocks::default(),
                 failed: Mutex::default(),
-                resident: !self.blocking.inline,
                 runtime: tokio::runtime::Handle::current(),
                 listener: Owner::new("host", usize::MAX),
             }),

@@ -1,5 +1,6 @@
 //! Run loops: they run beside the handlers of their capsule, are started again when they fail, and end with it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
@@ -9,7 +10,7 @@ use astrid_host::policy::topic::TopicPattern;
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 
-use crate::common::{ask, id, loaded};
+use crate::common::{ask, host, id, loaded};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -44,6 +45,34 @@ pub(crate) async fn a_run_loop_answers_beside_its_handlers() {
         assert_eq!(ticks(&host, who).await["correlation_id"], "c1");
     }
     assert_eq!(capsule.run_loop(), Some(LoopState::Running));
+}
+
+#[tokio::test]
+pub(crate) async fn many_loops_hear_one_event() {
+    let host = host().await;
+    let manifest = Guest::Listener.manifest();
+    let mut sessions = BTreeSet::new();
+    for number in 0..100 {
+        let name = format!("name = \"listener-{number}\"");
+        let manifest = manifest.replace("name = \"listener\"", &name);
+        let package = Guest::Listener.package_with(&manifest);
+        let capsule = host.load(package).await.unwrap();
+        assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);
+        sessions.insert(capsule.session());
+    }
+    let topic = TopicPattern::parse("listener.v1.heard").unwrap();
+    let heard = host.subscribe(&topic).unwrap();
+    for who in ["default", "alice", "bob"] {
+        let event = Event::json("listener.v1.ask", &()).unwrap();
+        host.publish(event.by(&id(who))).await.unwrap();
+        let mut answered = BTreeSet::new();
+        for _ in &sessions {
+            let answer = heard.next().await.unwrap();
+            assert_eq!(answer.attribution.principal(), Some(&id(who)));
+            answered.insert(answer.source);
+        }
+        assert_eq!(answered, sessions, "each answers {who}");
+    }
 }
 
 #[tokio::test]
