@@ -63,6 +63,8 @@ guests! {
     Installer => "tests/programs/installer",
     /// Answers whatever it hears: a run loop.
     Listener => "tests/programs/listener",
+    /// Exports a run that is no loop.
+    NoLoop => "tests/programs/no-loop",
     /// Does nothing.
     Noop => "tests/programs/noop",
     /// Asks for what a tool of its own answers.

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use wasmtime::component::Component;
 
 use super::load::Environment;
-use crate::exports::Binary;
+use crate::exports::{Binary, EntryPoint};
 use crate::package::ComponentHash;
 
 /// A component, by its hash.
@@ -41,6 +41,20 @@ impl Known {
         })
     }
 
+    /// The same, of which was found out that its `run` is no loop: it returned without having asked for anything.
+    pub(super) fn without_loop(&self) -> Self {
+        let mut binary = self.binary.clone();
+        if let Some(judgement) = binary.entry_points.get_mut(&EntryPoint::Run) {
+            judgement.real = false;
+            judgement.why = "it returned without having asked the host for anything".into();
+        }
+        Self {
+            hash: self.hash.clone(),
+            binary,
+            component: self.component.clone(),
+        }
+    }
+
     /// Keeps it in the compiled cache.
     ///
     /// # Errors
@@ -67,5 +81,10 @@ impl Components {
         all.retain(|_, other| other.strong_count() > 0);
         all.insert(known.hash.clone(), Arc::downgrade(&known));
         known
+    }
+
+    /// Forgets what is shared of a component: who loads it next finds what the cache has.
+    pub(super) fn forget(&self, hash: &ComponentHash) {
+        self.0.lock().remove(hash);
     }
 }

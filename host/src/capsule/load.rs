@@ -95,7 +95,7 @@ pub(crate) struct LoadedCapsule {
     pub(crate) hash: ComponentHash,
     pub(crate) binary: Binary,
     /// Held, so that others of the same component share it.
-    _known: Arc<Known>,
+    pub(super) known: Arc<Known>,
     pub(crate) environment: Arc<Environment>,
     pub(super) pre: InstancePre<StoreState>,
     pub(super) entry_points: EntryPoints,
@@ -151,7 +151,7 @@ impl LoadedCapsule {
         let capsule = Arc::new(Self {
             hash: package.hash().clone(),
             binary,
-            _known: known,
+            known,
             environment: Arc::clone(environment),
             pre,
             entry_points: EntryPoints { hook },

@@ -180,13 +180,10 @@ impl LoadedCapsule {
                 return;
             }
             let error = match ended {
-                Ok(asked) => {
-                    let state = if asked {
-                        LoopState::Ended
-                    } else {
-                        LoopState::Absent
-                    };
-                    self.run_loop.state.send_replace(state);
+                Ok(true) => return,
+                Ok(false) => {
+                    self.record_no_loop().await;
+                    self.run_loop.state.send_replace(LoopState::Absent);
                     return;
                 }
                 Err(error) => error,
@@ -216,6 +213,20 @@ impl LoadedCapsule {
                 () = self.info.unloaded().cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// Writes down, for every later load of the component, that there is no loop in it.
+    async fn record_no_loop(&self) {
+        let (environment, known) = (Arc::clone(&self.environment), Arc::clone(&self.known));
+        let record = move || {
+            let kept = known.without_loop().keep(&environment);
+            environment.components.forget(&known.hash);
+            kept
+        };
+        // What can't be written down is found out again.
+        if let Ok(Err(error)) = self.environment.blocking.run(record).await {
+            tracing::warn!(capsule = %self.info.name, %error, "what is known of the component can't be kept");
         }
     }
 

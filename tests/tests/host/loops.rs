@@ -87,6 +87,30 @@ async fn a_run_loop_ends_with_its_capsule() {
 }
 
 #[tokio::test]
+pub(crate) async fn what_is_no_loop_is_found_out_once() {
+    let home = astrid_host::Home::ephemeral().unwrap();
+    let begin = || Host::builder().home(home.clone()).build();
+    let host = begin().await.unwrap();
+    let capsule = host.load(Guest::NoLoop.package()).await.unwrap();
+    assert!(capsule.has_run_loop(), "{:?}", capsule.binary());
+    assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);
+    assert_eq!((capsule.run_loop(), capsule.restarts()), (None, 0));
+    // Known from now on: to the next load, and to the next host.
+    for host in [host, begin().await.unwrap()] {
+        host.capsules()
+            .iter()
+            .for_each(|capsule| host.unload(capsule));
+        let again = host.load(Guest::NoLoop.package()).await.unwrap();
+        assert!(!again.has_run_loop(), "{:?}", again.binary());
+        host.unload(&again);
+        // Its manifest has the last word.
+        let says_so = Guest::NoLoop.manifest() + "\n[runtime]\nrun = true\n";
+        let package = Guest::NoLoop.package_with(&says_so);
+        assert!(host.load(package).await.unwrap().has_run_loop());
+    }
+}
+
+#[tokio::test]
 async fn a_capsule_without_a_run_loop_is_ready() {
     let (_host, capsule) = loaded(Guest::Noop).await;
     assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);

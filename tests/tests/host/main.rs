@@ -49,6 +49,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Conformance => &[conformance::every_area_reports_what_is_expected],
         Guest::Installer => &[installs::install_and_upgrade_run_their_hooks],
         Guest::Listener => &[loops::many_loops_hear_one_event],
+        Guest::NoLoop => &[loops::what_is_no_loop_is_found_out_once],
         Guest::Noop => &[calls::a_payload_comes_back_as_it_was],
         Guest::OwnTool => &[nested::a_handler_may_call_a_tool_of_its_own_capsule],
         Guest::Tally => &[load::nothing_is_lost_or_doubled_and_the_order_is_kept],
