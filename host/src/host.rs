@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use parking_lot::Mutex;
+use tokio::sync::{broadcast, watch};
 use wasmtime::component::Linker;
 
 pub use self::builder::{BuildError, HostBuilder};
@@ -24,7 +25,7 @@ use crate::home::Home;
 use crate::manifest::CapsuleName;
 use crate::policy::topic::TopicPattern;
 use crate::principal::Principals;
-use crate::storage::FileLogs;
+use crate::storage::{FileLogs, LogRecord};
 
 /// Host functions of an embedder's own.
 pub trait Domain: Send + Sync + 'static {
@@ -265,6 +266,16 @@ impl Host {
             .run(move || logs.flush())
             .await;
         done && ended
+    }
+
+    /// Tells when something that a guest logged was written to its file.
+    pub(crate) fn logs_written(&self) -> watch::Receiver<u64> {
+        self.inner.logs.written()
+    }
+
+    /// Hears what guests log from now on.
+    pub(crate) fn hear_logs(&self) -> broadcast::Receiver<LogRecord> {
+        self.inner.logs.hear()
     }
 
     /// Waits until what guests have logged is in its files.

@@ -26,7 +26,7 @@ use crate::domain::sys::SysShared;
 use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
 use crate::exports::{self, Binary, EntryPoint};
 use crate::home::Home;
-use crate::manifest::CapsuleName;
+use crate::manifest::{CapsuleName, Diagnostic};
 use crate::package::{ComponentHash, Package};
 use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
@@ -82,6 +82,8 @@ pub(super) struct EntryPoints {
 pub(crate) struct LoadedCapsule {
     pub(crate) info: Arc<CapsuleInfo>,
     pub(crate) hash: ComponentHash,
+    /// What its manifest says in a way that is deprecated.
+    pub(crate) warnings: Vec<Diagnostic>,
     pub(crate) binary: Binary,
     pub(crate) environment: Arc<Environment>,
     pub(super) pre: InstancePre<StoreState>,
@@ -135,6 +137,7 @@ impl LoadedCapsule {
         });
         let capsule = Arc::new(Self {
             hash: package.hash().clone(),
+            warnings: package.warnings().to_vec(),
             binary,
             environment: Arc::clone(environment),
             pre,
