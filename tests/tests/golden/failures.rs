@@ -45,10 +45,6 @@ pub const UNSEEN: &[(ErrorKind, &str)] = &[
         "only what a handler publishes is nested; host/tests/dispatch/nested.rs",
     ),
     (
-        ErrorKind::ShuttingDown,
-        "a command's host ends when its event is done; host/tests/dispatch/lifecycle.rs",
-    ),
-    (
         ErrorKind::CircuitOpen,
         "a command makes one call; tests/tests/host/supervision.rs",
     ),

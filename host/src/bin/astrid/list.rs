@@ -51,7 +51,7 @@ fn document(one: &Listed) -> Value {
             json!({ "name": one.name, "error": error })
         }
     };
-    document["state"] = json!(life.map(|life| life.state));
+    document["state"] = json!(life.map(|life| life.state.as_str()));
     document["reason"] = json!(life.and_then(|life| life.reason.as_ref()));
     document["restarts"] = json!(life.map(|life| life.restarts));
     document["queued"] = json!(life.map(|life| life.queued));

@@ -15,7 +15,7 @@ use crate::session::{Session, no_event_loop};
 /// How long a capsule that others import from may take to be ready before they are loaded.
 const READY: Duration = Duration::from_secs(10);
 /// How long threads that wait for files may go on after the end.
-const THREADS: Duration = Duration::from_secs(1);
+const THREADS: Duration = Duration::from_millis(250);
 
 /// Run a host on the home until Ctrl-C, SIGTERM or `astrid stop`; the other commands ask it meanwhile
 #[derive(clap::Args)]
