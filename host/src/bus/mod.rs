@@ -66,6 +66,9 @@ pub struct BusMetrics {
 #[derive(Clone)]
 pub struct EventBus(Arc<Shared>);
 
+/// Hears of a report.
+type Hear = Box<dyn Fn(&Draft) + Send + Sync>;
+
 struct Shared {
     index: TopicIndex<Arc<Subscriber>>,
     /// Held while a message is given its number and put into subscriptions, so that each of them gets messages in the
@@ -75,7 +78,7 @@ struct Shared {
     session: Uuid,
     lagged: Topic,
     /// Who hears of reports, besides the subscriptions.
-    reporting_to: Option<Box<dyn Fn(&Draft) + Send + Sync>>,
+    reporting_to: Option<Hear>,
 }
 
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! The way of a call: lane, permit, instance, guest, verdict.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -62,6 +62,17 @@ impl Request<'_> {
     }
 }
 
+/// What another load is asked in the place of one that was closed.
+enum Asked<'a> {
+    Call(&'a Call),
+    Within(&'a CallScope, &'a CallDraft),
+    /// Whoever asks holds a turn.
+    Request(Request<'a>),
+}
+
+/// A future that may hold its like.
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send + 'a>>;
+
 impl LoadedCapsule {
     /// Calls a handler from outside, in the principal's lane.
     ///
@@ -70,7 +81,7 @@ impl LoadedCapsule {
     /// call gets a fresh one.
     pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
         if let Some(newer) = self.newer() {
-            return Box::pin(newer.invoke(call)).await;
+            return newer.instead(Asked::Call(call)).await;
         }
         self.known_action(&call.action)?;
         let tenant = match self.known_tenant(&call.principal)? {
@@ -106,7 +117,7 @@ impl LoadedCapsule {
         call: &CallDraft,
     ) -> Result<Reply, CallError> {
         if let Some(newer) = self.newer() {
-            return Box::pin(newer.invoke_within(scope, call)).await;
+            return newer.instead(Asked::Within(scope, call)).await;
         }
         self.known_action(&call.action)?;
         if scope.depth >= MAX_DEPTH {
@@ -148,6 +159,17 @@ impl LoadedCapsule {
         turn.map_err(|_| self.unloaded())
     }
 
+    /// Answers what a load was asked whose place this one took.
+    fn instead<'a>(self: Arc<Self>, asked: Asked<'a>) -> Answering<'a> {
+        Box::pin(async move {
+            match asked {
+                Asked::Call(call) => self.invoke(call).await,
+                Asked::Within(scope, call) => self.invoke_within(scope, call).await,
+                Asked::Request(request) => self.answer(request).await,
+            }
+        })
+    }
+
     /// The load that took this one's place, if one did.
     fn newer(&self) -> Option<Arc<LoadedCapsule>> {
         if !self.closed.load(Relaxed) {
@@ -174,7 +196,7 @@ impl LoadedCapsule {
         // A tenant that is made while the capsule is closed is not cleared with the others.
         if self.closed.load(Relaxed) {
             let newer = self.newer().ok_or_else(|| self.unloaded())?;
-            return Box::pin(newer.answer(request)).await;
+            return newer.instead(Asked::Request(request)).await;
         }
         let attempt = match tenant.circuit.enter() {
             Ok(attempt) => attempt,

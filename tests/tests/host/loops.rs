@@ -14,7 +14,7 @@ use crate::common::{ask, id, loaded};
 const LONG: Duration = Duration::from_secs(60);
 
 /// Asks the ticker how often it ticked.
-async fn ticks(host: &Host, who: &str) -> Value {
+pub(crate) async fn ticks(host: &Host, who: &str) -> Value {
     let topic = TopicPattern::parse("ticker.v1.count.response.*").unwrap();
     let answers = host.subscribe(&topic).unwrap();
     let question = json!({ "correlation_id": "c1", "body": null });

@@ -18,7 +18,10 @@ mod nested;
 mod pool;
 mod published;
 mod refusals;
+mod reload;
+mod shutdown;
 mod supervision;
+mod told;
 
 use std::collections::BTreeSet;
 
