@@ -27,7 +27,7 @@ pub use error::ControlError;
 pub use message::{Ask, Remark, Remarks};
 pub use operator::{Held, Hold, Operator};
 pub use problem::Problem;
-pub use server::{Ended, Server};
+pub use server::{Ended, Server, Stopper};
 
 /// The version of the protocol. Anything that one side says and the other may not know makes a new one, a new kind of
 /// error too.

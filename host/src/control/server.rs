@@ -19,6 +19,7 @@ use super::operator::{Operator, Running};
 use super::socket::{self, Socket};
 use crate::Host;
 use crate::home::ExclusiveLock;
+use crate::kind::ErrorKind;
 use crate::storage::LogRecord;
 
 /// Most connections at once.
@@ -26,7 +27,7 @@ const CONNECTIONS: usize = 64;
 /// How long a connection may take to ask for something.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection that was told that all is over may take to hear it.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL: Duration = Duration::from_millis(200);
 /// The pause after a connection that could not be taken, such as when there is no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Remarks that may wait for a client to take them.
@@ -47,8 +48,14 @@ const REMARKS: usize = 16;
 /// host.load_all_installed(Duration::from_secs(10)).await?;
 ///
 /// let server = Server::bind(&host, lock, Duration::from_secs(10))?;
-/// // Ends by Ctrl-C, or by `astrid stop`. A second Ctrl-C cuts short what is in flight.
-/// let ended = server.serve(async || drop(tokio::signal::ctrl_c().await)).await;
+/// let stopper = server.stopper();
+/// tokio::spawn(async move {
+///     if tokio::signal::ctrl_c().await.is_ok() {
+///         stopper.stop();
+///     }
+/// });
+/// // Until Ctrl-C, or `astrid stop`.
+/// let ended = server.serve().await;
 /// println!("all that was in flight was done: {}", ended.drained);
 /// # Ok(()) }
 /// ```
@@ -56,6 +63,27 @@ pub struct Server {
     socket: Socket,
     shared: Shared,
     host: Host,
+    at_once: CancellationToken,
+}
+
+/// Tells a server to stop, from wherever that is found out.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    stop: CancellationToken,
+    at_once: CancellationToken,
+}
+
+impl Stopper {
+    /// Lets it end when what is in flight is done, or its time is over.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Lets it end now: what is in flight is cancelled.
+    pub fn cancel(&self) {
+        self.at_once.cancel();
+        self.stop.cancel();
+    }
 }
 
 /// What a connection needs.
@@ -98,6 +126,7 @@ impl Server {
                 drain,
             },
             host: host.clone(),
+            at_once: CancellationToken::new(),
         })
     }
 
@@ -106,18 +135,26 @@ impl Server {
         self.socket.path()
     }
 
-    /// Serves until `told` is over, or a command says stop. Then nothing more is taken, and what is in flight has its
-    /// time to be done; when that is over, or `told` once more, it is cancelled. Then the run loops have ended, and the
-    /// logs are written: at most two seconds later.
-    pub async fn serve(self, mut told: impl AsyncFnMut()) -> Ended {
+    /// What tells it to stop.
+    pub fn stopper(&self) -> Stopper {
+        Stopper {
+            stop: self.shared.stop.clone(),
+            at_once: self.at_once.clone(),
+        }
+    }
+
+    /// Serves until a command or a [`Stopper`] says stop. Then nothing more is taken, and what is in flight has its time
+    /// to be done; when that is over, it is cancelled. Then the run loops have ended, and the logs are written: at most
+    /// two seconds later.
+    pub async fn serve(self) -> Ended {
         let Self {
             socket,
             shared,
             host,
+            at_once,
         } = self;
         let mut connections = JoinSet::new();
         tokio::select! {
-            () = told() => {}
             () = shared.stop.cancelled() => {}
             () = accept(&socket, &shared, &mut connections) => {}
         }
@@ -125,18 +162,21 @@ impl Server {
         // Who comes from now on waits for the home.
         let _pid = socket.close();
         let done = async {
-            let (drained, ()) = tokio::join!(host.shutdown(shared.drain), all(&mut connections));
-            drained
+            let answered = timeout(shared.drain, all(&mut connections));
+            let (drained, answered) = tokio::join!(host.shutdown(shared.drain), answered);
+            drained && answered.is_ok()
         };
         let drained = tokio::select! {
             drained = done => drained,
-            () = tokio::time::sleep(shared.drain) => false,
-            () = told() => false,
+            () = at_once.cancelled() => {
+                host.shutdown(Duration::ZERO).await;
+                false
+            }
         };
+        // The last word of a guest that was ended is passed on; who doesn't read what is said to it is left.
+        let _ = timeout(FAREWELL, all(&mut connections)).await;
         shared.cancel.cancel();
-        // Who doesn't read what is said to it is left.
-        let farewell = timeout(FAREWELL, all(&mut connections));
-        let _ = tokio::join!(host.shutdown(Duration::ZERO), farewell);
+        let _ = timeout(FAREWELL, all(&mut connections)).await;
         connections.abort_all();
         Ended { drained }
     }
@@ -274,7 +314,14 @@ impl Connection {
             telling.await?;
             done
         };
-        let answer = done.map_or_else(Answer::Failed, Answer::Done);
+        let answer = match done {
+            Ok(reply) => Answer::Done(reply),
+            // What ended it is that the host ends.
+            Err(problem) if problem.kind == ErrorKind::Unloaded && shared.stop.is_cancelled() => {
+                Answer::Failed(ControlError::Stopping.into())
+            }
+            Err(problem) => Answer::Failed(problem),
+        };
         match seal(&answer) {
             Ok(frame) => frame::write(&mut self.writer, &frame).await,
             Err(error) => self.say(&Answer::Failed(error.into())).await,

@@ -9,6 +9,7 @@ mod compiled;
 mod hostile;
 mod operator;
 mod report;
+mod running;
 mod trust;
 mod verdicts;
 
@@ -38,7 +39,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     operator::installs(report, &astrid)?;
     verdicts::answers(report, &astrid);
     verdicts::mistakes(report, &astrid);
-    hostile::guests(report, binary)?;
+    hostile::guests(report, binary.clone())?;
     operator::principals_and_logs(report, &astrid);
     operator::published(report, &astrid)?;
     trust::swapped_bytes(report, &astrid)?;
@@ -46,5 +47,6 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     archives::installs(report, &astrid)?;
     compiled::at_once(report, &astrid)?;
     operator::removal(report, &astrid);
+    running::host(report, binary)?;
     author::from_nothing(report)
 }

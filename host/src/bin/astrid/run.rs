@@ -15,7 +15,7 @@ use crate::session::{Session, no_event_loop};
 /// How long a capsule that others import from may take to be ready before they are loaded.
 const READY: Duration = Duration::from_secs(10);
 /// How long threads that wait for files may go on after the end.
-const THREADS: Duration = Duration::from_millis(250);
+const THREADS: Duration = Duration::from_millis(100);
 
 /// Run a host on the home until Ctrl-C, SIGTERM or `astrid stop`; the other commands ask it meanwhile
 #[derive(clap::Args)]
@@ -57,7 +57,16 @@ async fn host(session: &Session, args: &Args, home: Home) -> Result<(), Failure>
             let server = Server::bind(&host, lock, args.drain)?;
             let path = server.path().display();
             session.out.note(format!("listening on {path}"));
-            server.serve(async || signals.next().await).await.drained
+            let stopper = server.stopper();
+            let listening = tokio::spawn(async move {
+                signals.next().await;
+                stopper.stop();
+                signals.next().await;
+                stopper.cancel();
+            });
+            let drained = server.serve().await.drained;
+            listening.abort();
+            drained
         }
         None => host.shutdown(Duration::ZERO).await,
     };
