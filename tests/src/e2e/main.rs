@@ -6,6 +6,7 @@
 mod archives;
 mod author;
 mod compiled;
+mod events;
 mod hostile;
 mod operator;
 mod report;
@@ -40,6 +41,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     verdicts::answers(report, &astrid);
     verdicts::mistakes(report, &astrid);
     hostile::guests(report, binary.clone())?;
+    events::chain(report, binary.clone())?;
     operator::principals_and_logs(report, &astrid);
     operator::published(report, &astrid)?;
     trust::swapped_bytes(report, &astrid)?;

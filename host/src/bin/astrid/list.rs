@@ -22,7 +22,7 @@ pub(crate) fn run(session: &Session, _args: &Args) -> Result<ExitCode, Failure> 
         let head = [
             "NAME", "VERSION", "HASH", "OWNER", "UPDATED", "STATE", "RESTARTS", "QUEUED", "",
         ];
-        table(head, listed.iter().map(|one| living(one)))
+        table(head, listed.iter().map(living))
     } else {
         table(
             ["NAME", "VERSION", "HASH", "OWNER", "UPDATED"],
