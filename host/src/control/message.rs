@@ -215,3 +215,45 @@ pub fn unseal<T: DeserializeOwned>(json: &[u8]) -> Result<T, ControlError> {
     let body = sealed.body.map_or("null", RawValue::get);
     serde_json::from_str(body).map_err(garbage)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::requests::List;
+    use super::*;
+
+    fn sealed(json: &str) -> Result<Request, ControlError> {
+        unseal(json.as_bytes())
+    }
+
+    #[test]
+    fn what_was_sealed_is_unsealed() {
+        let request = Request::from(List {});
+        let frame = seal(&request).expect("a frame");
+        assert_eq!(unseal::<Request>(&frame[4..]).expect("a request"), request);
+    }
+
+    #[test]
+    fn another_version_is_named_and_not_guessed_at() {
+        let text =
+            r#"{"v": 7, "astrid": "7.1.0", "later": [], "body": "what version 1 doesn't know"}"#;
+        match sealed(text) {
+            Err(ControlError::Version { version, astrid }) => {
+                assert_eq!((version, astrid.as_str()), (7, "7.1.0"));
+            }
+            other => panic!("{other:?}"),
+        }
+        let nameless = sealed(r#"{"v": 0}"#);
+        assert!(matches!(nameless, Err(ControlError::Version { .. })));
+    }
+
+    #[test]
+    fn what_is_no_request_is_garbage() {
+        let long = format!(r#"{{"v": 1, "body": {{"{}": {{}}}}}}"#, "x".repeat(10_000));
+        for json in ["", "[]", "{}", r#"{"v": 1}"#, r#"{"v": -1}"#, &long] {
+            match sealed(json) {
+                Err(ControlError::Garbage { reason }) => assert!(reason.len() < 1_000, "{reason}"),
+                other => panic!("{json}: {other:?}"),
+            }
+        }
+    }
+}

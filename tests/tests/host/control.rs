@@ -102,7 +102,7 @@ async fn what_was_published_goes_on_without_its_client() {
     let published = tokio::spawn(async move { client.ask(publish, &Kept::default()).await });
     lines.have(1).await;
     published.abort();
-    // Whoever is asked next is asked after the host has seen that the client is gone.
+    // The host serves on, and so does what it was given.
     let listed = running.client().await.ask(List {}, &Kept::default()).await;
     assert_eq!(listed.unwrap(), []);
     assert!(!running.host.drain(Duration::ZERO).await, "it is under way");
