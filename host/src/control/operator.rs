@@ -5,7 +5,7 @@ mod calls;
 mod capsules;
 mod principals;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -68,7 +68,8 @@ async fn warn(warnings: &[Diagnostic], remarks: &impl Remarks) {
 pub struct Operator {
     home: Home,
     held: Held,
-    own: Principals,
+    /// Used where there is no host: they are costly to begin with.
+    own: OnceLock<Principals>,
     mode: Mode,
 }
 
@@ -107,7 +108,7 @@ impl Operator {
 
     fn new(home: Home, held: Held, mode: Mode) -> Self {
         Self {
-            own: Principals::new(home.clone()),
+            own: OnceLock::new(),
             home,
             held,
             mode,
@@ -182,10 +183,12 @@ impl Operator {
         }
     }
 
-    /// The principals: those that a running host knows already.
+    /// The principals: those that a host knows already.
     fn principals(&self) -> &Principals {
-        self.run()
-            .map_or(&self.own, |running| running.host.principals())
+        match self.host() {
+            Some(host) => host.principals(),
+            None => self.own.get_or_init(|| Principals::new(self.home.clone())),
+        }
     }
 
     /// Refuses a principal that isn't there, with the one that may have been meant, or that is disabled.

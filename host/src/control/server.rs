@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_millis(200);
 /// The pause after a connection that could not be taken, such as when there is no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The longest time that what is in flight is given at the end, a day: nobody waits for longer.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Remarks that may wait for a client to take them.
 const REMARKS: usize = 16;
 
@@ -105,11 +107,12 @@ pub struct Ended {
 }
 
 impl Server {
-    /// Listens for a host, with the lock of its home. What is in flight at the end may take `drain`.
+    /// Listens for a host, with the lock of its home. What is in flight at the end may take `drain`, at most a day.
     ///
     /// # Errors
     /// [`ControlError`].
     pub fn bind(host: &Host, lock: ExclusiveLock, drain: Duration) -> Result<Self, ControlError> {
+        let drain = drain.min(LONGEST);
         let socket = Socket::bind(host.home())?;
         let stop = CancellationToken::new();
         let running = Running {

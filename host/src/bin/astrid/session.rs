@@ -1,5 +1,6 @@
 //! What every command shares: where the home is, and a host for the commands that call capsules.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use crate::output::{Output, StderrLog};
 /// The global flags, as the commands want them.
 pub(crate) struct Session {
     home: Option<PathBuf>,
+    /// Looking whether it can be trusted is done once.
+    opened: OnceCell<Home>,
     workspace: Option<PathBuf>,
     pub(crate) verbose: u8,
     pub(crate) out: Output,
@@ -32,6 +35,7 @@ impl Session {
     ) -> Self {
         Self {
             home,
+            opened: OnceCell::new(),
             workspace,
             verbose,
             out,
@@ -40,11 +44,15 @@ impl Session {
 
     /// The home, made at its first use.
     pub(crate) fn home(&self) -> Result<Home, Failure> {
+        if let Some(home) = self.opened.get() {
+            return Ok(home.clone());
+        }
         let dir = match &self.home {
             Some(dir) => dir.clone(),
             None => Home::default_dir()?,
         };
-        Ok(Home::open(dir)?)
+        let home = Home::open(dir)?;
+        Ok(self.opened.get_or_init(|| home).clone())
     }
 
     /// How a host is begun here that makes a call or two and ends.

@@ -59,9 +59,10 @@ impl Ask for Invoke {
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Invoked, Problem> {
         let call = self.call()?;
+        let host = by.any_host().await?;
         by.known(&self.principal)?;
         let capsule = by.capsule(&self.capsule, remarks).await?;
-        let reply = by.any_host().await?.invoke(&capsule, call).await?;
+        let reply = host.invoke(&capsule, call).await?;
         Ok(reply.into())
     }
 }
@@ -78,6 +79,7 @@ impl Ask for Publish {
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Published, Problem> {
         let event = Event::raw(&self.topic, self.payload)?.by(&self.principal);
+        by.any_host().await?;
         by.known(&self.principal)?;
         let host = by.full_host(remarks).await?;
         let outcome = host.dispatch(event).await?;
@@ -133,6 +135,7 @@ impl Ask for Tools {
     }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Vec<Tool>, Problem> {
+        by.any_host().await?;
         by.known(&self.principal)?;
         let host = by.full_host(remarks).await?;
         Ok(host.tools(&self.principal).await)
@@ -151,6 +154,7 @@ impl Ask for CallTool {
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<ToolAnswer, Problem> {
         let arguments = self.value()?;
+        by.any_host().await?;
         by.known(&self.principal)?;
         let host = by.full_host(remarks).await?;
         let answer = host.call_tool(&self.tool, &arguments, &self.principal);
