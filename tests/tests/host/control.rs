@@ -13,7 +13,6 @@ use astrid_host::dispatch::Event;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::storage::{LogLevel, LogRecord};
 use astrid_host::{Call, Host, Package};
-use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::common::{Lines, Sink, builder, host, id, with_people};
@@ -47,6 +46,14 @@ impl Running {
     }
 }
 
+/// A host with the sleeper loaded, and what it logs.
+async fn with_sleeper(package: Package) -> (Host, Arc<Lines>) {
+    let lines = Arc::<Lines>::default();
+    let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
+    host.load(package).await.unwrap();
+    (host, lines)
+}
+
 /// Keeps what is remarked.
 #[derive(Default)]
 struct Kept(Mutex<Vec<Remark>>);
@@ -68,9 +75,7 @@ fn invoke(guest: Guest, action: &str, payload: impl Into<Vec<u8>>) -> Invoke {
 
 #[tokio::test]
 async fn a_client_that_goes_away_ends_its_call_and_frees_its_lane() {
-    let lines = Arc::<Lines>::default();
-    let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
-    host.load(Guest::Sleeper.package()).await.unwrap();
+    let (host, lines) = with_sleeper(Guest::Sleeper.package()).await;
     let running = Running::serve(host, Duration::ZERO);
     let client = running.client().await;
     let asleep = tokio::spawn(async move {
@@ -80,21 +85,22 @@ async fn a_client_that_goes_away_ends_its_call_and_frees_its_lane() {
     lines.have(1).await;
     asleep.abort();
     let awake = invoke(Guest::Sleeper, "behave", "{}");
-    let reply = running.client().await.ask(awake, &Kept::default()).await;
-    assert_eq!(reply.unwrap().verdict, "continue");
+    let kept = Kept::default();
+    let reply = running.client().await.ask(awake, &kept);
+    // The sleeper's own time is 300 s.
+    let reply = tokio::time::timeout(Duration::from_secs(60), reply).await;
+    assert_eq!(reply.expect("in time").unwrap().verdict, "continue");
     assert!(running.end().await.drained, "nothing is left of it");
 }
 
 #[tokio::test]
 async fn what_was_published_goes_on_without_its_client() {
-    let lines = Arc::<Lines>::default();
-    let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
     let manifest = format!(
         "{}\n[subscribe]\n\"slow.v1.event\" = {{ handler = \"misbehave\" }}\n",
         Guest::Sleeper.manifest()
     );
     let package = Guest::Sleeper.package_with(&manifest);
-    host.load(package).await.unwrap();
+    let (host, lines) = with_sleeper(package).await;
     let running = Running::serve(host, Duration::ZERO);
     let client = running.client().await;
     let event = Event::raw("slow.v1.event", "{}").unwrap();
@@ -227,32 +233,34 @@ async fn a_home_is_reached_through_its_host_and_by_itself_without_one() {
 
 #[tokio::test]
 async fn what_guests_log_meanwhile_is_heard_by_who_asked_and_by_nobody_else() {
-    let host = host().await;
-    host.load(Guest::Hello.package()).await.unwrap();
-    let running = Running::serve(host, Duration::ZERO);
-    let (mine, others) = (Kept::default(), Kept::default());
-    let of = |name: &str| json!({ "name": name }).to_string();
-    let as_alice = Invoke {
-        principal: id("alice"),
-        ..invoke(Guest::Hello, "greet", of("Alice"))
-    };
-    let (first, second) = tokio::join!(
-        async {
-            let ask = invoke(Guest::Hello, "greet", of("Ada"));
-            running.client().await.ask(ask, &mine).await
-        },
-        async { running.client().await.ask(as_alice, &others).await }
-    );
-    assert!(first.is_ok() && second.is_ok());
-    let said = |kept: Kept| -> Vec<String> {
-        let remarks = kept.0.into_inner().unwrap();
-        let lines = remarks.into_iter().map(|remark| match remark {
-            Remark::Logged(record) => record.message,
-            other => panic!("{other:?}"),
-        });
-        lines.collect()
-    };
-    assert_eq!(said(mine), ["greeting Ada"]);
-    assert_eq!(said(others), ["greeting Alice"]);
-    running.end().await;
+    let (host, lines) = with_sleeper(Guest::Sleeper.package()).await;
+    let running = Running::serve(host, Duration::from_secs(60));
+    let mut asleep = Vec::new();
+    for (count, name) in ["default", "alice"].into_iter().enumerate() {
+        let ask = Invoke {
+            principal: id(name),
+            ..invoke(Guest::Sleeper, "misbehave", "{}")
+        };
+        let client = running.client().await;
+        asleep.push(tokio::spawn(async move {
+            let kept = Kept::default();
+            client.ask(ask, &kept).await.map(|_| kept)
+        }));
+        // Both are under way when the second one says something.
+        lines.have(count + 1).await;
+    }
+    running.stopper.cancel();
+    for (call, name) in asleep.into_iter().zip(["default", "alice"]) {
+        let kept = call.await.unwrap().unwrap();
+        let heard = kept.0.into_inner().unwrap();
+        let heard: Vec<_> = heard
+            .into_iter()
+            .map(|remark| match remark {
+                Remark::Logged(record) => (record.principal, record.message),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(heard, [(name.to_owned(), "asleep".to_owned())]);
+    }
+    assert!(!running.ended.await.unwrap().drained);
 }
