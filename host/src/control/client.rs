@@ -12,7 +12,7 @@ use super::message::{Answer, Ask, Remarks, Request, seal, unseal};
 use super::operator::{Held, Hold};
 use super::problem::Problem;
 use super::socket;
-use crate::home::{Home, HomeError, LOCK_PATIENCE, LOCK_POLL};
+use crate::home::{ExclusiveLock, Home, HomeError, LOCK_PATIENCE, LOCK_POLL};
 
 /// How long a host may take to say hello.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,18 +34,41 @@ pub enum Reached {
 /// # Errors
 /// [`HomeError::Busy`]; what a host that runs has against being asked; [`ControlError`]. As a [`Problem`].
 pub async fn reach(home: &Home, hold: Hold) -> Result<Reached, Problem> {
-    let began = Instant::now();
     if hold == Hold::Not {
         let client = Client::connect(home).await?;
         return Ok(client.map_or(Reached::Held(Held::Not), Reached::Running));
     }
+    Ok(match taken(home, || Held::attempt(home, hold)).await? {
+        Ok(held) => Reached::Held(held),
+        Err(client) => Reached::Running(client),
+    })
+}
+
+/// Takes a home alone, to run a host on it. Other commands are waited for, for ten seconds.
+///
+/// # Errors
+/// [`ControlError::Running`] at once if a host runs; [`HomeError::Busy`]. As a [`Problem`].
+pub async fn claim(home: &Home) -> Result<ExclusiveLock, Problem> {
+    let taken = taken(home, || home.try_lock_exclusive()).await?;
+    taken.map_err(|client| {
+        let (home, pid) = (home.root().to_owned(), client.pid());
+        ControlError::Running { home, pid }.into()
+    })
+}
+
+/// Takes the home when it is free, unless a host holds it, which is then connected to.
+async fn taken<T>(
+    home: &Home,
+    attempt: impl Fn() -> Result<Option<T>, HomeError>,
+) -> Result<Result<T, Client>, Problem> {
+    let began = Instant::now();
     loop {
-        if let Some(held) = Held::attempt(home, hold)? {
-            return Ok(Reached::Held(held));
+        if let Some(held) = attempt()? {
+            return Ok(Ok(held));
         }
         // Somebody holds it: a host, or another command for a moment.
         if let Some(client) = Client::connect(home).await? {
-            return Ok(Reached::Running(client));
+            return Ok(Err(client));
         }
         if began.elapsed() > LOCK_PATIENCE {
             return Err(home.busy().into());

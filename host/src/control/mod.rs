@@ -22,7 +22,7 @@ pub mod requests;
 mod server;
 mod socket;
 
-pub use client::{Client, Reached, freed, reach};
+pub use client::{Client, Reached, claim, freed, reach};
 pub use error::ControlError;
 pub use message::{Ask, Remark, Remarks};
 pub use operator::{Held, Hold, Operator};

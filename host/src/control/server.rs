@@ -39,13 +39,13 @@ const REMARKS: usize = 16;
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use astrid_host::control::Server;
+/// use astrid_host::control::{self, Server};
 /// use astrid_host::{Home, Host};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let home = Home::open("/var/lib/astrid")?;
 /// // Whoever holds the home alone is its host: the commands ask it from now on.
-/// let lock = home.lock_exclusive()?;
+/// let lock = control::claim(&home).await?;
 /// let host = Host::builder().home(home).build().await?;
 /// host.load_all_installed(Duration::from_secs(10)).await?;
 ///

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use astrid_host::control::{self, ControlError, Held, Hold, Reached, Server};
+use astrid_host::control::{self, Server};
 use astrid_host::{Home, Host};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -37,15 +37,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
 }
 
 async fn host(session: &Session, args: &Args, home: Home) -> Result<(), Failure> {
-    let lock = match control::reach(&home, Hold::Alone).await? {
-        Reached::Held(Held::Alone(lock)) => lock,
-        // Nothing less was asked for.
-        Reached::Held(_) => return Err(ControlError::Stopping.into()),
-        Reached::Running(client) => {
-            let (home, pid) = (home.root().to_owned(), client.pid());
-            return Err(ControlError::Running { home, pid }.into());
-        }
-    };
+    let lock = control::claim(&home).await?;
     let mut signals = Signals::new().map_err(no_event_loop)?;
     let host = session.long_lived(home).build().await?;
     let loaded = tokio::select! {
