@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dispatch::CallScope;
 use crate::principal::{PrincipalId, PrincipalScope};
@@ -143,7 +143,7 @@ pub enum Verdict {
 }
 
 /// Whether a call got an instance that had served calls before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InstanceState {
     /// Made for this call.

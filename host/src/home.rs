@@ -32,8 +32,9 @@ const FOLDERS: [&str; 11] = [
     "home",
 ];
 /// How long a command waits for another one that holds the home.
-const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-const LOCK_POLL: Duration = Duration::from_millis(25);
+pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks whether the home is free.
+pub(crate) const LOCK_POLL: Duration = Duration::from_millis(25);
 
 /// Why a home can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -153,6 +154,13 @@ pub struct ExclusiveLock {
 }
 
 impl ExclusiveLock {
+    fn new(lock: HomeLock) -> Self {
+        Self {
+            _lock: Arc::new(lock),
+            recovered: Arc::default(),
+        }
+    }
+
     /// Lets one thread at a time change what is installed. The value tells whether what an earlier process left half
     /// done has been cleared away since the lock was taken: later, it would be what this one has under way.
     pub(crate) fn turn(&self) -> MutexGuard<'_, bool> {
@@ -289,6 +297,11 @@ impl Home {
         self.root.join("sdk")
     }
 
+    /// `run/`: the lock, and what a running host is reached by.
+    pub fn run_dir(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
     /// `secrets/`.
     pub fn secrets_dir(&self) -> PathBuf {
         self.root.join("secrets")
@@ -307,16 +320,43 @@ impl Home {
     /// # Errors
     /// [`HomeError::Busy`] if anybody else holds it for longer than ten seconds; [`HomeError::Io`].
     pub fn lock_exclusive(&self) -> Result<ExclusiveLock, HomeError> {
-        Ok(ExclusiveLock {
-            _lock: Arc::new(self.lock(File::try_lock)?),
-            recovered: Arc::default(),
-        })
+        Ok(ExclusiveLock::new(self.lock(File::try_lock)?))
+    }
+
+    /// [`Self::lock_shared`] without waiting; none if somebody who writes holds it.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn try_lock_shared(&self) -> Result<Option<HomeLock>, HomeError> {
+        self.attempt(File::try_lock_shared)
+    }
+
+    /// [`Self::lock_exclusive`] without waiting; none if anybody else holds it.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn try_lock_exclusive(&self) -> Result<Option<ExclusiveLock>, HomeError> {
+        Ok(self.attempt(File::try_lock)?.map(ExclusiveLock::new))
     }
 
     fn lock(
         &self,
         try_lock: fn(&File) -> Result<(), std::fs::TryLockError>,
     ) -> Result<HomeLock, HomeError> {
+        let began = Instant::now();
+        loop {
+            match self.attempt(try_lock)? {
+                Some(lock) => return Ok(lock),
+                None if began.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_POLL),
+                None => return Err(self.busy()),
+            }
+        }
+    }
+
+    fn attempt(
+        &self,
+        try_lock: fn(&File) -> Result<(), std::fs::TryLockError>,
+    ) -> Result<Option<HomeLock>, HomeError> {
         let path = self.root.join("run/lock");
         let file = OpenOptions::new()
             .read(true)
@@ -326,23 +366,17 @@ impl Home {
             .mode(0o600)
             .open(&path)
             .map_err(io_error("open", &path))?;
-        let began = Instant::now();
-        loop {
-            match try_lock(&file) {
-                Ok(()) => return Ok(HomeLock { _file: file }),
-                Err(std::fs::TryLockError::WouldBlock) if began.elapsed() < LOCK_PATIENCE => {
-                    std::thread::sleep(LOCK_POLL);
-                }
-                Err(std::fs::TryLockError::WouldBlock) => return Err(HomeError::Busy { path }),
-                Err(std::fs::TryLockError::Error(source)) => {
-                    return Err(HomeError::Io {
-                        doing: "lock",
-                        path,
-                        source,
-                    });
-                }
-            }
+        match try_lock(&file) {
+            Ok(()) => Ok(Some(HomeLock { _file: file })),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
         }
+    }
+
+    /// For who has waited for the lock long enough.
+    pub(crate) fn busy(&self) -> HomeError {
+        let path = self.root.join("run/lock");
+        HomeError::Busy { path }
     }
 
     /// The key of the compiled cache, `etc/cache.key`; made at its first use.

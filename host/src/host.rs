@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use parking_lot::Mutex;
+use tokio::sync::{broadcast, watch};
 use wasmtime::component::Linker;
 
 pub use self::builder::{BuildError, HostBuilder};
@@ -27,7 +28,7 @@ use crate::home::Home;
 use crate::manifest::CapsuleName;
 use crate::policy::topic::TopicPattern;
 use crate::principal::Principals;
-use crate::storage::FileLogs;
+use crate::storage::{FileLogs, LogRecord};
 
 /// Host functions of an embedder's own. One that calls the host holds a [`WeakHost`], and no [`Capsule`].
 pub trait Domain: Send + Sync + 'static {
@@ -327,6 +328,16 @@ impl Host {
     /// otherwise would keep itself.
     pub fn downgrade(&self) -> WeakHost {
         WeakHost(Arc::downgrade(&self.inner))
+    }
+
+    /// Tells when something that a guest logged was written to its file.
+    pub(crate) fn logs_written(&self) -> watch::Receiver<u64> {
+        self.inner.logs.written()
+    }
+
+    /// Hears what guests log from now on.
+    pub(crate) fn hear_logs(&self) -> broadcast::Receiver<LogRecord> {
+        self.inner.logs.hear()
     }
 
     /// Waits until what guests have logged is in its files.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
 
 macro_rules! kinds {
@@ -85,7 +86,7 @@ kinds! {
     HostMemory => "host-memory",
     /// The capsule kept failing for the principal, and isn't called for a while.
     CircuitOpen => "circuit-open",
-    /// An event finds no room: too many are in flight.
+    /// An event, or a connection to a running host, finds no room: too many are there.
     Backpressure => "backpressure",
     /// An event is nested too deep in others.
     Depth => "depth",
@@ -97,6 +98,10 @@ kinds! {
     Instantiate => "instantiate",
     /// The capsule was unloaded before or during the call.
     Unloaded => "unloaded",
+    /// A running host can't be asked, or what is said over its socket makes no sense.
+    Control => "control",
+    /// The two ends of a control socket speak different versions.
+    Version => "version",
 }
 
 impl ErrorKind {
@@ -132,6 +137,16 @@ impl Serialize for ErrorKind {
     }
 }
 
+impl<'de> Deserialize<'de> for ErrorKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let known = Self::ALL.iter().find(|kind| kind.as_str() == word);
+        known
+            .copied()
+            .ok_or_else(|| de::Error::custom(format_args!("{word:?} is no kind of error")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -149,5 +164,17 @@ mod tests {
                 "{word}"
             );
         }
+    }
+
+    #[test]
+    fn a_kind_is_read_from_its_word() {
+        for kind in ErrorKind::ALL {
+            let word = serde_json::to_string(kind).expect("a string");
+            assert_eq!(
+                serde_json::from_str::<ErrorKind>(&word).expect("a kind"),
+                *kind
+            );
+        }
+        assert!(serde_json::from_str::<ErrorKind>("\"nothing\"").is_err());
     }
 }

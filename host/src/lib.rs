@@ -32,6 +32,7 @@ pub mod bus;
 pub mod call;
 pub mod capsule;
 pub mod config;
+pub mod control;
 mod disk;
 pub mod dispatch;
 pub mod domain;

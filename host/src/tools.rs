@@ -20,7 +20,7 @@ const EXECUTE: &str = "tool_execute_";
 const DESCRIBE: &str = "tool_describe";
 
 /// A tool of a loaded capsule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     /// Its name.
     pub name: String,
@@ -33,7 +33,7 @@ pub struct Tool {
 }
 
 /// What a tool answered.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolAnswer {
     /// Its text, or any other JSON.
     pub content: Value,

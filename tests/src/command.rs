@@ -1,6 +1,7 @@
 //! The `astrid` command as a process, in a home of its own.
 
 mod binary;
+mod running;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub use binary::{BINARY_VARIABLE, binary};
+pub use running::Running;
 
 /// A home, and the command that works in it.
 pub struct Astrid {
@@ -94,15 +96,8 @@ impl Astrid {
         stdin: &str,
         environment: &[(&str, &str)],
     ) -> Output {
-        let mut command = Command::new(&self.binary);
+        let mut command = self.command(folder, arguments);
         command
-            .args(arguments)
-            .current_dir(folder)
-            .env("CARGO_TARGET_DIR", &self.target)
-            .env("ASTRID_HOME", self.home())
-            .env("TMPDIR", self.temporary())
-            .env("NO_COLOR", "1")
-            .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -125,18 +120,37 @@ impl Astrid {
             .wait_with_output()
             .unwrap_or_else(|error| panic!("{:?} can't be waited for: {error}", self.binary));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let words = arguments.iter().map(|word| quoted(word));
         Output {
-            line: std::iter::once("astrid".to_owned())
-                .chain(words)
-                .collect::<Vec<_>>()
-                .join(" "),
+            line: line(arguments),
             code: output.status.code().unwrap_or(-1),
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
             elapsed: started.elapsed(),
         }
     }
+
+    /// The command with its environment, not yet started.
+    fn command(&self, folder: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(arguments)
+            .current_dir(folder)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("ASTRID_HOME", self.home())
+            .env("TMPDIR", self.temporary())
+            .env("NO_COLOR", "1")
+            .env_remove("RUST_BACKTRACE");
+        command
+    }
+}
+
+/// A command line, as one would type it.
+fn line(arguments: &[&str]) -> String {
+    let words = arguments.iter().map(|word| quoted(word));
+    std::iter::once("astrid".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl Output {

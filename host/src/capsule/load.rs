@@ -28,7 +28,7 @@ use crate::domain::sys::SysShared;
 use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
 use crate::exports::{self, Binary, EntryPoint};
 use crate::home::Home;
-use crate::manifest::CapsuleName;
+use crate::manifest::{CapsuleName, Diagnostic};
 use crate::package::{ComponentHash, Package};
 use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
@@ -93,6 +93,8 @@ pub(super) struct EntryPoints {
 pub(crate) struct LoadedCapsule {
     pub(crate) info: Arc<CapsuleInfo>,
     pub(crate) hash: ComponentHash,
+    /// What its manifest says in a way that is deprecated.
+    pub(crate) warnings: Vec<Diagnostic>,
     pub(crate) binary: Binary,
     /// Held, so that others of the same component share it.
     pub(super) known: Arc<Known>,
@@ -150,6 +152,7 @@ impl LoadedCapsule {
         });
         let capsule = Arc::new(Self {
             hash: package.hash().clone(),
+            warnings: package.warnings().to_vec(),
             binary,
             known,
             environment: Arc::clone(environment),

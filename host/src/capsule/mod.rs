@@ -33,7 +33,7 @@ pub use state::StoreState;
 pub use crate::policy::imports::{CustomGate, ImportError};
 
 use crate::exports::{Binary, EntryPoint};
-use crate::manifest::{CapsuleManifest, CapsuleName};
+use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic};
 use crate::package::ComponentHash;
 use crate::principal::PrincipalId;
 
@@ -52,6 +52,11 @@ impl Capsule {
     /// Its manifest.
     pub fn manifest(&self) -> &CapsuleManifest {
         &self.loaded.info.manifest
+    }
+
+    /// What its manifest says in a way that is deprecated.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.loaded.warnings
     }
 
     /// The hash of its component.

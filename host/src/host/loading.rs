@@ -28,7 +28,8 @@ impl Host {
         self.register(self.blocking(prepare).await??)
     }
 
-    pub(super) async fn blocking<T: Send + 'static>(
+    /// Does what waits for files.
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LoadError> {

@@ -7,12 +7,12 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::limits;
 
 /// One mistake, or one warning, in one file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// The file's name, as it was given to the parser.
     pub file: String,

@@ -3,11 +3,11 @@
 use std::borrow::Borrow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A capsule's name: `[a-z0-9][a-z0-9_-]{0,63}`, so it is also a safe name for a file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct CapsuleName(String);
 
 /// The string is no capsule name.
@@ -47,6 +47,20 @@ impl CapsuleName {
 impl fmt::Display for CapsuleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for CapsuleName {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<CapsuleName> for String {
+    fn from(name: CapsuleName) -> Self {
+        name.0
     }
 }
 

@@ -6,7 +6,7 @@
 mod handlers;
 mod imports;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::exports::{Binary, EntryPoint};
 use crate::manifest::{CapsuleManifest, ComponentKind, Isolation};
@@ -21,7 +21,7 @@ const IMPORT_FINDINGS: usize = 32;
 const SHOWN: usize = 80;
 
 /// One thing that manifest and binary don't agree on, or that somebody should look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
@@ -35,7 +35,7 @@ pub struct Finding {
 }
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A host refuses the capsule, or it doesn't do what its source or its manifest says.

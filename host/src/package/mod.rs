@@ -165,6 +165,11 @@ impl Package {
         &self.owner
     }
 
+    /// BLAKE3 of the manifest's text.
+    pub fn manifest_hash(&self) -> ComponentHash {
+        ComponentHash::of(self.manifest_text.as_bytes())
+    }
+
     /// Their hash.
     pub fn hash(&self) -> &ComponentHash {
         &self.hash

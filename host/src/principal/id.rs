@@ -4,11 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// The longest name, in bytes.
 const MAX_NAME: usize = 64;
 
 /// The name of a principal: `[a-z0-9][a-z0-9_-]{0,63}`. Cloning it is cheap.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PrincipalId(Arc<str>);
 
 /// A text that is no principal's name.
@@ -44,6 +47,20 @@ impl FromStr for PrincipalId {
         } else {
             Err(InvalidPrincipal(name.chars().take(MAX_NAME + 1).collect()))
         }
+    }
+}
+
+impl TryFrom<String> for PrincipalId {
+    type Error = InvalidPrincipal;
+
+    fn try_from(name: String) -> Result<Self, InvalidPrincipal> {
+        name.parse()
+    }
+}
+
+impl From<PrincipalId> for String {
+    fn from(id: PrincipalId) -> Self {
+        id.0.as_ref().to_owned()
     }
 }
 

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use quick_cache::unsync::Cache;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, watch};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 
 use crate::home::{Home, make_dir};
@@ -20,6 +21,8 @@ use crate::principal::PrincipalId;
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 4_096;
+/// Records that whoever hears them may be behind.
+const HEARD: usize = 1_024;
 /// Files open at once.
 const OPEN_FILES: usize = 64;
 /// Days, and so files, that are kept.
@@ -86,6 +89,10 @@ pub struct FileLogs {
     home: Home,
     dropped: Dropped,
     writer: Mutex<Option<Running>>,
+    /// How many records have been written.
+    written: Arc<watch::Sender<u64>>,
+    /// Hears each record when it is taken. Made when somebody wants to.
+    heard: OnceLock<broadcast::Sender<LogRecord>>,
 }
 
 /// The writer's thread, and what is handed to it.
@@ -101,7 +108,21 @@ impl FileLogs {
             home,
             dropped: Dropped::default(),
             writer: Mutex::default(),
+            written: Arc::default(),
+            heard: OnceLock::new(),
         }
+    }
+
+    /// Tells when something was written to a file.
+    pub fn written(&self) -> watch::Receiver<u64> {
+        self.written.subscribe()
+    }
+
+    /// Hears every record from now on, before it is written. Who is more than 1,024 records behind misses some, and is
+    /// told how many.
+    pub fn hear(&self) -> broadcast::Receiver<LogRecord> {
+        let heard = self.heard.get_or_init(|| broadcast::Sender::new(HEARD));
+        heard.subscribe()
     }
 
     /// Waits until everything taken before is in its file.
@@ -118,7 +139,10 @@ impl FileLogs {
 
     fn start(&self) -> std::io::Result<Running> {
         let (orders, inbox) = sync_channel(QUEUE);
-        let writer = Writer::new(self.home.clone(), Arc::clone(&self.dropped));
+        let writer = Writer {
+            written: Arc::clone(&self.written),
+            ..Writer::new(self.home.clone(), Arc::clone(&self.dropped))
+        };
         let thread = std::thread::Builder::new()
             .name("astrid-logs".into())
             .spawn(move || writer.run(&inbox))?;
@@ -128,6 +152,10 @@ impl FileLogs {
 
 impl LogSink for FileLogs {
     fn write(&self, record: &LogRecord) {
+        if let Some(heard) = self.heard.get().filter(|heard| heard.receiver_count() > 0) {
+            // The last one may have gone meanwhile.
+            let _ = heard.send(record.clone());
+        }
         let mut running = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_none() {
             match self.start() {
@@ -166,6 +194,7 @@ struct Writer {
     home: Home,
     files: Cache<Whose, RollingFileAppender>,
     dropped: Dropped,
+    written: Arc<watch::Sender<u64>>,
 }
 
 impl Writer {
@@ -174,6 +203,7 @@ impl Writer {
             home,
             files: Cache::new(OPEN_FILES),
             dropped,
+            written: Arc::default(),
         }
     }
 
@@ -225,7 +255,9 @@ impl Writer {
         let Some(mut file) = self.files.get_mut(&key) else {
             return Err("no room for another open log".into());
         };
-        file.write_all(&line).map_err(|error| error.to_string())
+        file.write_all(&line).map_err(|error| error.to_string())?;
+        self.written.send_modify(|written| *written += 1);
+        Ok(())
     }
 
     fn open(&self, record: &LogRecord) -> Result<RollingFileAppender, String> {
@@ -328,6 +360,8 @@ mod tests {
                 orders,
                 thread: std::thread::spawn(|| ()),
             })),
+            written: Arc::default(),
+            heard: OnceLock::new(),
         };
         let writer = Writer::new(home.clone(), Arc::clone(&logs.dropped));
         // Nobody writes yet, and there is room for one.

@@ -2,6 +2,8 @@
 
 mod logs;
 mod secrets;
+mod tail;
 
 pub use logs::{FileLogs, LogLevel, LogRecord, LogSink, log_files};
 pub use secrets::{FileSecrets, SecretError, SecretStore};
+pub use tail::LogTail;

@@ -83,7 +83,8 @@ pub(crate) fn guests(report: &mut Report, binary: PathBuf) -> Result<(), String>
 }
 
 /// Installs a guest.
-fn install(astrid: &Astrid, guest: Guest) -> Result<(), String> {
+/// Installs a guest.
+pub(crate) fn install(astrid: &Astrid, guest: Guest) -> Result<(), String> {
     let folder = guest
         .lay_out(&astrid.workspace())
         .map_err(|error| format!("{guest:?} can't be written: {error}"))?;

@@ -10,6 +10,7 @@ mod events;
 mod hostile;
 mod operator;
 mod report;
+mod running;
 mod trust;
 mod verdicts;
 
@@ -40,7 +41,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     verdicts::answers(report, &astrid);
     verdicts::mistakes(report, &astrid);
     hostile::guests(report, binary.clone())?;
-    events::chain(report, binary)?;
+    events::chain(report, binary.clone())?;
     operator::principals_and_logs(report, &astrid);
     operator::published(report, &astrid)?;
     trust::swapped_bytes(report, &astrid)?;
@@ -48,5 +49,6 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     archives::installs(report, &astrid)?;
     compiled::at_once(report, &astrid)?;
     operator::removal(report, &astrid);
+    running::host(report, binary)?;
     author::from_nothing(report)
 }

@@ -11,7 +11,12 @@ use std::process::ExitCode;
 use astrid_e2e::guests::Guest;
 use astrid_e2e::{folders, published};
 use astrid_host::authoring::{CapsuleFacts, write_archive};
+use astrid_host::control::message::{Request, seal};
+use astrid_host::control::requests::{CallTool, Install, Invoke, List, Logs, Publish};
+use astrid_host::dispatch::Event;
+use astrid_host::manifest::CapsuleName;
 use astrid_host::package::ComponentHash;
+use astrid_host::{Call, PrincipalId};
 use serde_json::json;
 
 fn main() -> ExitCode {
@@ -56,6 +61,9 @@ fn write_all(into: &Path) -> Result<(), Box<dyn Error>> {
     }
     archives(seed)?;
     seed("meta_json", "full", record().as_bytes())?;
+    for (name, request) in requests()? {
+        seed("control_frame", name, &seal(&request)?)?;
+    }
     let topics = [
         ("handler", "user.v1.prompt\nuser.v1.prompt\nuser.v1.prompt"),
         (
@@ -137,4 +145,46 @@ fn record() -> String {
         "signature": null,
     })
     .to_string()
+}
+
+/// Requests of different shapes.
+fn requests() -> Result<[(&'static str, Request); 6], Box<dyn Error>> {
+    let (capsule, by) = (
+        CapsuleName::parse("hello")?,
+        PrincipalId::default_principal(),
+    );
+    let call = Call::raw("greet", r#"{"name": "Ada"}"#)?;
+    let event = Event::raw("user.v1.prompt", r#"{"text": "hello"}"#)?;
+    let tool = CallTool::new("forecast", br#"{"city": "Oslo"}"#.to_vec(), &by);
+    let hash = ComponentHash::of(b"");
+    Ok([
+        ("list", List {}.into()),
+        (
+            "invoke",
+            Invoke::new(capsule.clone(), call, &by, None).into(),
+        ),
+        ("publish", Publish::new(event, &by).into()),
+        ("call", tool?.into()),
+        (
+            "logs",
+            Logs {
+                capsule: capsule.clone(),
+                principal: by.clone(),
+                follow: true,
+            }
+            .into(),
+        ),
+        (
+            "install",
+            Install {
+                capsule,
+                from: "/somewhere".into(),
+                source: "/somewhere".into(),
+                owner: by,
+                component: hash.clone(),
+                manifest: hash,
+            }
+            .into(),
+        ),
+    ])
 }

@@ -38,15 +38,11 @@ pub const UNSEEN: &[(ErrorKind, &str)] = &[
     ),
     (
         ErrorKind::Backpressure,
-        "a command's one event always finds room; host/tests/dispatch/admission.rs",
+        "a command's one event always finds room; host/tests/dispatch/admission.rs, tests/src/e2e/running.rs",
     ),
     (
         ErrorKind::Depth,
         "only what a handler publishes is nested; host/tests/dispatch/nested.rs",
-    ),
-    (
-        ErrorKind::ShuttingDown,
-        "a command's host ends when its event is done; host/tests/dispatch/lifecycle.rs",
     ),
     (
         ErrorKind::CircuitOpen,
@@ -54,7 +50,7 @@ pub const UNSEEN: &[(ErrorKind, &str)] = &[
     ),
     (
         ErrorKind::Unloaded,
-        "a command unloads nothing; tests/tests/host/calls.rs",
+        "only a call that waits while its capsule is unloaded is told so; tests/tests/host/calls.rs",
     ),
 ];
 

@@ -4,12 +4,13 @@
 mod checks;
 mod failures;
 mod odd;
+mod running;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use astrid_e2e::command::{self, Astrid};
+use astrid_e2e::command::{self, Astrid, Output};
 use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
 use astrid_host::ErrorKind;
@@ -26,7 +27,13 @@ fn commands_print_what_is_written_down() {
     std::thread::scope(|scope| {
         // It waits, and nothing else.
         let busy = [false, true].map(|json| scope.spawn(move || told_by(failures::busy, json)));
-        for tell in [story, failures::story, checks::story] {
+        for tell in [
+            story,
+            failures::story,
+            checks::story,
+            running::story,
+            running::strangers,
+        ] {
             for json in [false, true] {
                 add(&mut pages, told_by(tell, json));
             }
@@ -295,6 +302,11 @@ impl Told<'_> {
             arguments.to_vec()
         };
         let output = self.astrid.run_with(folder, &arguments, "", environment);
+        self.page_ended(name, &output);
+    }
+
+    /// Appends what a command has said to a page.
+    fn page_ended(&mut self, name: &'static str, output: &Output) {
         let mut text = format!("$ {}\n", output.line);
         for (stream, said) in [("", &output.stdout), ("stderr: ", &output.stderr)] {
             for line in said.lines().filter(|line| !is_cargos(line)) {
@@ -373,7 +385,13 @@ fn is_cargos(line: &str) -> bool {
 /// Hashes, times, and numbers with a unit of time or size, or of a line in a source file.
 fn settled_line(line: &str) -> String {
     const UNITS: [&str; 5] = [" us", " ms", " KiB", " MiB", " bytes"];
-    const FIELDS: [&str; 3] = ["\"elapsed_us\": ", "\"memory_peak\": ", "\"size\": "];
+    const FIELDS: [&str; 5] = [
+        "\"elapsed_us\": ",
+        "\"memory_peak\": ",
+        "\"size\": ",
+        "\"stopped\": ",
+        "process ",
+    ];
     let mut settled = String::new();
     let mut rest = line;
     while let Some(at) = rest.find(|c: char| c.is_ascii_hexdigit()) {

@@ -5,6 +5,7 @@ mod calls;
 mod capsules;
 mod common;
 mod conformance;
+mod control;
 mod damage;
 mod domains;
 mod events;

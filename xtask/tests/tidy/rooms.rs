@@ -69,6 +69,10 @@ const ROOMS: &[Room] = &[
         may_not: &["wasmtime", "crate::engine", "crate::domain"],
     },
     Room {
+        path: "host/src/control",
+        may_not: &["wasmtime", "crate::engine", "crate::domain"],
+    },
+    Room {
         path: "host/src/bin",
         may_not: &["wasmtime"],
     },

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use astrid_host::control::requests::CallTool;
 use serde_json::{Value, json};
 
 use crate::failure::{DONE, Failure};
@@ -30,13 +31,7 @@ pub(crate) struct Args {
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let principal = principal(&args.principal)?;
     let arguments = payload::read(&args.arguments)?;
-    let arguments: Value = serde_json::from_slice(&arguments).map_err(|error| {
-        Failure::usage(format!("the arguments are no JSON: {error}"))
-            .hint(r#"give an object that fits the tool's schema (astrid tools --json): --arguments '{"city": "Oslo"}'"#)
-    })?;
-    let answer = session.with_all_capsules(&principal, async |host| {
-        Ok(host.call_tool(&args.tool, &arguments, &principal).await?)
-    })?;
+    let answer = session.ask(CallTool::new(&args.tool, arguments, &principal)?)?;
     let document = json!({
         "tool": args.tool, "principal": args.principal, "content": answer.content,
         "is_error": answer.is_error,

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use astrid_host::Package;
 use astrid_host::authoring::{Built, fix_manifest};
-use astrid_host::exports::{self, Binary};
+use astrid_host::control::requests::{Check, Checked};
+use astrid_host::exports::Binary;
 use astrid_host::package::{Finding, MANIFEST, Severity, check, subscriptions_to_fix};
 use serde_json::json;
 
@@ -24,16 +25,16 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let home = session.home()?;
-    let _lock = home.lock_shared()?;
-    let package = Source::find(&home, &args.target)?.package(session, &home)?;
-    let manifest = package.manifest();
-    let binary = exports::analyse(package.component())?;
-    let findings = check(manifest, &binary);
+    let checked = match Source::find(&home, &args.target)? {
+        Source::Installed(capsule) => session.ask(Check { capsule })?,
+        source => Checked::of(&source.package(session, &home)?.package)?,
+    };
+    let findings = &checked.findings;
     let broken = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);
-    let mut lines: Vec<_> = package
-        .warnings()
+    let mut lines: Vec<_> = checked
+        .deprecated
         .iter()
         .map(|warning| {
             let word = severity(Severity::Warning);
@@ -48,8 +49,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         lines.push("manifest, exports and imports agree".into());
     }
     let document = json!({
-        "name": manifest.name(), "version": manifest.package.version, "ok": !broken,
-        "deprecated": package.warnings(), "findings": findings,
+        "name": checked.name, "version": checked.version, "ok": !broken,
+        "deprecated": checked.deprecated, "findings": findings,
     });
     session.out.result(&document, lines.join("\n"));
     if findings.iter().any(|finding| finding.fixable) {

@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use astrid_host::exports::{self, Binary};
-use astrid_host::home::Home;
-use astrid_host::manifest::CapsuleManifest;
-use astrid_host::package::ComponentHash;
+use astrid_host::control::requests::{Inspect, Inspected};
 use serde_json::{Map, Value, json};
 
 use crate::failure::{DONE, Failure};
@@ -23,67 +20,45 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let home = session.home()?;
-    let _lock = home.lock_shared()?;
-    let (manifest, component) = read(session, &home, &args.target)?;
-    let run = manifest.as_ref().and_then(|manifest| manifest.runtime.run);
-    let binary = exports::analyse(&component)?.with_run(run);
-    let hash = ComponentHash::of(&component);
-    let name = manifest
-        .as_ref()
-        .map(|manifest| manifest.name().to_string());
-    let version = manifest
-        .as_ref()
-        .map(|manifest| manifest.package.version.to_string());
+    let inspected = match Source::find(&home, &args.target)? {
+        Source::Installed(capsule) => session.ask(Inspect { capsule })?,
+        Source::Component(file) => {
+            let component = std::fs::read(&file).map_err(unreadable(&file))?;
+            Inspected::of(None, &component)?
+        }
+        source => {
+            let package = source.package(session, &home)?.package;
+            for warning in package.warnings() {
+                session.out.warning(warning);
+            }
+            Inspected::of(Some(package.manifest()), package.component())?
+        }
+    };
+    let (manifest, binary) = (inspected.manifest.as_ref(), &inspected.binary);
     let entry_points: Map<String, Value> = binary
         .entry_points
         .iter()
         .map(|(entry, judgement)| (entry.to_string(), json!(judgement)))
         .collect();
     let document = json!({
-        "name": name, "version": version, "hash": hash, "size": binary.size, "sdk": binary.sdk,
+        "name": manifest.map(|manifest| &manifest.name),
+        "version": manifest.map(|manifest| &manifest.version),
+        "hash": inspected.hash, "size": binary.size, "sdk": binary.sdk,
         "imports": binary.imports, "exports": entry_points, "handlers": binary.handlers,
-        "capabilities": manifest.as_ref().map(|manifest| manifest.capabilities.held()),
+        "capabilities": manifest.map(|manifest| &manifest.capabilities),
     });
-    session
-        .out
-        .result(&document, text(manifest.as_ref(), &binary, &hash));
+    session.out.result(&document, text(&inspected));
     Ok(DONE)
 }
 
-fn read(
-    session: &Session,
-    home: &Home,
-    target: &str,
-) -> Result<(Option<CapsuleManifest>, Vec<u8>), Failure> {
-    match Source::find(home, target)? {
-        Source::Component(file) => {
-            let component = std::fs::read(&file).map_err(unreadable(&file))?;
-            Ok((None, component))
-        }
-        source => {
-            let package = source.package(session, home)?;
-            for warning in package.warnings() {
-                session.out.warning(warning);
-            }
-            Ok((
-                Some(package.manifest().clone()),
-                package.component().to_vec(),
-            ))
-        }
-    }
-}
-
-fn text(manifest: Option<&CapsuleManifest>, binary: &Binary, hash: &ComponentHash) -> String {
+fn text(inspected: &Inspected) -> String {
+    let (manifest, binary) = (inspected.manifest.as_ref(), &inspected.binary);
     let mut lines = Vec::new();
     match manifest {
-        Some(manifest) => lines.push(bold(format!(
-            "{} {}",
-            manifest.name(),
-            manifest.package.version
-        ))),
+        Some(manifest) => lines.push(bold(format!("{} {}", manifest.name, manifest.version))),
         None => lines.push(bold("a component without a manifest")),
     }
-    lines.push(format!("hash     {hash}"));
+    lines.push(format!("hash     {}", inspected.hash));
     lines.push(format!("size     {}", bytes(binary.size)));
     let made_with = binary
         .sdk
@@ -93,11 +68,10 @@ fn text(manifest: Option<&CapsuleManifest>, binary: &Binary, hash: &ComponentHas
         });
     lines.push(format!("made by  {made_with}"));
     if let Some(manifest) = manifest {
-        let held = manifest.capabilities.held();
-        let held = if held.is_empty() {
+        let held = if manifest.capabilities.is_empty() {
             "no capabilities".to_owned()
         } else {
-            held.join(", ")
+            manifest.capabilities.join(", ")
         };
         lines.push(format!("asks for {held}"));
     }

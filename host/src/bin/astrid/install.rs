@@ -1,7 +1,10 @@
 //! `astrid install`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use astrid_host::control::Ask as _;
+use astrid_host::control::requests::Install;
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleManifest;
 use astrid_host::{ErrorKind, Package};
@@ -10,7 +13,7 @@ use serde_json::json;
 use crate::failure::{DONE, Failure};
 use crate::output::{bold, clean};
 use crate::session::{Session, known_principal, principal};
-use crate::sources::Source;
+use crate::sources::{Found, Source};
 
 /// Install a capsule; shows what it asks for, or what is new, and asks
 #[derive(clap::Args)]
@@ -32,11 +35,11 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     // Asked before anything is built for it.
     known_principal(&home, &owner)?;
     let source = Source::path(&args.source)?;
-    let package = source.package(session, &home)?;
+    let Found { package, at } = source.package(session, &home)?;
     for warning in package.warnings() {
         session.out.warning(warning);
     }
-    let alone = home.lock_exclusive()?;
+    let reached = session.reach(Install::HOLD)?;
     let name = package.manifest().name().clone();
     if !args.yes && !consent(session, &home, package.manifest())? {
         return Err(Failure::new(
@@ -44,11 +47,17 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
             format!("{name} is not installed"),
         ));
     }
-    let from = std::path::absolute(&args.source)
-        .map_or(args.source.clone(), |path| path.display().to_string());
-    let done = session.with_host(home, async |host| {
-        Ok(host.install(&alone, package, &from, &owner).await?)
-    })?;
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // Who installs it reads it once more, and takes nothing but what was agreed to.
+    let ask = Install {
+        capsule: name.clone(),
+        from: absolute(&at),
+        source: absolute(args.source.as_ref()).display().to_string(),
+        owner: owner.clone(),
+        component: package.hash().clone(),
+        manifest: package.manifest_hash(),
+    };
+    let done = reached.ask(ask, &session.out)?;
     let version = &done.meta.version;
     let document = json!({
         "name": name, "version": version, "hash": done.meta.wasm_hash, "owner": owner.as_str(),

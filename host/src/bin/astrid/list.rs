@@ -2,66 +2,93 @@
 
 use std::process::ExitCode;
 
-use astrid_host::package;
-use serde_json::json;
+use astrid_host::control::requests::{List, Listed};
+use serde_json::{Value, json};
 
 use crate::failure::{DONE, Failure};
 use crate::output::table;
 use crate::session::Session;
 
-/// List the installed capsules
+/// List the installed capsules; how they fare, too, when a host runs
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
 pub(crate) fn run(session: &Session, _args: &Args) -> Result<ExitCode, Failure> {
-    let home = session.home()?;
-    let _lock = home.lock_shared()?;
-    let mut documents = Vec::new();
-    let mut rows = Vec::new();
-    for name in package::installed(&home)? {
-        match package::verify(&home, &name) {
-            Ok((meta, package)) => {
-                let owner = meta.owner.clone().unwrap_or_default();
-                documents.push(json!({
-                    "name": name, "version": meta.version, "hash": package.hash(), "owner": meta.owner,
-                    "source": meta.source, "installed_at": meta.installed_at, "updated_at": meta.updated_at,
-                }));
-                let hash = package.hash().as_str()[..12].to_owned();
-                rows.push([
-                    name.to_string(),
-                    meta.version,
-                    hash,
-                    owner,
-                    format!("{:.0}", meta.updated_at),
-                ]);
-            }
-            // One that is damaged must not hide the others.
-            Err(error) => {
-                documents.push(json!({ "name": name, "error": { "kind": error.kind(), "message": error.to_string() } }));
-                let damaged = format!("damaged ({})", error.kind());
-                rows.push([
-                    name.to_string(),
-                    damaged,
-                    String::new(),
-                    String::new(),
-                    String::new(),
-                ]);
-            }
-        }
-    }
-    let text = if rows.is_empty() {
+    let listed = session.ask(List {})?;
+    let documents: Vec<_> = listed.iter().map(document).collect();
+    let text = if listed.is_empty() {
         "no capsule is installed; make one with: astrid new NAME".to_owned()
+    } else if listed.iter().any(|one| one.life.is_some()) {
+        let head = [
+            "NAME", "VERSION", "HASH", "OWNER", "UPDATED", "STATE", "RESTARTS", "QUEUED", "",
+        ];
+        table(head, listed.iter().map(living))
     } else {
-        table(["NAME", "VERSION", "HASH", "OWNER", "UPDATED"], rows)
+        table(
+            ["NAME", "VERSION", "HASH", "OWNER", "UPDATED"],
+            listed.iter().map(installed),
+        )
     };
     session.out.result(&json!(documents), text);
-    if documents
-        .iter()
-        .any(|document| document["error"].is_object())
-    {
+    if listed.iter().any(|one| one.error.is_some()) {
         session
             .out
             .note("what is damaged, and what to do: astrid verify");
     }
     Ok(DONE)
+}
+
+fn document(one: &Listed) -> Value {
+    let life = one.life.as_ref();
+    let mut document = match (&one.meta, &one.error) {
+        (Some(meta), _) => json!({
+            "name": one.name, "version": meta.version, "hash": meta.wasm_hash, "owner": meta.owner,
+            "source": meta.source, "installed_at": meta.installed_at, "updated_at": meta.updated_at,
+        }),
+        (None, error) => {
+            let error = error.as_ref();
+            let error = error.map(|error| json!({ "kind": error.kind, "message": error.message }));
+            json!({ "name": one.name, "error": error })
+        }
+    };
+    document["state"] = json!(life.map(|life| life.state.as_str()));
+    document["reason"] = json!(life.and_then(|life| life.reason.as_ref()));
+    document["restarts"] = json!(life.map(|life| life.restarts));
+    document["queued"] = json!(life.map(|life| life.queued));
+    document
+}
+
+fn installed(one: &Listed) -> [String; 5] {
+    let name = one.name.to_string();
+    match (&one.meta, &one.error) {
+        (Some(meta), _) => {
+            let hash = meta.wasm_hash.as_ref().map(|hash| &hash.as_str()[..12]);
+            let hash = hash.unwrap_or_default().to_owned();
+            let owner = meta.owner.clone().unwrap_or_default();
+            let updated = format!("{:.0}", meta.updated_at);
+            [name, meta.version.clone(), hash, owner, updated]
+        }
+        (None, error) => {
+            let kind = error.as_ref().map_or("damaged".to_owned(), |error| {
+                format!("damaged ({})", error.kind)
+            });
+            [name, kind, String::new(), String::new(), String::new()]
+        }
+    }
+}
+
+fn living(one: &Listed) -> [String; 9] {
+    let [name, version, hash, owner, updated] = installed(one);
+    let [state, restarts, queued, reason] = match &one.life {
+        Some(life) => [
+            life.state.as_str().to_owned(),
+            life.restarts.to_string(),
+            life.queued.to_string(),
+            life.reason.clone().unwrap_or_default(),
+        ],
+        None => Default::default(),
+    };
+    [
+        name, version, hash, owner, updated, state, restarts, queued, reason,
+    ]
 }

@@ -4,6 +4,7 @@
 mod build;
 mod call;
 mod check;
+mod duration;
 mod failure;
 mod inspect;
 mod install;
@@ -15,9 +16,12 @@ mod output;
 mod payload;
 mod principal;
 mod publish;
+mod reload;
 mod remove;
+mod run;
 mod session;
 mod sources;
+mod stop;
 mod tools;
 mod verify;
 
@@ -69,6 +73,9 @@ enum Command {
     Inspect(inspect::Args),
     Verify(verify::Args),
     Remove(remove::Args),
+    Run(run::Args),
+    Stop(stop::Args),
+    Reload(reload::Args),
     Invoke(invoke::Args),
     Publish(publish::Args),
     Tools(tools::Args),
@@ -94,6 +101,9 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&session, &args),
         Command::Verify(args) => verify::run(&session, &args),
         Command::Remove(args) => remove::run(&session, &args),
+        Command::Run(args) => run::run(&session, &args),
+        Command::Stop(args) => stop::run(&session, &args),
+        Command::Reload(args) => reload::run(&session, &args),
         Command::Invoke(args) => invoke::run(&session, &args),
         Command::Publish(args) => publish::run(&session, &args),
         Command::Tools(args) => tools::run(&session, &args),
@@ -105,7 +115,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             out.failure(&failure);
-            failure.exit_code()
+            failure::exit_code(&failure)
         }
     }
 }

@@ -4,11 +4,12 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use astrid_host::control::{Remark, Remarks};
 use astrid_host::package::Severity;
 use astrid_host::storage::{LogLevel, LogRecord, LogSink};
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, document};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -42,6 +43,16 @@ impl Output {
         }
     }
 
+    /// A document that has no text.
+    pub(crate) fn document(self, document: &Value) {
+        let _ = writeln!(anstream::stdout(), "{document:#}");
+    }
+
+    /// A line of a result that comes in parts.
+    pub(crate) fn line(self, text: impl Display) {
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
+
     /// A line about what is going on.
     pub(crate) fn note(self, text: impl Display) {
         let _ = writeln!(anstream::stderr(), "{DIM}{text}{DIM:#}");
@@ -62,15 +73,15 @@ impl Output {
 
     pub(crate) fn failure(self, failure: &Failure) {
         if self.json {
-            let _ = writeln!(anstream::stdout(), "{:#}", failure.json());
+            let _ = writeln!(anstream::stdout(), "{:#}", document(failure));
             return;
         }
         let mut err = anstream::stderr().lock();
-        let _ = writeln!(err, "{BAD}error{BAD:#}: {}", clean(failure.message()));
-        for (depth, frame) in failure.backtrace().iter().enumerate() {
+        let _ = writeln!(err, "{BAD}error{BAD:#}: {}", clean(&failure.message));
+        for (depth, frame) in failure.backtrace.iter().enumerate() {
             let _ = writeln!(err, "  {DIM}{depth:>3}: {}{DIM:#}", clean(frame));
         }
-        if let Some(hint) = failure.hint_text() {
+        if let Some(hint) = &failure.hint {
             let _ = writeln!(err, " {BOLD}hint{BOLD:#}: {}", clean(hint));
         }
     }
@@ -141,6 +152,18 @@ pub(crate) fn log_line(record: &LogRecord) -> String {
         record.time,
         clean(&record.capsule)
     )
+}
+
+impl Remarks for Output {
+    async fn remark(&self, remark: Remark) {
+        match remark {
+            Remark::Warning(text) => self.warning(text),
+            Remark::Note(text) => self.note(clean(&text)),
+            Remark::Logged(record) => StderrLog.write(&record),
+            // Only `astrid logs` asks for one.
+            Remark::Log(_) => {}
+        }
+    }
 }
 
 /// Shows what guests log on stderr while they run.

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use astrid_host::package;
+use astrid_host::control::requests::Remove;
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
-use crate::session::{Session, capsule, explained};
+use crate::session::{Session, capsule};
 
 /// Remove an installed capsule; what principals have stored with it stays
 #[derive(clap::Args)]
@@ -16,10 +16,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
-    let home = session.home()?;
-    let alone = home.lock_exclusive()?;
     let name = capsule(&args.capsule)?;
-    package::remove(&home, &alone, &name).map_err(|error| explained(&home, error))?;
+    session.ask(Remove {
+        capsule: name.clone(),
+    })?;
     session
         .out
         .result(&json!({ "removed": name }), format!("{name} is removed"));

@@ -1,14 +1,17 @@
 //! What every command shares: where the home is, and a host for the commands that call capsules.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use astrid_host::control::{self, Ask, Held, Hold, Operator, Reached, Remarks};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
-use astrid_host::package::{self, PackageError};
-use astrid_host::principal::{PrincipalError, Principals};
-use astrid_host::{ErrorKind, Host, PrincipalId, nearest};
+use astrid_host::package::PackageError;
+use astrid_host::principal::Principals;
+use astrid_host::{ErrorKind, Host, HostBuilder, PrincipalId};
+use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
 use crate::output::{Output, StderrLog};
@@ -16,6 +19,8 @@ use crate::output::{Output, StderrLog};
 /// The global flags, as the commands want them.
 pub(crate) struct Session {
     home: Option<PathBuf>,
+    /// Looking whether it can be trusted is done once.
+    opened: OnceCell<Home>,
     workspace: Option<PathBuf>,
     pub(crate) verbose: u8,
     pub(crate) out: Output,
@@ -30,6 +35,7 @@ impl Session {
     ) -> Self {
         Self {
             home,
+            opened: OnceCell::new(),
             workspace,
             verbose,
             out,
@@ -38,11 +44,45 @@ impl Session {
 
     /// The home, made at its first use.
     pub(crate) fn home(&self) -> Result<Home, Failure> {
+        if let Some(home) = self.opened.get() {
+            return Ok(home.clone());
+        }
         let dir = match &self.home {
             Some(dir) => dir.clone(),
             None => Home::default_dir()?,
         };
-        Ok(Home::open(dir)?)
+        let home = Home::open(dir)?;
+        Ok(self.opened.get_or_init(|| home).clone())
+    }
+
+    /// How a host is begun here that makes a call or two and ends.
+    fn one_shot(&self) -> impl Fn() -> HostBuilder + Send + Sync + 'static {
+        let workspace = self.workspace.clone();
+        move || {
+            let builder = Host::builder().one_shot().log_sink(Arc::new(StderrLog));
+            match &workspace {
+                Some(workspace) => builder.workspace(workspace),
+                None => builder,
+            }
+        }
+    }
+
+    /// How a host is begun here that stays. Guests' lines go to their logs, and with `-v` to stderr, too.
+    pub(crate) fn long_lived(&self, home: Home) -> HostBuilder {
+        let mut builder = Host::builder().home(home);
+        if self.verbose > 0 {
+            builder = builder.log_sink(Arc::new(StderrLog));
+        }
+        match &self.workspace {
+            Some(workspace) => builder.workspace(workspace),
+            None => builder,
+        }
+    }
+
+    /// Waits until no host holds the home; false if that takes longer than `limit`.
+    pub(crate) fn wait_for_end(&self, limit: Duration) -> Result<bool, Failure> {
+        let home = self.home()?;
+        Ok(runtime(false)?.block_on(control::freed(&home, limit))?)
     }
 
     /// Runs `job` with a host on `home` that makes a call or two and ends.
@@ -51,59 +91,93 @@ impl Session {
         home: Home,
         job: impl AsyncFnOnce(&Host) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(|error| {
-                Failure::new(
-                    ErrorKind::Engine,
-                    format!("no event loop can be started: {error}"),
-                )
-            })?;
-        runtime.block_on(async {
-            let mut builder = Host::builder()
-                .home(home)
-                .one_shot()
-                .log_sink(Arc::new(StderrLog));
-            if let Some(workspace) = &self.workspace {
-                builder = builder.workspace(workspace);
-            }
-            let host = builder.build().await?;
+        runtime(false)?.block_on(async {
+            let host = self.one_shot()().home(home).build().await?;
             let done = job(&host).await;
             host.flush_logs();
             done
         })
     }
-}
 
-impl Session {
-    /// Runs `job` for a principal with a host that has loaded every installed capsule, but not started their run loops.
-    /// Says which can't be loaded, whose handlers then count as failed, and which run loops are left out.
-    pub(crate) fn with_all_capsules<T>(
-        &self,
-        principal: &PrincipalId,
-        job: impl AsyncFnOnce(&Host) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    /// Asks for something: the host that runs on the home, or, if none does, carries it out here.
+    pub(crate) fn ask<A: Ask>(&self, ask: A) -> Result<A::Reply, Failure> {
+        self.reach(A::HOLD)?.ask(ask, &self.out)
+    }
+
+    /// Finds out whether a host runs on the home, else takes it.
+    pub(crate) fn reach(&self, hold: Hold) -> Result<Reach<'_>, Failure> {
         let home = self.home()?;
-        let _lock = home.lock_shared()?;
-        Principals::new(home.clone()).resolve(principal)?;
-        self.with_host(home, async |host| {
-            let mut loops = Vec::new();
-            for (name, loaded) in host.load_all_installed(Duration::ZERO).await? {
-                match loaded {
-                    Ok(capsule) if capsule.has_run_loop() => loops.push(name.to_string()),
-                    Ok(_) => {}
-                    Err(error) => self.out.warning(error),
-                }
-            }
-            if !loops.is_empty() {
-                let loops = loops.join(", ");
-                self.out
-                    .note(format!("run loops are not started for this: {loops}"));
-            }
-            job(host).await
+        // Most often nobody holds it, and nothing has to be set up to ask somebody.
+        let held = match hold {
+            Hold::Not => None,
+            _ => Held::attempt(&home, hold)?,
+        };
+        let runtime = runtime(held.is_none())?;
+        let reached = match held {
+            Some(held) => Reached::Held(held),
+            None => runtime.block_on(control::reach(&home, hold))?,
+        };
+        if let (Reached::Running(_), Some(_)) = (&reached, &self.workspace) {
+            self.out
+                .warning("the workspace is the running host's: --workspace is not heeded");
+        }
+        Ok(Reach {
+            session: self,
+            home,
+            reached,
+            runtime,
         })
     }
+}
+
+/// A home that is held, or the host that runs on it.
+pub(crate) struct Reach<'a> {
+    session: &'a Session,
+    home: Home,
+    reached: Reached,
+    runtime: Runtime,
+}
+
+impl Reach<'_> {
+    /// Asks for something.
+    pub(crate) fn ask<A: Ask>(self, ask: A, remarks: &impl Remarks) -> Result<A::Reply, Failure> {
+        let Self {
+            session,
+            home,
+            reached,
+            runtime,
+        } = self;
+        runtime.block_on(async {
+            match reached {
+                Reached::Running(client) => client.ask(ask, remarks).await,
+                Reached::Held(held) => {
+                    let operator = Operator::alone(home, held, session.one_shot());
+                    let done = ask.carry_out(&operator, remarks).await;
+                    if let Some(host) = operator.host() {
+                        host.flush_logs();
+                    }
+                    done
+                }
+            }
+        })
+    }
+}
+
+/// What the calls of a command run in.
+fn runtime(io: bool) -> Result<Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time();
+    if io {
+        builder.enable_io();
+    }
+    builder.build().map_err(no_event_loop)
+}
+
+/// For `map_err`: the system has no more threads or file descriptors.
+pub(crate) fn no_event_loop(error: std::io::Error) -> Failure {
+    let message = format!("no event loop can be started: {error}");
+    Failure::new(ErrorKind::Engine, message)
+        .hint("see that threads and open files of this user are not used up (ulimit -a)")
 }
 
 /// A principal's name from the command line.
@@ -120,45 +194,12 @@ pub(crate) fn capsule(name: &str) -> Result<CapsuleName, Failure> {
 /// What to do about a name that no capsule can have.
 const LIST: &str = "see which are installed: astrid list";
 
-/// A package's error; for a name that isn't installed, with the one that may have been meant.
-pub(crate) fn explained(home: &Home, error: PackageError) -> Failure {
-    let near = match &error {
-        PackageError::NotInstalled { name } => {
-            let installed = package::installed(home).unwrap_or_default();
-            let names = installed.iter().map(CapsuleName::as_str);
-            nearest(name.as_str(), names).map(|near| {
-                let hint = error.hint().unwrap_or_default();
-                format!("did you mean {near}? If not, {hint}")
-            })
-        }
-        _ => None,
-    };
-    let failure = Failure::from(error);
-    match near {
-        Some(near) => failure.hint(near),
-        None => failure,
-    }
-}
-
 /// Refuses a principal that isn't there, with the one that may have been meant, or that is disabled.
 pub(crate) fn known_principal(home: &Home, id: &PrincipalId) -> Result<(), Failure> {
-    let principals = Principals::new(home.clone());
-    principals.resolve(id).map(drop).map_err(|error| {
-        let all = match &error {
-            PrincipalError::NotFound(_) => principals.list().unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        let hint = error.hint();
-        let near = nearest(
-            id.as_str(),
-            all.iter().map(|principal| principal.id.as_str()),
-        );
-        let failure = Failure::from(error);
-        match near {
-            Some(near) => failure.hint(format!("did you mean {near}? If not, {hint}")),
-            None => failure,
-        }
-    })
+    let found = Principals::new(home.clone()).resolve(id);
+    found
+        .map(drop)
+        .map_err(|error| Failure::of_principal(home, id, error))
 }
 
 /// For `map_err`: a file or folder that can't be read.

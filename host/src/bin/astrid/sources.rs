@@ -9,7 +9,7 @@ use astrid_host::package::{self, MANIFEST};
 use astrid_host::{ErrorKind, Package};
 
 use crate::failure::Failure;
-use crate::session::{Session, explained};
+use crate::session::Session;
 
 /// Something that a capsule can be had from.
 pub(crate) enum Source {
@@ -35,7 +35,7 @@ impl Source {
         }
         Self::path(given).map_err(|failure| match CapsuleName::parse(given) {
             Ok(name) if !Path::new(given).exists() => {
-                explained(home, package::PackageError::NotInstalled { name })
+                Failure::of_package(home, package::PackageError::NotInstalled { name })
             }
             _ => failure,
         })
@@ -70,22 +70,32 @@ impl Source {
     }
 
     /// The package, built first if it is a crate.
-    pub(crate) fn package(&self, session: &Session, home: &Home) -> Result<Package, Failure> {
-        match self {
-            Self::Installed(name) => Ok(Package::installed(home, name)?),
+    pub(crate) fn package(&self, session: &Session, home: &Home) -> Result<Found, Failure> {
+        let (package, at) = match self {
+            Self::Installed(name) => (Package::installed(home, name)?, home.capsules_dir()),
             Self::Crate(folder) => {
                 let built = build(session, home, folder)?;
-                Ok(Package::from_build(folder, built.component_bytes)?)
+                let package = Package::from_build(folder, built.component_bytes)?;
+                (package, built.archive)
             }
-            Self::Folder(folder) => Ok(Package::from_folder(folder)?),
-            Self::Archive(file) => Ok(Package::from_archive(file)?),
-            Self::Component(file) => Err(Failure::usage(format!(
-                "{} has no manifest",
-                file.display()
-            ))
-            .hint("give the folder that holds it beside a Capsule.toml")),
-        }
+            Self::Folder(folder) => (Package::from_folder(folder)?, folder.clone()),
+            Self::Archive(file) => (Package::from_archive(file)?, file.clone()),
+            Self::Component(file) => {
+                return Err(
+                    Failure::usage(format!("{} has no manifest", file.display()))
+                        .hint("give the folder that holds it beside a Capsule.toml"),
+                );
+            }
+        };
+        Ok(Found { package, at })
     }
+}
+
+/// A package, and where it was found.
+pub(crate) struct Found {
+    pub(crate) package: Package,
+    /// The folder or archive that it can be read from again; for a crate, the archive that was just built.
+    pub(crate) at: PathBuf,
 }
 
 /// Builds the crate in `folder` against the SDK that this command carries.

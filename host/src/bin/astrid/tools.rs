@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use astrid_host::control::requests::Tools;
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
@@ -18,8 +19,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let principal = principal(&args.principal)?;
-    let tools =
-        session.with_all_capsules(&principal, async |host| Ok(host.tools(&principal).await))?;
+    let tools = session.ask(Tools { principal })?;
     let text = if tools.is_empty() {
         "no installed capsule offers a tool".to_owned()
     } else {

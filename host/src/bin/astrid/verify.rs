@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use astrid_host::package;
+use astrid_host::control::requests::{Verified, Verify};
 use serde_json::json;
 
 use crate::failure::{DONE, Failure, REFUSED};
 use crate::output::clean;
-use crate::session::{Session, capsule, explained};
+use crate::session::{Session, capsule};
 
 /// Check that installed capsules are what was installed
 #[derive(clap::Args)]
@@ -17,32 +17,27 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
-    let home = session.home()?;
-    let _lock = home.lock_shared()?;
-    let names = match &args.capsule {
-        Some(name) => vec![capsule(name)?],
-        None => package::installed(&home)?,
-    };
+    let named = args.capsule.as_deref().map(capsule).transpose()?;
     let mut documents = Vec::new();
     let mut lines = Vec::new();
     let mut whole = true;
-    for name in names {
-        match package::verify(&home, &name) {
-            Ok((meta, package)) => {
-                lines.push(format!("{name} {}: whole", meta.version));
-                documents.push(json!({ "name": name, "ok": true, "version": meta.version, "hash": package.hash() }));
-            }
-            Err(error @ package::PackageError::NotInstalled { .. }) => {
-                return Err(explained(&home, error));
+    for Verified { name, whole: found } in session.ask(Verify { capsule: named })? {
+        match found {
+            Ok((version, hash)) => {
+                lines.push(format!("{name} {version}: whole"));
+                documents
+                    .push(json!({ "name": name, "ok": true, "version": version, "hash": hash }));
             }
             Err(error) => {
                 whole = false;
-                lines.push(format!("{name}: {}", clean(&error.to_string())));
-                lines.extend(error.hint().map(|hint| format!("  hint: {}", clean(&hint))));
-                documents.push(json!({
-                    "name": name, "ok": false,
-                    "error": { "kind": error.kind(), "message": error.to_string(), "hint": error.hint() },
-                }));
+                lines.push(format!("{name}: {}", clean(&error.message)));
+                lines.extend(
+                    error
+                        .hint
+                        .as_ref()
+                        .map(|hint| format!("  hint: {}", clean(hint))),
+                );
+                documents.push(json!({ "name": name, "ok": false, "error": error }));
             }
         }
     }

@@ -1,0 +1,47 @@
+//! `astrid reload`.
+
+use std::process::ExitCode;
+
+use astrid_host::control::requests::Reload;
+use serde_json::json;
+
+use crate::failure::{DONE, Failure};
+use crate::output::clean;
+use crate::session::{Session, capsule};
+
+/// Have the running host load a capsule anew; what waits for it is not lost
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Which one [default: all that are installed]
+    capsule: Option<String>,
+}
+
+pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
+    let named = args.capsule.as_deref().map(capsule).transpose()?;
+    let (mut documents, mut lines, mut all) = (Vec::new(), Vec::new(), true);
+    for reloaded in session.ask(Reload { capsule: named })? {
+        let name = reloaded.name;
+        match reloaded.version {
+            Ok(version) => {
+                lines.push(format!("{name} {version} is loaded"));
+                documents.push(json!({ "name": name, "ok": true, "version": version }));
+            }
+            Err(error) => {
+                all = false;
+                lines.push(format!("{name}: {}", clean(&error.message)));
+                lines.extend(
+                    error
+                        .hint
+                        .as_ref()
+                        .map(|hint| format!("  hint: {}", clean(hint))),
+                );
+                documents.push(json!({ "name": name, "ok": false, "error": error }));
+            }
+        }
+    }
+    if lines.is_empty() {
+        lines.push("no capsule is installed".into());
+    }
+    session.out.result(&json!(documents), lines.join("\n"));
+    Ok(if all { DONE } else { ExitCode::FAILURE })
+}

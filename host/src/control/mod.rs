@@ -1,0 +1,34 @@
+//! A running host, and how it is asked: the socket `run/control.sock` of its home.
+//!
+//! A host that runs holds its home alone, so whoever wants something of that home asks it. Each request is a type
+//! ([`requests`]) that is carried out in one place, by an [`Operator`]: on the running host when it came by its socket,
+//! within the asking process when no host runs. [`reach`] finds out which it is.
+//!
+//! The protocol: frames ([`frame`]) of JSON, `{ "v": 1, "astrid": "1.0.0", "body": … }`. The host says `hello` to who
+//! connects. Then a connection asks, one request after another; the answer to each is any number of remarks (a
+//! warning, a line that a guest logged meanwhile, a part of a log), then `done` with the reply, or `failed` with the
+//! [`Problem`]. A client that closes the connection gives up what it asked for; what it published goes on. What a
+//! later version says, an earlier one doesn't guess at: it says that the versions differ.
+//!
+//! In here: who may connect, what may be asked, and how it is answered. What is asked for is the library's to do.
+
+mod client;
+mod error;
+pub mod frame;
+pub mod message;
+mod operator;
+mod problem;
+pub mod requests;
+mod server;
+mod socket;
+
+pub use client::{Client, Reached, claim, freed, reach};
+pub use error::ControlError;
+pub use message::{Ask, Remark, Remarks};
+pub use operator::{Held, Hold, Operator};
+pub use problem::Problem;
+pub use server::{Ended, Server, Stopper};
+
+/// The version of the protocol. Anything that one side says and the other may not know makes a new one, a new kind of
+/// error too.
+pub const VERSION: u32 = 1;

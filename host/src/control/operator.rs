@@ -1,0 +1,227 @@
+//! Carries requests out: the one place where what is asked for becomes calls of the library, be it asked of a running
+//! host or of nobody.
+
+mod calls;
+mod capsules;
+mod principals;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::error::ControlError;
+use super::message::{Ask, Remark, Remarks};
+use super::problem::Problem;
+use super::requests::{Stop, Stopping};
+use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
+use crate::manifest::Diagnostic;
+use crate::principal::{PrincipalId, Principals};
+use crate::{Host, HostBuilder};
+
+/// How a home is held for a request where no host runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Not at all: whoever changes it meanwhile does no harm.
+    Not,
+    /// Together with others who read.
+    Shared,
+    /// Alone.
+    Alone,
+}
+
+/// A home that is held so.
+#[derive(Debug)]
+pub enum Held {
+    /// Not at all.
+    Not,
+    /// Together with others who read.
+    Shared(HomeLock),
+    /// Alone.
+    Alone(ExclusiveLock),
+}
+
+impl Held {
+    /// Takes the home without waiting; none if somebody else holds it.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn attempt(home: &Home, hold: Hold) -> Result<Option<Self>, HomeError> {
+        Ok(match hold {
+            Hold::Not => Some(Self::Not),
+            Hold::Shared => home.try_lock_shared()?.map(Self::Shared),
+            Hold::Alone => home.try_lock_exclusive()?.map(Self::Alone),
+        })
+    }
+}
+
+/// Remarks what is deprecated in a package's manifest.
+async fn warn(warnings: &[Diagnostic], remarks: &impl Remarks) {
+    for warning in warnings {
+        remarks.remark(Remark::Warning(warning.to_string())).await;
+    }
+}
+
+/// Carries requests out, each by [`Ask::carry_out`].
+pub struct Operator {
+    home: Home,
+    held: Held,
+    /// Used where there is no host: they are costly to begin with.
+    own: OnceLock<Principals>,
+    mode: Mode,
+}
+
+enum Mode {
+    /// No host runs: one is made when a request needs it, and ends with the operator.
+    Alone {
+        begin: Box<dyn Fn() -> HostBuilder + Send + Sync>,
+        host: OnceCell<Host>,
+    },
+    Running(Running),
+}
+
+/// A host that runs, and how it is told to end.
+pub(super) struct Running {
+    pub(super) host: Host,
+    pub(super) stop: CancellationToken,
+    pub(super) drain: Duration,
+}
+
+impl Operator {
+    /// For a home on which no host runs. `begin` makes a host for the requests that need one: its home is set here.
+    pub fn alone(
+        home: Home,
+        held: Held,
+        begin: impl Fn() -> HostBuilder + Send + Sync + 'static,
+    ) -> Self {
+        let (begin, host) = (Box::new(begin), OnceCell::new());
+        Self::new(home, held, Mode::Alone { begin, host })
+    }
+
+    /// For a running host.
+    pub(super) fn running(running: Running, lock: ExclusiveLock) -> Arc<Self> {
+        let home = running.host.home().clone();
+        Arc::new(Self::new(home, Held::Alone(lock), Mode::Running(running)))
+    }
+
+    fn new(home: Home, held: Held, mode: Mode) -> Self {
+        Self {
+            own: OnceLock::new(),
+            home,
+            held,
+            mode,
+        }
+    }
+
+    /// The host, if there is one yet.
+    pub fn host(&self) -> Option<&Host> {
+        match &self.mode {
+            Mode::Alone { host, .. } => host.get(),
+            Mode::Running(running) => Some(&running.host),
+        }
+    }
+
+    /// The host that runs.
+    fn run(&self) -> Option<&Running> {
+        match &self.mode {
+            Mode::Alone { .. } => None,
+            Mode::Running(running) => Some(running),
+        }
+    }
+
+    fn must_run(&self) -> Result<&Running, ControlError> {
+        self.run().ok_or_else(|| ControlError::NotRunning {
+            home: self.home.root().to_owned(),
+        })
+    }
+
+    /// A host, made now if there is none yet.
+    async fn any_host(&self) -> Result<&Host, Problem> {
+        match &self.mode {
+            Mode::Alone { begin, host } => {
+                let make = || begin().home(self.home.clone()).build();
+                Ok(host.get_or_try_init(make).await?)
+            }
+            Mode::Running(running) => Ok(&running.host),
+        }
+    }
+
+    /// A host that has loaded every installed capsule. One that doesn't run starts no run loops; which these are is
+    /// remarked, and what can't be loaded.
+    async fn full_host(&self, remarks: &impl Remarks) -> Result<&Host, Problem> {
+        let host = self.any_host().await?;
+        if self.run().is_some() {
+            for (_, reason) in host.failed() {
+                remarks.remark(Remark::Warning(reason)).await;
+            }
+            return Ok(host);
+        }
+        let mut loops = Vec::new();
+        for (name, loaded) in host.load_all_installed(Duration::ZERO).await? {
+            match loaded {
+                Ok(capsule) if capsule.has_run_loop() => loops.push(name.to_string()),
+                Ok(_) => {}
+                Err(error) => remarks.remark(Remark::Warning(error.to_string())).await,
+            }
+        }
+        if !loops.is_empty() {
+            let loops = loops.join(", ");
+            let note = format!("run loops are not started for this: {loops}");
+            remarks.remark(Remark::Note(note)).await;
+        }
+        Ok(host)
+    }
+
+    /// The lock of who changes the home.
+    fn lock(&self) -> Result<&ExclusiveLock, HomeError> {
+        match &self.held {
+            Held::Alone(lock) => Ok(lock),
+            // Nothing that changes the home is asked with less.
+            Held::Not | Held::Shared(_) => Err(self.home.busy()),
+        }
+    }
+
+    /// The principals: those that a host knows already.
+    fn principals(&self) -> &Principals {
+        match self.host() {
+            Some(host) => host.principals(),
+            None => self.own.get_or_init(|| Principals::new(self.home.clone())),
+        }
+    }
+
+    /// Refuses a principal that isn't there, with the one that may have been meant, or that is disabled.
+    fn known(&self, id: &PrincipalId) -> Result<(), Problem> {
+        let found = self.principals().resolve(id);
+        found
+            .map(drop)
+            .map_err(|error| Problem::of_principal(&self.home, id, error))
+    }
+
+    /// Does what waits for files: in a thread of its own where others would wait with it.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Home) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Some(running) = self.run() else {
+            return Ok(job(&self.home));
+        };
+        let home = self.home.clone();
+        Ok(running.host.blocking(move || job(&home)).await?)
+    }
+}
+
+impl Ask for Stop {
+    type Reply = Stopping;
+    const HOLD: Hold = Hold::Not;
+    const CHANGES: bool = true;
+
+    async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Stopping, Problem> {
+        let running = by.must_run()?;
+        running.stop.cancel();
+        Ok(Stopping {
+            pid: std::process::id(),
+            drain_ms: u64::try_from(running.drain.as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! Calls: of handlers, by events, and of tools.
+
+use std::time::Duration;
+
+use super::{Operator, warn};
+use crate::control::message::{Ask, Heard, Remark, Remarks};
+use crate::control::problem::Problem;
+use crate::control::requests::{
+    CallTool, Invoke, Invoked, Publish, Published, PublishedStep, Tools, micros,
+};
+use crate::dispatch::{Conclusion, Event, Outcome, Said, Step};
+use crate::manifest::CapsuleName;
+use crate::tools::{Tool, ToolAnswer};
+use crate::{Capsule, Package};
+
+/// How long observers, and what handlers published themselves, may take once an event's outcome is known, where the host
+/// ends with it.
+const AFTERWARDS: Duration = Duration::from_secs(60);
+/// How long a capsule that has to be loaded for a call may take to end what an earlier load of it was doing.
+pub(super) const DRAIN: Duration = Duration::from_secs(10);
+
+impl Operator {
+    /// An installed capsule, loaded now if it isn't. What is deprecated in its manifest is remarked.
+    async fn capsule(
+        &self,
+        name: &CapsuleName,
+        remarks: &impl Remarks,
+    ) -> Result<Capsule, Problem> {
+        let of_package = |error| Problem::of_package(&self.home, error);
+        let host = match self.run() {
+            Some(running) => &running.host,
+            None => {
+                let of = name.clone();
+                let package = self.on_disk(move |home| Package::installed(home, &of));
+                let package = package.await?.map_err(of_package)?;
+                warn(package.warnings(), remarks).await;
+                return Ok(self.any_host().await?.load(package).await?);
+            }
+        };
+        let capsule = match host.capsule(name) {
+            Some(capsule) => capsule,
+            // It failed, and says so again unless it was mended meanwhile.
+            None => self.loaded(host, name).await?,
+        };
+        warn(capsule.warnings(), remarks).await;
+        Ok(capsule)
+    }
+}
+
+impl Ask for Invoke {
+    type Reply = Invoked;
+
+    fn heard(&self) -> Option<Heard> {
+        Some(Heard {
+            principal: self.principal.clone(),
+            capsule: Some(self.capsule.clone()),
+        })
+    }
+
+    async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Invoked, Problem> {
+        let call = self.call()?;
+        let host = by.any_host().await?;
+        by.known(&self.principal)?;
+        let capsule = by.capsule(&self.capsule, remarks).await?;
+        let reply = host.invoke(&capsule, call).await?;
+        Ok(reply.into())
+    }
+}
+
+impl Ask for Publish {
+    type Reply = Published;
+
+    fn heard(&self) -> Option<Heard> {
+        Some(Heard {
+            principal: self.principal.clone(),
+            capsule: None,
+        })
+    }
+
+    async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Published, Problem> {
+        let event = Event::raw(&self.topic, self.payload)?.by(&self.principal);
+        by.any_host().await?;
+        by.known(&self.principal)?;
+        let host = by.full_host(remarks).await?;
+        let outcome = host.dispatch(event).await?;
+        if by.run().is_none() && !host.drain(AFTERWARDS).await {
+            let warning = "what was published in turn has not been handled to its end";
+            remarks.remark(Remark::Warning(warning.into())).await;
+        }
+        Ok(published(outcome))
+    }
+}
+
+fn published(outcome: Outcome) -> Published {
+    let verdict = match outcome.verdict {
+        Conclusion::Continue => "continue",
+        Conclusion::Final => "final",
+        Conclusion::Deny => "deny",
+    };
+    let payload = outcome.answer;
+    Published {
+        verdict: verdict.into(),
+        payload: payload.unwrap_or_else(|| outcome.payload.as_str().to_owned()),
+        reason: outcome.reason,
+        steps: outcome.steps.into_iter().map(step).collect(),
+    }
+}
+
+fn step(step: Step) -> PublishedStep {
+    let (verdict, error) = match step.said {
+        Said::Continue => ("continue", None),
+        Said::Rewrite => ("rewrite", None),
+        Said::Final => ("final", None),
+        Said::Deny(reason) => ("deny", reason),
+        Said::Failed(failure) => ("failed", Some(failure.text.to_string())),
+        Said::Running => ("running", None),
+    };
+    PublishedStep {
+        capsule: step.capsule.as_ref().clone(),
+        action: step.action.as_ref().to_owned(),
+        verdict: verdict.into(),
+        error,
+        elapsed_us: micros(step.elapsed),
+    }
+}
+
+impl Ask for Tools {
+    type Reply = Vec<Tool>;
+
+    fn heard(&self) -> Option<Heard> {
+        Some(Heard {
+            principal: self.principal.clone(),
+            capsule: None,
+        })
+    }
+
+    async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Vec<Tool>, Problem> {
+        by.any_host().await?;
+        by.known(&self.principal)?;
+        let host = by.full_host(remarks).await?;
+        Ok(host.tools(&self.principal).await)
+    }
+}
+
+impl Ask for CallTool {
+    type Reply = ToolAnswer;
+
+    fn heard(&self) -> Option<Heard> {
+        Some(Heard {
+            principal: self.principal.clone(),
+            capsule: None,
+        })
+    }
+
+    async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<ToolAnswer, Problem> {
+        let arguments = self.value()?;
+        by.any_host().await?;
+        by.known(&self.principal)?;
+        let host = by.full_host(remarks).await?;
+        let answer = host.call_tool(&self.tool, &arguments, &self.principal);
+        Ok(answer.await?)
+    }
+}

@@ -1,0 +1,424 @@
+//! A type for each request to a home, with the type of its reply where that is its own.
+//!
+//! They cross the socket as JSON by their fields' names: changing one makes a new version of the protocol.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::problem::Problem;
+use crate::call::{Call, CallDraft, InstanceState, InvalidCall, Reply, Verdict};
+use crate::events::EventDraft;
+use crate::exports::Binary;
+use crate::manifest::{CapsuleName, Diagnostic};
+use crate::package::{ComponentHash, Finding, Meta};
+use crate::principal::PrincipalId;
+
+/// Calls a handler of an installed capsule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoke {
+    /// The capsule.
+    pub capsule: CapsuleName,
+    /// The handler.
+    pub action: String,
+    /// What it is given: JSON.
+    pub payload: String,
+    /// On whose behalf.
+    pub principal: PrincipalId,
+    /// How long it may take, in microseconds; at most what the capsule may.
+    pub within_us: Option<u64>,
+}
+
+impl Invoke {
+    /// This call, of an installed capsule.
+    pub fn new(
+        capsule: CapsuleName,
+        call: CallDraft,
+        principal: &PrincipalId,
+        within: Option<Duration>,
+    ) -> Self {
+        Self {
+            capsule,
+            action: call.action,
+            // A draft's payload is JSON, and so UTF-8.
+            payload: String::from_utf8(call.payload).unwrap_or_default(),
+            principal: principal.clone(),
+            within_us: within.map(micros),
+        }
+    }
+
+    /// The call.
+    pub(super) fn call(&self) -> Result<Call, InvalidCall> {
+        let call = Call::raw(self.action.as_str(), self.payload.as_str())?.by(&self.principal);
+        Ok(match self.within_us {
+            Some(within) => call.within(Duration::from_micros(within)),
+            None => call,
+        })
+    }
+}
+
+/// What a handler answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoked {
+    /// `continue`, `final` or `deny`.
+    pub verdict: Cow<'static, str>,
+    /// What it said with it; guest-controlled.
+    pub data: Option<String>,
+    /// Why it denies; guest-controlled.
+    pub reason: Option<String>,
+    /// From the moment the guest was entered to its answer, in microseconds.
+    pub elapsed_us: u64,
+    /// Most bytes of linear memory held meanwhile.
+    pub memory_peak: usize,
+    /// Fresh or reused.
+    pub instance: InstanceState,
+}
+
+impl From<Reply> for Invoked {
+    fn from(reply: Reply) -> Self {
+        let (verdict, data, reason) = match reply.verdict {
+            Verdict::Continue(data) => ("continue", data, None),
+            Verdict::Final(data) => ("final", data, None),
+            Verdict::Deny(reason) => ("deny", None, reason),
+        };
+        Self {
+            verdict: verdict.into(),
+            data,
+            reason,
+            elapsed_us: micros(reply.elapsed),
+            memory_peak: reply.memory_peak,
+            instance: reply.instance,
+        }
+    }
+}
+
+/// Publishes an event, and waits for its outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    /// Its topic.
+    pub topic: String,
+    /// What it says: JSON.
+    pub payload: String,
+    /// On whose behalf.
+    pub principal: PrincipalId,
+}
+
+impl Publish {
+    /// This event.
+    pub fn new(event: EventDraft, principal: &PrincipalId) -> Self {
+        let (topic, payload) = event.into_parts();
+        Self {
+            topic: topic.as_str().to_owned(),
+            payload: payload.as_str().to_owned(),
+            principal: principal.clone(),
+        }
+    }
+}
+
+/// What came of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// `continue`, `final` or `deny`.
+    pub verdict: Cow<'static, str>,
+    /// The answer where there is one, else what the chain made of the payload.
+    pub payload: String,
+    /// Why it is denied.
+    pub reason: Option<String>,
+    /// Who was asked, in order.
+    pub steps: Vec<PublishedStep>,
+}
+
+/// A handler of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedStep {
+    /// Its capsule.
+    pub capsule: CapsuleName,
+    /// Its name.
+    pub action: String,
+    /// `continue`, `rewrite`, `final`, `deny`, `failed` or `running`.
+    pub verdict: Cow<'static, str>,
+    /// What is to be said about it: why it denies, or how it failed.
+    pub error: Option<String>,
+    /// From when it was called until it answered, in microseconds.
+    pub elapsed_us: u64,
+}
+
+/// Lists the tools of the installed capsules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tools {
+    /// To whom they are described.
+    pub principal: PrincipalId,
+}
+
+/// Calls a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallTool {
+    /// The tool.
+    pub tool: String,
+    /// Its arguments: JSON.
+    pub arguments: String,
+    /// On whose behalf.
+    pub principal: PrincipalId,
+}
+
+impl CallTool {
+    /// A call of a tool with arguments that should be JSON.
+    ///
+    /// # Errors
+    /// A [`Problem`] of the kind `usage` where they aren't.
+    pub fn new(tool: &str, arguments: Vec<u8>, principal: &PrincipalId) -> Result<Self, Problem> {
+        serde_json::from_slice::<Value>(&arguments).map_err(|error| no_arguments(&error))?;
+        Ok(Self {
+            tool: tool.to_owned(),
+            // JSON is UTF-8.
+            arguments: String::from_utf8(arguments).unwrap_or_default(),
+            principal: principal.clone(),
+        })
+    }
+
+    pub(super) fn value(&self) -> Result<Value, Problem> {
+        serde_json::from_str(&self.arguments).map_err(|error| no_arguments(&error))
+    }
+}
+
+fn no_arguments(error: &serde_json::Error) -> Problem {
+    Problem::usage(format!("the arguments are no JSON: {error}"))
+        .hint(r#"give an object that fits the tool's schema (astrid tools --json): --arguments '{"city": "Oslo"}'"#)
+}
+
+/// Lists the installed capsules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List {}
+
+/// An installed capsule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listed {
+    /// Its name.
+    pub name: CapsuleName,
+    /// Its record; none if it is damaged.
+    pub meta: Option<Meta>,
+    /// What is damaged.
+    pub error: Option<Problem>,
+    /// How it fares; none where no host runs.
+    pub life: Option<Life>,
+}
+
+/// How a capsule fares in a running host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// What it is doing.
+    pub state: State,
+    /// Why it isn't loaded, or how its run loop failed.
+    pub reason: Option<String>,
+    /// How often its run loop was started again.
+    pub restarts: u32,
+    /// Calls and events that wait for it.
+    pub queued: usize,
+}
+
+/// What a capsule is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It is loaded; it has no run loop.
+    Loaded,
+    /// Its run loop runs.
+    Running,
+    /// Its run loop runs, and has said that it is ready.
+    Ready,
+    /// Its run loop failed, and is started again after a pause.
+    Restarting,
+    /// Its run loop failed too often.
+    Failed,
+    /// Its run loop returned.
+    Ended,
+    /// It isn't loaded.
+    NotLoaded,
+}
+
+impl State {
+    /// Its word for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Restarting => "restarting",
+            Self::Failed => "failed",
+            Self::Ended => "ended",
+            Self::NotLoaded => "not loaded",
+        }
+    }
+}
+
+/// Tells what an installed capsule is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspect {
+    /// Which one.
+    pub capsule: CapsuleName,
+}
+
+/// What a component is, and what its manifest says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inspected {
+    /// What its manifest says, if it has one.
+    pub manifest: Option<InspectedManifest>,
+    /// The component's hash.
+    pub hash: ComponentHash,
+    /// What it imports and really exports.
+    pub binary: Binary,
+}
+
+/// What a manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InspectedManifest {
+    /// The name.
+    pub name: CapsuleName,
+    /// The version.
+    pub version: String,
+    /// The capabilities that it asks for.
+    pub capabilities: Vec<String>,
+}
+
+/// Compares the parts of an installed capsule with each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Which one.
+    pub capsule: CapsuleName,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Its name.
+    pub name: CapsuleName,
+    /// Its version.
+    pub version: String,
+    /// What its manifest says in a way that is deprecated.
+    pub deprecated: Vec<Diagnostic>,
+    /// What doesn't fit.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks whether installed capsules are what was installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// Which one; none is all.
+    pub capsule: Option<CapsuleName>,
+}
+
+/// Whether a capsule is what was installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Its name.
+    pub name: CapsuleName,
+    /// Its version and hash, or what is wrong.
+    pub whole: Result<(String, ComponentHash), Problem>,
+}
+
+/// Installs a capsule, or another version of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Install {
+    /// The capsule.
+    pub capsule: CapsuleName,
+    /// A folder with Capsule.toml beside its component, or an archive; an absolute path.
+    pub from: PathBuf,
+    /// What to record as its source.
+    pub source: String,
+    /// For whom.
+    pub owner: PrincipalId,
+    /// The hash of the component that somebody agreed to.
+    pub component: ComponentHash,
+    /// And BLAKE3 of the manifest's text.
+    pub manifest: ComponentHash,
+}
+
+/// What was installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledNow {
+    /// Its record.
+    pub meta: Meta,
+    /// The version before, if there was one.
+    pub previous: Option<String>,
+}
+
+/// Removes an installed capsule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remove {
+    /// Which one.
+    pub capsule: CapsuleName,
+}
+
+/// Has a running host load a capsule anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// Which one; none is all that are installed.
+    pub capsule: Option<CapsuleName>,
+}
+
+/// A capsule that was loaded anew, or wasn't.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Its name.
+    pub name: CapsuleName,
+    /// Its version, or why it isn't loaded.
+    pub version: Result<String, Problem>,
+}
+
+/// Lists the principals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principals {}
+
+/// A principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedPrincipal {
+    /// Its name.
+    pub name: PrincipalId,
+    /// Whether calls for it are taken.
+    pub enabled: bool,
+}
+
+/// Adds a principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddPrincipal {
+    /// Its name.
+    pub name: PrincipalId,
+}
+
+/// Refuses calls for a principal from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisablePrincipal {
+    /// Its name.
+    pub name: PrincipalId,
+}
+
+/// Shows what a capsule has logged for a principal, as [`Remark::Log`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logs {
+    /// Which one.
+    pub capsule: CapsuleName,
+    /// For whom it ran.
+    pub principal: PrincipalId,
+    /// Whether to go on with what comes, without an end.
+    pub follow: bool,
+}
+
+/// Ends a running host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {}
+
+/// A host that is about to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// Its process.
+    pub pid: u32,
+    /// How long what is in flight may take, in milliseconds.
+    pub drain_ms: u64,
+}
+
+pub(super) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
