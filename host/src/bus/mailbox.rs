@@ -139,6 +139,11 @@ impl<R: RawMutex> Mailbox<R> {
         dropped
     }
 
+    /// Whether nobody will read it any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
     /// About how many bytes wait in it.
     pub(super) fn bytes(&self) -> usize {
         self.state.lock().bytes

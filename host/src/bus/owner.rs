@@ -117,7 +117,7 @@ impl Owner {
     ) {
         let fits = || self.held().saturating_add(bytes) <= self.most;
         while !fits() {
-            // Nothing waits in any of them: it is larger than all may be.
+            // It comes to nobody; or nothing waits in any of them, and it is larger than all may be.
             let Some(from) = self.to_shed(receiver, bytes) else {
                 return;
             };
@@ -130,6 +130,9 @@ impl Owner {
     }
 
     fn to_shed(&self, receiver: &Arc<Subscriber>, bytes: usize) -> Option<Arc<Subscriber>> {
+        if receiver.mailbox.is_closed() {
+            return None;
+        }
         let members = self.members.lock();
         let share = self.most / members.subscribers.len().max(1);
         let own = receiver.mailbox.bytes();
