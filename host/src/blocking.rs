@@ -1,38 +1,35 @@
 //! Where work is done that waits for files: in threads of their own, so that nobody else waits with it; in so few that
 //! a thousand who want something at once don't start a thousand threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use tokio::sync::Semaphore;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use tokio::sync::oneshot;
 
-/// Jobs of a host at once, each in a thread of the runtime's blocking pool. Further ones wait, first come first served.
-const JOBS: usize = 3;
+/// Threads of a host for this, started by the first job. Jobs above that wait, first come first served. What a job
+/// compiles is compiled in them, too.
+const THREADS: usize = 4;
 
-/// How such work is done. Clones share the room for it.
-#[derive(Clone)]
+/// How such work is done. Clones share the threads.
+#[derive(Clone, Default)]
 pub(crate) struct Blocking {
     /// In the calling thread: for a program that makes a call or two, whose threads would have to be started for it.
     pub(crate) inline: bool,
-    room: Arc<Semaphore>,
+    pool: Arc<OnceLock<ThreadPool>>,
 }
 
-impl Default for Blocking {
-    fn default() -> Self {
-        Self {
-            inline: false,
-            room: Arc::new(Semaphore::new(JOBS)),
-        }
-    }
-}
-
-/// The job wasn't done: it panicked, or the runtime is shutting down.
+/// The job wasn't done.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Interrupted(String);
+pub(crate) enum Interrupted {
+    #[error("no thread can be started: {0}")]
+    NoThread(#[from] ThreadPoolBuildError),
+    #[error("it panicked")]
+    Panicked,
+}
 
 impl Blocking {
-    /// Does `job`, and waits for it; dropping the future doesn't end a job that has begun. A job must not wait for
-    /// another one, which may be queued behind it.
+    /// Does `job`, and waits for it; dropping the future doesn't end it. A job must not wait for another one, which may
+    /// be queued behind it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
@@ -40,13 +37,26 @@ impl Blocking {
         if self.inline {
             return Ok(job());
         }
-        let interrupted = |error: &dyn std::error::Error| Interrupted(error.to_string());
-        let permit = Arc::clone(&self.room).acquire_owned().await;
-        let permit = permit.map_err(|error| interrupted(&error))?;
-        // The permit comes back with the result: by then the thread is, or is about to be, there for the next job.
-        let done = tokio::task::spawn_blocking(move || (job(), permit)).await;
-        let (result, _permit) = done.map_err(|error| interrupted(&error))?;
-        Ok(result)
+        let (done, result) = oneshot::channel();
+        self.pool()?.spawn_fifo(move || {
+            // Whoever doesn't wait any more doesn't want to know.
+            let _ = done.send(job());
+        });
+        result.await.map_err(|_| Interrupted::Panicked)
+    }
+
+    fn pool(&self) -> Result<&ThreadPool, ThreadPoolBuildError> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(THREADS)
+            .thread_name(|number| format!("astrid-files-{number}"))
+            // Whoever waits for the job is told, and the thread goes on.
+            .panic_handler(|_| {})
+            .build()?;
+        // Another one may have been made meanwhile: one of them goes.
+        Ok(self.pool.get_or_init(|| pool))
     }
 }
 
@@ -79,13 +89,13 @@ mod tests {
             assert_eq!(job.await.expect("no panic"), number);
         }
         let most = most.load(SeqCst);
-        assert!((1..=JOBS).contains(&most), "{most} at once");
+        assert!((1..=THREADS).contains(&most), "{most} at once");
     }
 
     #[tokio::test]
-    async fn a_job_that_panics_leaves_its_room_to_others() {
+    async fn a_job_that_panics_leaves_its_thread_to_others() {
         let blocking = Blocking::default();
-        for _ in 0..=JOBS {
+        for _ in 0..=THREADS {
             let panics = blocking.run(|| panic!("on purpose"));
             assert!(panics.await.is_err());
         }

@@ -237,6 +237,7 @@ impl HostBuilder {
                     .secrets
                     .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
                 started: (Instant::now(), jiff::Timestamp::now()),
+                blocking: self.blocking.clone(),
             }),
             session,
             blocking: self.blocking,

@@ -121,21 +121,15 @@ impl Host {
             let package = Package::installed(&environment.home, name)?;
             return LoadedCapsule::prepare(&environment, package, None);
         }
-        // Its code is found while its bytes are checked; without them it isn't used.
         let of = name.clone();
-        let known = tokio::task::spawn_blocking(move || {
-            Known::find(
-                &environment,
-                &Package::recorded_hash(&environment.home, &of).ok()?,
-            )
-        });
-        let (environment, of) = (Arc::clone(&self.inner.environment), name.clone());
-        let runtime = self.inner.runtime.clone();
         self.blocking(move || {
-            let package = Package::installed(&environment.home, &of);
-            // Waited for in any case: it may not outlive this call. It was queued before this job and waits for
-            // nothing, so waiting here can't use up the pool.
-            let known = runtime.block_on(known).ok().flatten();
+            // Its code is found while its bytes are checked; without them it isn't used.
+            let known = || {
+                let hash = Package::recorded_hash(&environment.home, &of).ok()?;
+                Known::find(&environment, &hash)
+            };
+            let (known, package) =
+                rayon::join(known, || Package::installed(&environment.home, &of));
             LoadedCapsule::prepare(&environment, package?, known)
         })
         .await?

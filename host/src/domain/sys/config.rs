@@ -48,7 +48,7 @@ impl SysView<'_> {
             Ok(None) => secrets.get(None, &capsule, &key),
             found => found,
         };
-        match tokio::task::spawn_blocking(read).await {
+        match self.ctx.shared.blocking.run(read).await {
             Ok(found) => found.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         }

@@ -11,6 +11,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::{HasData, Linker};
 
+use crate::blocking::Blocking;
 use crate::call::{CallContext, Waiting};
 use crate::registry::{CapsuleInfo, Registry};
 use crate::storage::SecretStore;
@@ -45,6 +46,8 @@ pub struct SysShared {
     pub secrets: Arc<dyn SecretStore>,
     /// Between this moment and a call's `began`, monotonic and wall clocks agree.
     pub started: (Instant, jiff::Timestamp),
+    /// How its files are read.
+    pub(crate) blocking: Blocking,
 }
 
 /// What lives with one instance.
