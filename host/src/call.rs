@@ -221,6 +221,7 @@ impl CallContext {
     pub fn nesting(&self) -> CallScope {
         CallScope {
             principal: self.principal().clone(),
+            claimed_by: self.claimed_by,
             source: self.source,
             depth: self.depth,
             deadline: Some(self.deadline),

@@ -9,12 +9,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::bus::{
-    Attribution, Draft, EventBus, FAN_OUT, Payload, PayloadError, PublishRate, SubscribeError,
-    Subscription,
+    Attribution, Draft, EventBus, Payload, PayloadError, PublishRate, SubscribeError, Subscription,
 };
-use crate::call::CallContext;
+use crate::call::{CallContext, MAX_DEPTH};
 use crate::capsule::{CapsuleHandler, LoadedCapsule, Surroundings};
-use crate::dispatch::{DispatchError, Dispatcher, Event, Lane};
+use crate::dispatch::{CallScope, DispatchError, Dispatcher, Event, Lane};
 use crate::domain::ipc::wit::ErrorCode;
 use crate::domain::ipc::{Outlet, Refused};
 use crate::manifest::CapsuleName;
@@ -137,6 +136,22 @@ impl Events {
     pub(crate) fn announce(&self, event: &Event) {
         self.bus.publish(event.draft());
     }
+
+    /// The same from within a call, unless it is nested too deep: then nobody gets it.
+    pub(crate) fn announce_within(&self, scope: &CallScope, topic: &Topic, payload: &Payload) {
+        if scope.depth < MAX_DEPTH {
+            self.announce(&scope.event(topic.clone(), payload.clone()));
+        }
+    }
+}
+
+impl From<DispatchError> for Refused {
+    fn from(error: DispatchError) -> Self {
+        match error {
+            DispatchError::Depth { .. } => Self::Depth,
+            _ => Self::Backpressure,
+        }
+    }
 }
 
 fn handle(dispatcher: &Dispatcher<CapsuleHandler>, event: Event) {
@@ -179,25 +194,28 @@ impl Outlet for Events {
         call: &CallContext,
         draft: Draft,
     ) -> Result<(), Refused> {
-        if self.bus.subscriptions(&draft.topic) > FAN_OUT {
-            return Err(Refused::Backpressure);
-        }
+        self.bus
+            .may_fan_out(&draft.topic)
+            .map_err(|_| Refused::Backpressure)?;
         let bytes = draft.payload.as_bytes().len();
-        self.rate
-            .charge(&capsule.name, call.principal(), bytes)
-            .map_err(|_| Refused::RateLimited)?;
-        let principal = match &draft.attribution {
-            Attribution::Verified(principal) | Attribution::Claimed { principal, .. } => principal,
-            Attribution::System => call.principal(),
+        // Asked last: what is refused for another reason costs nothing, and was delivered to nobody.
+        let pay = || {
+            let charged = self.rate.charge(&capsule.name, call.principal(), bytes);
+            charged.map_err(|_| Refused::RateLimited)
         };
-        let event = Event::of(&draft, principal.clone()).caused_within(&call.nesting());
-        // Last what can't fail: nothing was delivered until here.
-        self.dispatcher
-            .try_publish(event)
-            .map_err(|error| match error {
-                DispatchError::Depth { .. } => Refused::Depth,
-                _ => Refused::Backpressure,
-            })?;
+        if call.depth < MAX_DEPTH && self.dispatcher.asks_nobody(&draft.topic) {
+            // What a thousand run loops publish is mostly for subscriptions alone.
+            pay()?;
+        } else {
+            let principal = match &draft.attribution {
+                Attribution::Verified(principal) | Attribution::Claimed { principal, .. } => {
+                    principal
+                }
+                Attribution::System => call.principal(),
+            };
+            let event = Event::of(&draft, principal.clone()).caused_within(&call.nesting());
+            self.dispatcher.try_publish_for(event, pay)?;
+        }
         self.bus.publish(draft);
         Ok(())
     }

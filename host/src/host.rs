@@ -5,7 +5,8 @@ mod loading;
 mod replacing;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -15,10 +16,12 @@ use wasmtime::component::Linker;
 
 pub use self::builder::{BuildError, HostBuilder};
 pub use self::replacing::Installed;
-use crate::bus::{Owner, SubscribeError, Subscription};
+use crate::bus::{BusMetrics, Owner, SubscribeError, Subscription};
 use crate::call::{Call, CallDraft, Reply, TraceId};
-use crate::capsule::{CallError, Capsule, CapsuleHandler, CustomGate, Environment, StoreState};
-use crate::dispatch::{Answer, CallScope, DispatchError, Dispatcher, Event, Outcome};
+use crate::capsule::{
+    CallError, Capsule, CapsuleHandler, CustomGate, Environment, NameLocks, StoreState,
+};
+use crate::dispatch::{Answer, CallScope, DispatchError, Dispatcher, Event, Figures, Outcome};
 use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
 use crate::home::Home;
@@ -27,7 +30,7 @@ use crate::policy::topic::TopicPattern;
 use crate::principal::Principals;
 use crate::storage::{FileLogs, LogRecord};
 
-/// Host functions of an embedder's own.
+/// Host functions of an embedder's own. One that calls the host holds a [`WeakHost`], and no [`Capsule`].
 pub trait Domain: Send + Sync + 'static {
     /// A row for each function: what isn't here can't be linked.
     fn gates(&self) -> Vec<CustomGate>;
@@ -43,8 +46,10 @@ struct Inner {
     environment: Arc<Environment>,
     events: Arc<Events>,
     logs: Arc<FileLogs>,
-    /// What is loaded, in the order of loading. Held while registry and bindings change with it.
-    capsules: Mutex<IndexMap<CapsuleName, Capsule>>,
+    /// Held while registry and bindings change with it.
+    loaded: Mutex<Loaded>,
+    /// One load, reload or removal of a capsule at a time.
+    changes: NameLocks,
     /// What is bound without having been loaded, with the reason.
     failed: Mutex<BTreeMap<CapsuleName, String>>,
     /// Whether it stays for long: it starts run loops, and tells capsules what it loads.
@@ -55,10 +60,26 @@ struct Inner {
     listener: Owner,
 }
 
+#[derive(Default)]
+struct Loaded {
+    /// In the order of loading.
+    capsules: IndexMap<CapsuleName, Capsule>,
+    /// Nothing is loaded any more.
+    ended: bool,
+}
+
+impl Loaded {
+    /// Whether this load is the one that answers for its capsule.
+    fn has(&self, capsule: &Capsule) -> bool {
+        let current = self.capsules.get(capsule.name());
+        current.is_some_and(|current| current.session() == capsule.session())
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         let dispatcher = &self.events.dispatcher;
-        for capsule in self.capsules.get_mut().values() {
+        for capsule in self.loaded.get_mut().capsules.values() {
             dispatcher.unbind(capsule.name());
             capsule.loaded.close();
         }
@@ -66,6 +87,7 @@ impl Drop for Inner {
         for name in self.failed.get_mut().keys() {
             dispatcher.unbind(name);
         }
+        self.listener.close();
         self.logs.flush();
     }
 }
@@ -111,12 +133,13 @@ impl Host {
 
     /// What is loaded, in the order of loading.
     pub fn capsules(&self) -> Vec<Capsule> {
-        self.inner.capsules.lock().values().cloned().collect()
+        let loaded = self.inner.loaded.lock();
+        loaded.capsules.values().cloned().collect()
     }
 
     /// The capsule of this id, if it is loaded.
     pub fn capsule(&self, name: &CapsuleName) -> Option<Capsule> {
-        self.inner.capsules.lock().get(name).cloned()
+        self.inner.loaded.lock().capsules.get(name).cloned()
     }
 
     /// What could not be loaded, and why, by name. Its handlers give no answer, as their `on_error` says.
@@ -135,11 +158,14 @@ impl Host {
     /// # Errors
     /// [`CallError`]. Dropping the future ends the guest.
     pub async fn invoke(&self, capsule: &Capsule, call: Call) -> Result<Reply, CallError> {
-        capsule.loaded.invoke(&call).await
+        let newer = capsule.loaded.newer();
+        let loaded = newer.as_ref().unwrap_or(&capsule.loaded);
+        loaded.invoke(&call).await
     }
 
-    /// Dispatches an event: its topic's handlers are asked in turn, and what came of it is told. It waits for its
-    /// admission when too much is in flight. Dropping the future doesn't end what was admitted.
+    /// Dispatches an event: its topic's handlers are asked in turn, and what came of it is told. Subscriptions hear of it
+    /// at once; for its handlers it waits for admission when too much is in flight. Dropping the future doesn't end
+    /// what was admitted.
     ///
     /// # Errors
     /// [`DispatchError`].
@@ -183,8 +209,11 @@ impl Host {
     ) -> Result<T, DispatchError> {
         let environment = &self.inner.environment;
         let event = event.taken_by(environment.session);
-        self.inner.events.announce(&event);
-        then(&self.inner.events.dispatcher, event).await
+        let events = &self.inner.events;
+        if events.dispatcher.is_open() {
+            events.announce(&event);
+        }
+        then(&events.dispatcher, event).await
     }
 
     /// Calls a handler from within a call, whose [`CallContext::nesting`](crate::call::CallContext::nesting) is `scope`:
@@ -198,7 +227,9 @@ impl Host {
         capsule: &Capsule,
         call: CallDraft,
     ) -> Result<Reply, CallError> {
-        capsule.loaded.invoke_within(scope, &call).await
+        let newer = capsule.loaded.newer();
+        let loaded = newer.as_ref().unwrap_or(&capsule.loaded);
+        loaded.invoke_within(scope, &call).await
     }
 
     /// Dispatches an event from within a call: beside the lanes, a level deeper, within the time that the call has left.
@@ -211,8 +242,28 @@ impl Host {
         event: EventDraft,
     ) -> Result<Outcome, DispatchError> {
         let (topic, payload) = event.into_parts();
+        self.inner.events.announce_within(scope, &topic, &payload);
         let dispatcher = &self.inner.events.dispatcher;
         dispatcher.dispatch_within(scope, topic, payload).await
+    }
+
+    /// Asks all handlers of an event's topic at once from within a call, and collects what they answer within `limit` and
+    /// the time that the call has left: as [`Self::dispatch_within`].
+    ///
+    /// # Errors
+    /// [`DispatchError::Depth`], [`DispatchError::ShuttingDown`].
+    pub async fn trigger_within(
+        &self,
+        scope: &CallScope,
+        event: EventDraft,
+        limit: Duration,
+    ) -> Result<Vec<Answer>, DispatchError> {
+        let (topic, payload) = event.into_parts();
+        self.inner.events.announce_within(scope, &topic, &payload);
+        let dispatcher = &self.inner.events.dispatcher;
+        dispatcher
+            .trigger_within(scope, topic, payload, limit)
+            .await
     }
 
     /// Subscribes to what is published on topics that `pattern` admits. Never holds a publisher up: above 1,024
@@ -222,50 +273,61 @@ impl Host {
         bus.subscribe(pattern, &self.inner.listener)
     }
 
+    /// What is going on among events, and what there was.
+    pub fn figures(&self) -> Figures {
+        self.inner.events.dispatcher.figures()
+    }
+
+    /// What the bus has done: messages published, and those that subscriptions lost.
+    pub fn bus_metrics(&self) -> BusMetrics {
+        self.inner.events.bus.metrics()
+    }
+
     /// Waits until no event is in flight; false if that took longer than `limit`.
     pub async fn drain(&self, limit: Duration) -> bool {
         let dispatcher = &self.inner.events.dispatcher;
         dispatcher.drain(limit).await
     }
 
-    /// Ends everything. No event or call is taken any more; what is in flight has `limit` to be done, and is then
-    /// ended, like what is queued. Then the run loops end. Returns whether everything was done within `limit`; that is
-    /// known at most two seconds after it.
+    /// Ends everything. No event or call is taken any more, and nothing is loaded; what is in flight has `limit` to be
+    /// done, and is then ended, like what is queued. Then the run loops end. Returns whether everything was done within
+    /// `limit`; that is known at most two seconds after it.
     pub async fn shutdown(&self, limit: Duration) -> bool {
-        let dispatcher = &self.inner.events.dispatcher;
-        let deadline = tokio::time::Instant::now() + limit;
-        let mut done = dispatcher.shutdown(limit).await;
+        let environment = &self.inner.environment;
+        environment.closing.store(true, Relaxed);
+        self.inner.loaded.lock().ended = true;
+        let done = self.inner.events.dispatcher.shutdown(limit).await;
+        // Whatever there is of guests: also of loads that were replaced a moment ago, or are being installed.
+        environment.ending.cancel();
         let capsules = self.capsules();
-        // Direct calls are under way still: the lanes are closed, so no other one begins.
-        for capsule in &capsules {
-            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            let pause = dispatcher.pause(capsule.name());
-            done &= dispatcher.drained(&pause, left).await.is_ok();
-        }
         for capsule in &capsules {
             capsule.loaded.close();
         }
+        environment.slots.close();
+        environment.loop_slots.close();
+        environment.guests.close();
         let ended = async {
+            environment.guests.wait().await;
             for capsule in &capsules {
-                let pause = dispatcher.pause(capsule.name());
-                let _ = dispatcher.drained(&pause, GRACE * 2).await;
                 capsule.loaded.loop_over().await;
             }
         };
-        // Whatever is not ended by then isn't by a guest's doing: all of theirs were given less.
         let ended = tokio::time::timeout(GRACE + GRACE / 2, ended).await.is_ok();
         if !ended {
+            // Guests are ended within GRACE: what is left is blocked in a function of the embedder's.
             tracing::warn!("not every call of a capsule could be ended");
         }
+        self.inner.listener.close();
         let logs = Arc::clone(&self.inner.logs);
         // An error means that the runtime ends, and with it the host.
-        let _ = self
-            .inner
-            .environment
-            .blocking
-            .run(move || logs.flush())
-            .await;
+        let _ = environment.blocking.run(move || logs.flush()).await;
         done && ended
+    }
+
+    /// A handle that doesn't keep the host. For a [`Domain`] whose functions call the host that they are part of, which
+    /// otherwise would keep itself.
+    pub fn downgrade(&self) -> WeakHost {
+        WeakHost(Arc::downgrade(&self.inner))
     }
 
     /// Tells when something that a guest logged was written to its file.
@@ -281,5 +343,17 @@ impl Host {
     /// Waits until what guests have logged is in its files.
     pub fn flush_logs(&self) {
         self.inner.logs.flush();
+    }
+}
+
+/// A handle of a host that doesn't keep it.
+#[derive(Clone)]
+pub struct WeakHost(Weak<Inner>);
+
+impl WeakHost {
+    /// The host, unless its last clone is gone.
+    pub fn upgrade(&self) -> Option<Host> {
+        let inner = self.0.upgrade()?;
+        Some(Host { inner })
     }
 }

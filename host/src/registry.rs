@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::bus::Owner;
+use crate::bus::{CAPSULE_BYTES, Owner};
 use crate::domain::ipc::SUBSCRIPTIONS;
 use crate::manifest::{CapsuleManifest, CapsuleName, Uplink};
 
@@ -28,16 +28,18 @@ pub struct CapsuleInfo {
 }
 
 impl CapsuleInfo {
-    /// What is known of the capsule with this manifest, under a fresh session uuid.
-    pub fn new(manifest: CapsuleManifest) -> Self {
+    /// What is known of the capsule with this manifest, under a fresh session uuid. It is unloaded with its host, when
+    /// `host` is cancelled, or before.
+    pub fn new(manifest: CapsuleManifest, host: &CancellationToken) -> Self {
         Self {
             name: manifest.name().clone(),
-            subscriptions: Owner::new(manifest.name().as_str(), SUBSCRIPTIONS),
+            subscriptions: Owner::new(manifest.name().as_str(), SUBSCRIPTIONS)
+                .holding(CAPSULE_BYTES),
             capabilities: manifest.capabilities.held(),
             manifest,
             session: Uuid::new_v4(),
             ready: watch::Sender::new(false),
-            unloaded: CancellationToken::new(),
+            unloaded: host.child_token(),
         }
     }
 
@@ -227,7 +229,8 @@ mod tests {
                 &format!("[[uplink]]\nname = \"{uplink}\"\nplatform = \"p\"\nprofile = \"chat\"\n");
         }
         let parsed = CapsuleManifest::parse(&text, "Capsule.toml").expect("a manifest");
-        Arc::new(CapsuleInfo::new(parsed.manifest))
+        let host = CancellationToken::new();
+        Arc::new(CapsuleInfo::new(parsed.manifest, &host))
     }
 
     /// What the registry knows of a capsule: by id, session and uplinks.

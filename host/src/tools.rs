@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::call::{Call, InvalidCall, Verdict};
+use crate::call::{Call, CallDraft, InvalidCall, Reply, Verdict};
 use crate::capsule::{CallError, Capsule};
+use crate::dispatch::CallScope;
 use crate::host::Host;
 use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
@@ -195,7 +196,8 @@ impl Host {
     }
 
     /// Calls a tool on behalf of a principal. `arguments` are a JSON object that fits its schema; the tool says so if
-    /// they don't.
+    /// they don't. What is called from within a call says [`Self::call_tool_within`]: this waits for a lane, which the
+    /// call itself may hold.
     ///
     /// # Errors
     /// [`ToolError`]. A tool's own error is an answer.
@@ -205,47 +207,48 @@ impl Host {
         arguments: &Value,
         principal: &PrincipalId,
     ) -> Result<ToolAnswer, ToolError> {
+        let (capsule, call) = self.tool_call(name, arguments)?;
+        let reply = self.invoke(&capsule, call.by(principal)).await?;
+        executed(name, &capsule, reply)
+    }
+
+    /// Calls a tool from within a call, whose [`CallContext::nesting`](crate::call::CallContext::nesting) is `scope`,
+    /// as [`Host::invoke_within`] does: also one of the very capsule that is in that call.
+    ///
+    /// # Errors
+    /// [`ToolError`]. A tool's own error is an answer.
+    pub async fn call_tool_within(
+        &self,
+        scope: &CallScope,
+        name: &str,
+        arguments: &Value,
+    ) -> Result<ToolAnswer, ToolError> {
+        let (capsule, call) = self.tool_call(name, arguments)?;
+        let reply = self.invoke_within(scope, &capsule, call).await?;
+        executed(name, &capsule, reply)
+    }
+
+    /// The capsule that offers a tool, and the call by which it is called.
+    fn tool_call(&self, name: &str, arguments: &Value) -> Result<(Capsule, CallDraft), ToolError> {
         let action = format!("{EXECUTE}{name}");
         let mut offered = self.capsules();
         offered.retain(|capsule| capsule.handles(&action));
-        let capsule = match &offered[..] {
-            [capsule] => capsule,
-            [] => {
-                return Err(ToolError::NotFound {
-                    name: name.to_owned(),
-                    nearest: self.nearest_tool(name),
-                });
-            }
-            several => {
-                return Err(ToolError::Ambiguous {
-                    name: name.to_owned(),
-                    capsules: several.iter().map(|one| one.name().clone()).collect(),
-                });
-            }
+        if offered.len() > 1 {
+            return Err(ToolError::Ambiguous {
+                name: name.to_owned(),
+                capsules: offered.iter().map(|one| one.name().clone()).collect(),
+            });
+        }
+        let Some(capsule) = offered.pop() else {
+            return Err(ToolError::NotFound {
+                name: name.to_owned(),
+                nearest: self.nearest_tool(name),
+            });
         };
         let request = serde_json::json!({
             "call_id": uuid::Uuid::new_v4().to_string(), "tool_name": name, "arguments": arguments,
         });
-        let call = Call::json(action, &request)?.by(principal);
-        let text = match self.invoke(capsule, call).await?.verdict {
-            Verdict::Continue(text) | Verdict::Final(text) => text.unwrap_or_default(),
-            Verdict::Deny(reason) => {
-                return Err(ToolError::Denied {
-                    name: name.to_owned(),
-                    reason: reason.unwrap_or_default(),
-                });
-            }
-        };
-        let executed: Executed =
-            serde_json::from_str(&text).map_err(|error| ToolError::NoResult {
-                name: name.to_owned(),
-                capsule: capsule.name().clone(),
-                reason: error.to_string(),
-            })?;
-        Ok(ToolAnswer {
-            content: executed.result.content,
-            is_error: executed.result.is_error,
-        })
+        Ok((capsule, Call::json(action, &request)?))
     }
 
     fn nearest_tool(&self, name: &str) -> Option<String> {
@@ -256,4 +259,26 @@ impl Host {
         });
         crate::nearest(name, tools).map(str::to_owned)
     }
+}
+
+/// What a tool answered, from what its handler did.
+fn executed(name: &str, capsule: &Capsule, reply: Reply) -> Result<ToolAnswer, ToolError> {
+    let text = match reply.verdict {
+        Verdict::Continue(text) | Verdict::Final(text) => text.unwrap_or_default(),
+        Verdict::Deny(reason) => {
+            return Err(ToolError::Denied {
+                name: name.to_owned(),
+                reason: reason.unwrap_or_default(),
+            });
+        }
+    };
+    let executed: Executed = serde_json::from_str(&text).map_err(|error| ToolError::NoResult {
+        name: name.to_owned(),
+        capsule: capsule.name().clone(),
+        reason: error.to_string(),
+    })?;
+    Ok(ToolAnswer {
+        content: executed.result.content,
+        is_error: executed.result.is_error,
+    })
 }

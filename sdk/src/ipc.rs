@@ -24,8 +24,11 @@
 //! # Nothing waits but a receive
 //!
 //! Publishing is accepted or refused at once: [`Error::Backpressure`] and [`Error::RateLimited`] say that the same
-//! may work later. A subscription that isn't emptied drops its oldest messages, and says in
-//! [`Batch::dropped`] how many.
+//! may work later. The rate is of bytes of payload, 10 MiB a second for each principal, and only what is accepted counts.
+//!
+//! A subscription that isn't emptied drops its oldest messages, and says in [`Batch::dropped`] how many: above 1,024
+//! messages, or when all subscriptions of the capsule hold more than 64 MiB together. Then those that hold most lose
+//! first.
 //!
 //! # On whose behalf
 //!

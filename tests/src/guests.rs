@@ -53,14 +53,26 @@ guests! {
     WeatherTool => "capsules/weather-tool",
     /// Calls a host function of an embedder's own.
     Billing => "tests/programs/billing",
+    /// Publishes on behalf of whomever it is told.
+    Claimer => "tests/programs/claimer",
     /// Asks the host for everything that it has.
     Conformance => "tests/programs/conformance",
     /// Publishes what it is called for.
     Cycle => "tests/programs/cycle",
     /// Does something when it is installed and when it is upgraded.
     Installer => "tests/programs/installer",
+    /// Answers whatever it hears: a run loop.
+    Listener => "tests/programs/listener",
+    /// Exports a run that is no loop.
+    NoLoop => "tests/programs/no-loop",
     /// Does nothing.
     Noop => "tests/programs/noop",
+    /// Asks for what a tool of its own answers.
+    OwnTool => "tests/programs/own-tool",
+    /// Counts numbered events, and sees whether any is missing.
+    Tally => "tests/programs/tally",
+    /// Waits for several things at once: a run loop.
+    Waiter => "tests/programs/waiter",
 
     /// Recurses until its stack is used up.
     DeepRecursion => "tests/programs/hostile/deep-recursion",
@@ -70,8 +82,12 @@ guests! {
     EndlessLoop => "tests/programs/hostile/endless-loop",
     /// Has a run loop that fails.
     FailingLoop => "tests/programs/hostile/failing-loop",
+    /// Publishes as much as it is told to.
+    Flooder => "tests/programs/hostile/flooder",
     /// Takes memory and keeps it.
     Grower => "tests/programs/hostile/grower",
+    /// Has a run loop that subscribes often, and reads only when it is asked to.
+    Hoarder => "tests/programs/hostile/hoarder",
     /// Answers with as many bytes as it is told to.
     HugeAnswer => "tests/programs/hostile/huge-answer",
     /// Logs a line of 60 MiB.
@@ -88,6 +104,8 @@ guests! {
     Panic => "tests/programs/hostile/panic",
     /// Keeps in its memory what it was told.
     Rememberer => "tests/programs/hostile/rememberer",
+    /// Has a run loop that publishes without end, and reads nothing.
+    Rival => "tests/programs/hostile/rival",
     /// Sleeps for ever.
     Sleeper => "tests/programs/hostile/sleeper",
     /// Logs a string that lies outside of its memory.

@@ -1,12 +1,14 @@
 //! The queue of one subscription: bounded, drops its oldest, and wakes who waits for it.
 //!
-//! Everything is under one short lock, in which no waker is called or dropped: that is foreign code, and comes after. Whoever waits is only told to look again and takes nothing by being told, so a wait that is dropped loses
-//! nothing. Generic over the lock, so that its tests run under simulated schedules.
+//! Everything is under one short lock, in which no waker is called or dropped: that is foreign code, and comes after.
+//! Whoever waits is only told to look again and takes nothing by being told, so a wait that is dropped loses nothing.
+//! Generic over the lock, so that its tests run under simulated schedules.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -81,6 +83,8 @@ pub(super) struct Mailbox<R> {
 struct State {
     queue: VecDeque<Arc<Message>>,
     bytes: usize,
+    /// What all mailboxes of the same owner hold, this one's bytes among it.
+    held: Arc<AtomicUsize>,
     closed: bool,
     waiters: Waiters,
     /// Since the last batch.
@@ -92,9 +96,14 @@ struct State {
 }
 
 impl<R: RawMutex> Mailbox<R> {
-    pub(super) fn new() -> Self {
+    /// A mailbox that counts what it holds in `held` as well.
+    pub(super) fn new(held: Arc<AtomicUsize>) -> Self {
+        let state = State {
+            held,
+            ..State::default()
+        };
         Self {
-            state: Mutex::new(State::default()),
+            state: Mutex::new(state),
         }
     }
 
@@ -113,14 +122,31 @@ impl<R: RawMutex> Mailbox<R> {
         }
         state.queue.push_back(Arc::clone(message));
         state.bytes += size;
-        // Seldom: else these stay untouched, as a message to many is all about touching little memory for each.
-        if dropped > 0 {
-            state.dropped += dropped;
-            state.lagged += dropped;
-            state.unreported += dropped;
-        }
+        state.held.fetch_add(size, Relaxed);
+        state.lose(dropped);
         state.waiters.take(wake);
         Pushed::Queued { dropped }
+    }
+
+    /// Drops its oldest until there is `enough` room elsewhere, or nothing is left; tells how many went.
+    pub(super) fn shed(&self, enough: impl Fn() -> bool) -> u64 {
+        let mut state = self.state.lock();
+        let mut dropped = 0;
+        while !enough() && state.pop().is_some() {
+            dropped += 1;
+        }
+        state.lose(dropped);
+        dropped
+    }
+
+    /// Whether nobody will read it any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
+    /// About how many bytes wait in it.
+    pub(super) fn bytes(&self) -> usize {
+        self.state.lock().bytes
     }
 
     /// Takes the next batch; an empty one if nothing waits.
@@ -181,7 +207,8 @@ impl<R: RawMutex> Mailbox<R> {
         let mut wake = Vec::new();
         let mut state = self.state.lock();
         state.closed = true;
-        state.bytes = 0;
+        let bytes = mem::take(&mut state.bytes);
+        state.held.fetch_sub(bytes, Relaxed);
         let queue = mem::take(&mut state.queue);
         state.waiters.take(&mut wake);
         drop(state);
@@ -206,7 +233,17 @@ impl State {
     fn pop(&mut self) -> Option<Arc<Message>> {
         let oldest = self.queue.pop_front()?;
         self.bytes -= oldest.size();
+        self.held.fetch_sub(oldest.size(), Relaxed);
         Some(oldest)
+    }
+
+    fn lose(&mut self, dropped: u64) {
+        // Seldom: else these stay untouched, as a message to many is all about touching little memory for each.
+        if dropped > 0 {
+            self.dropped += dropped;
+            self.lagged += dropped;
+            self.unreported += dropped;
+        }
     }
 
     fn batch(&mut self) -> Result<Taken<Batch>, Closed> {

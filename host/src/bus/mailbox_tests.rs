@@ -88,7 +88,7 @@ async fn receive(mailbox: Simulation) -> Vec<u64> {
 #[test]
 fn a_waiting_reader_is_told_of_every_message() {
     simulate(|| {
-        let mailbox: Simulation = Arc::new(Mailbox::new());
+        let mailbox: Simulation = Arc::new(Mailbox::new(Arc::default()));
         let publishers = [publisher(&mailbox, 0..2), publisher(&mailbox, 10..12)];
         let mut seen = Vec::new();
         future::block_on(async {
@@ -112,7 +112,7 @@ fn a_waiting_reader_is_told_of_every_message() {
 #[test]
 fn two_readers_share_and_a_close_ends_both() {
     simulate(|| {
-        let mailbox: Simulation = Arc::new(Mailbox::new());
+        let mailbox: Simulation = Arc::new(Mailbox::new(Arc::default()));
         let readers = [0, 1].map(|_| future::spawn(receive(Arc::clone(&mailbox))));
         publisher(&mailbox, 0..2).join().unwrap();
         let closer = Arc::clone(&mailbox);
@@ -127,7 +127,7 @@ fn two_readers_share_and_a_close_ends_both() {
 #[test]
 fn a_wait_that_is_dropped_takes_no_others_signal() {
     simulate(|| {
-        let mailbox: Simulation = Arc::new(Mailbox::new());
+        let mailbox: Simulation = Arc::new(Mailbox::new(Arc::default()));
         let quitter = Arc::clone(&mailbox);
         let quits = future::spawn(async move {
             let mut ready = pin!(quitter.ready());
@@ -156,7 +156,7 @@ impl Wake for Nobody {
 
 #[test]
 fn a_waiter_is_listed_once_and_only_while_it_waits() {
-    let mailbox = Mailbox::<parking_lot::RawMutex>::new();
+    let mailbox = Mailbox::<parking_lot::RawMutex>::new(Arc::default());
     let listed = || mailbox.state.lock().waiters.len();
     {
         let mut ready = pin!(mailbox.ready());
@@ -176,7 +176,7 @@ fn a_waiter_is_listed_once_and_only_while_it_waits() {
 
 #[test]
 fn an_empty_queue_keeps_little_memory() {
-    let mailbox = Mailbox::<parking_lot::RawMutex>::new();
+    let mailbox = Mailbox::<parking_lot::RawMutex>::new(Arc::default());
     let room = || mailbox.state.lock().queue.capacity();
     assert_eq!(room(), 0);
     for seq in 0..QUEUE_MESSAGES as u64 {

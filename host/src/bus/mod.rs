@@ -26,7 +26,7 @@ pub use mailbox::{
     BATCH_BYTES, BATCH_MESSAGES, Batch, Closed, QUEUE_BYTES, QUEUE_MESSAGES, REPORT_EVERY,
 };
 pub use message::{Attribution, Draft, Message, Payload, PayloadError};
-pub use owner::{Owner, SubscribeError};
+pub use owner::{CAPSULE_BYTES, Owner, SubscribeError};
 pub use rate::{PUBLISH_RATE, PublishRate, RateLimited};
 pub use subscription::{RECV_MAX, Readiness, Subscription};
 
@@ -131,21 +131,17 @@ impl EventBus {
         message
     }
 
-    /// Publishes for a guest. Never waits.
+    /// Whether a guest's message on this topic reaches few enough subscriptions; a refusal is counted.
     ///
     /// # Errors
-    /// [`Backpressure`] above [`FAN_OUT`] subscriptions; then nothing was delivered.
-    pub fn publish_bounded(&self, draft: Draft) -> Result<Arc<Message>, Backpressure> {
-        let mut sequence = self.0.sequence.lock();
-        let index = self.0.index.load();
-        let subscriptions = index.count(&draft.topic);
-        if subscriptions > FAN_OUT {
-            sequence.metrics.refused += 1;
-            return Err(Backpressure { subscriptions });
+    /// [`Backpressure`] above [`FAN_OUT`] subscriptions.
+    pub fn may_fan_out(&self, topic: &Topic) -> Result<(), Backpressure> {
+        let subscriptions = self.subscriptions(topic);
+        if subscriptions <= FAN_OUT {
+            return Ok(());
         }
-        let (message, behind) = self.0.deliver(sequence, &index, draft);
-        self.0.report(&behind);
-        Ok(message)
+        self.0.sequence.lock().metrics.refused += 1;
+        Err(Backpressure { subscriptions })
     }
 
     /// How many subscriptions a message on this topic would reach.
@@ -183,6 +179,11 @@ impl Shared {
             if !subscriber.hears(&message) {
                 return;
             }
+            let owner = &subscriber.owner;
+            owner.make_room(subscriber, message.size(), |other, dropped| {
+                sequence.metrics.dropped += dropped;
+                behind.push(Arc::clone(other));
+            });
             match subscriber.mailbox.push(&message, &mut wake) {
                 Pushed::Closed => {}
                 Pushed::Queued { dropped: 0 } => delivered += 1,
@@ -213,7 +214,7 @@ impl Shared {
                 continue;
             };
             let report = LagReport {
-                subscriber: &subscriber.owner,
+                subscriber: subscriber.owner.name(),
                 pattern: subscriber.pattern.as_str(),
                 dropped: lag.dropped,
                 lagged: lag.lagged,

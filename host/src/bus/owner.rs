@@ -1,11 +1,18 @@
-//! Whose a subscription is: subscriptions are counted, and closed, together with those of the same owner.
+//! Whose a subscription is: subscriptions are counted, bounded in what they hold, and closed together with those of the
+//! same owner.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
 use super::subscription::Subscriber;
+
+/// Bytes that all subscriptions of a capsule may hold together: as much as one may alone, so that subscribing often
+/// holds no more than subscribing once; 128 of them could hold 8 GiB. It is also what an instance's own memory is
+/// bounded by, unless its manifest asks for more (formats.md, "Defaults").
+pub const CAPSULE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why there is no subscription.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +38,10 @@ pub enum SubscribeError {
 pub struct Owner {
     name: Arc<str>,
     limit: usize,
+    /// Bytes that its subscriptions may hold together.
+    most: usize,
+    /// Bytes that they hold: the sum of what the mailboxes hold, each of which changes it with its own.
+    held: Arc<AtomicUsize>,
     members: Arc<Mutex<Members>>,
 }
 
@@ -38,7 +49,8 @@ pub struct Owner {
 struct Members {
     closed: bool,
     next: u64,
-    subscribers: HashMap<u64, Arc<Subscriber>>,
+    /// In the order in which they came, so that what follows from it can be repeated.
+    subscribers: BTreeMap<u64, Arc<Subscriber>>,
 }
 
 impl Owner {
@@ -47,8 +59,23 @@ impl Owner {
         Self {
             name: name.into(),
             limit,
+            most: usize::MAX,
+            held: Arc::default(),
             members: Arc::default(),
         }
+    }
+
+    /// Bounds the bytes that wait in all its subscriptions together; a message counts in each that it waits in.
+    /// Without this, only each for itself is bounded.
+    #[must_use]
+    pub fn holding(mut self, bytes: usize) -> Self {
+        self.most = bytes;
+        self
+    }
+
+    /// About how many bytes wait in all its subscriptions.
+    pub fn held(&self) -> usize {
+        self.held.load(Relaxed)
     }
 
     /// Its name.
@@ -71,6 +98,52 @@ impl Owner {
         for subscriber in subscribers.values() {
             subscriber.mailbox.close();
         }
+    }
+
+    pub(super) fn counter(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.held)
+    }
+
+    /// Makes room for a message of that many bytes in `receiver`, if the owner's subscriptions hold too much: their
+    /// oldest messages go, those of `receiver` where it takes more than its share, else those of the fullest. So one
+    /// that isn't read takes nothing from those that are. `lost` is told who lost messages, and how many.
+    ///
+    /// For whoever publishes, one at a time: what is held may shrink meanwhile, and doesn't grow.
+    pub(super) fn make_room(
+        &self,
+        receiver: &Arc<Subscriber>,
+        bytes: usize,
+        mut lost: impl FnMut(&Arc<Subscriber>, u64),
+    ) {
+        let fits = || self.held().saturating_add(bytes) <= self.most;
+        while !fits() {
+            // It comes to nobody; or nothing waits in any of them, and it is larger than all may be.
+            let Some(from) = self.to_shed(receiver, bytes) else {
+                return;
+            };
+            match from.mailbox.shed(fits) {
+                // It was read just now.
+                0 => {}
+                dropped => lost(&from, dropped),
+            }
+        }
+    }
+
+    fn to_shed(&self, receiver: &Arc<Subscriber>, bytes: usize) -> Option<Arc<Subscriber>> {
+        if receiver.mailbox.is_closed() {
+            return None;
+        }
+        let members = self.members.lock();
+        let share = self.most / members.subscribers.len().max(1);
+        let own = receiver.mailbox.bytes();
+        if own > 0 && own.saturating_add(bytes) > share {
+            return Some(Arc::clone(receiver));
+        }
+        let all = members.subscribers.values();
+        let (held, fullest) = all
+            .map(|subscriber| (subscriber.mailbox.bytes(), subscriber))
+            .max_by_key(|(held, _)| *held)?;
+        (held > 0).then(|| Arc::clone(fullest))
     }
 
     /// Counts one more; gives the number by which it leaves.

@@ -49,8 +49,8 @@ impl<C: Clock + Clone> PublishRate<C> {
         }
     }
 
-    /// Charges a payload of that many bytes, all of it or nothing. To be asked last: what is refused for another reason
-    /// costs nothing.
+    /// Charges a payload of that many bytes, all of it or nothing. To be asked last, since nothing is given back: what is
+    /// refused for another reason costs nothing.
     ///
     /// # Errors
     /// [`RateLimited`], also for more bytes than a whole second's.

@@ -24,7 +24,7 @@ pub const RECV_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Subscriber {
     pub(super) mailbox: Mailbox<RawMutex>,
     pub(super) pattern: TopicPattern,
-    pub(super) owner: Arc<str>,
+    pub(super) owner: Owner,
     /// Hears only what is published for this principal, and what the host says.
     pub(super) only: Option<PrincipalId>,
 }
@@ -42,7 +42,6 @@ impl Subscriber {
 /// The messages whose topic matches a pattern, published from when it was made. Dropping it ends it.
 pub struct Subscription {
     bus: Arc<Shared>,
-    owner: Owner,
     subscriber: Arc<Subscriber>,
     entry: EntryId,
     number: u64,
@@ -77,9 +76,9 @@ impl EventBus {
         only: Option<&PrincipalId>,
     ) -> Result<Subscription, SubscribeError> {
         let subscriber = Arc::new(Subscriber {
-            mailbox: Mailbox::new(),
+            mailbox: Mailbox::new(owner.counter()),
             pattern: pattern.clone(),
-            owner: Arc::clone(owner.name()),
+            owner: owner.clone(),
             only: only.cloned(),
         });
         let number = owner.join(&subscriber)?;
@@ -90,7 +89,6 @@ impl EventBus {
             .change(|edit| edit.insert(pattern, PatternUse::Subscription, value));
         Ok(Subscription {
             bus: Arc::clone(&self.0),
-            owner: owner.clone(),
             subscriber,
             entry,
             number,
@@ -168,6 +166,6 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         self.subscriber.mailbox.close();
         self.bus.index.change(|edit| edit.remove(&self.entry));
-        self.owner.leave(self.number);
+        self.subscriber.owner.leave(self.number);
     }
 }

@@ -197,19 +197,20 @@ fn a_batch_never_mixes_principals() {
 }
 
 #[test]
-fn above_the_fan_out_a_guests_message_reaches_nobody() {
+fn above_the_fan_out_a_guests_message_is_refused() {
     let bus = bus();
     let mut subscriptions: Vec<_> = (0..FAN_OUT).map(|_| subscribe(&bus, "a")).collect();
-    bus.publish_bounded(draft("a", "1")).unwrap();
+    let topic = Topic::parse("a").unwrap();
+    assert_eq!(bus.may_fan_out(&topic), Ok(()));
     subscriptions.push(subscribe(&bus, "*"));
-    let refused = bus.publish_bounded(draft("a", "2")).unwrap_err();
+    let refused = bus.may_fan_out(&topic).unwrap_err();
     assert_eq!(refused.subscriptions, FAN_OUT + 1);
-    bus.publish(draft("a", "3"));
-    let first = subscriptions[0].poll().unwrap();
-    assert_eq!(payloads(&first), ["1", "3"]);
-    // What was refused had no number either.
-    assert_eq!(first.messages[1].seq, 1);
     assert_eq!(bus.metrics().refused, 1);
+    // The host's own goes to all.
+    bus.publish(draft("a", "3"));
+    for subscription in &subscriptions {
+        assert_eq!(payloads(&subscription.poll().unwrap()), ["3"]);
+    }
 }
 
 /// (dropped, lagged) of the reports that wait in a subscription to them.
@@ -474,4 +475,97 @@ async fn next_gives_one_message_at_a_time_until_the_end() {
     });
     (0..3).for_each(|_| drop(publish(&bus, "a", "1")));
     assert_eq!(reader.await.unwrap(), [0, 1, 2]);
+}
+
+/// An owner of so many subscriptions to a topic each, `a.0` and so on, which may hold so much together.
+fn hoarder(bus: &EventBus, count: usize, most: usize) -> (Owner, Vec<Subscription>) {
+    let owner = Owner::new("hoarder", count).holding(most);
+    let subscriptions = (0..count).map(|number| {
+        let pattern = TopicPattern::parse(&format!("a.{number}")).unwrap();
+        bus.subscribe(&pattern, &owner).unwrap()
+    });
+    let subscriptions = subscriptions.collect();
+    (owner, subscriptions)
+}
+
+#[test]
+fn all_subscriptions_of_an_owner_share_one_budget_of_bytes() {
+    const MOST: usize = 8 * MIB;
+    let bus = bus();
+    let (owner, subscriptions) = hoarder(&bus, 16, MOST);
+    let message = large(MIB / 2);
+    for _ in 0..4 {
+        for number in 0..subscriptions.len() {
+            publish(&bus, &format!("a.{number}"), &message);
+            assert!(owner.held() <= MOST);
+        }
+    }
+    // As much as fits, and each has the same part of it.
+    assert!(owner.held() + MIB > MOST, "{}", owner.held());
+    let read: Vec<_> = subscriptions.iter().map(drain).collect();
+    let lost: u64 = subscriptions.iter().map(Subscription::lagged).sum();
+    let kept: usize = read.iter().map(Vec::len).sum();
+    assert_eq!(kept + lost as usize, 64);
+    assert_eq!(bus.metrics().dropped, lost);
+    assert!(read.iter().all(|read| read.len() <= 1), "{kept}");
+    assert_eq!(owner.held(), 0);
+}
+
+#[test]
+fn who_is_not_read_takes_nothing_from_who_is() {
+    const MOST: usize = 8 * MIB;
+    let bus = bus();
+    let (owner, subscriptions) = hoarder(&bus, 4, MOST);
+    let message = large(MIB);
+    for _ in 0..20 {
+        publish(&bus, "a.0", &message);
+    }
+    assert!(owner.held() + 2 * MIB > MOST);
+    for number in 0..20 {
+        publish(&bus, "a.1", &number.to_string());
+        assert_eq!(
+            payloads(&subscriptions[1].poll().unwrap()),
+            [number.to_string()]
+        );
+        // Nor from one that is read now and then, and holds no more than its share meanwhile.
+        publish(&bus, "a.2", &large(MIB / 4 * 3));
+        if number % 2 == 1 {
+            assert_eq!(drain(&subscriptions[2]).len(), 2);
+        }
+    }
+    assert_eq!(subscriptions[1].lagged() + subscriptions[2].lagged(), 0);
+    // What it lost is told to who reads it, although nothing was published to it.
+    let before = subscriptions[0].lagged();
+    let batch = subscriptions[0].poll().unwrap();
+    assert_eq!((batch.dropped, batch.lagged), (before, before));
+    assert!(before > 13, "{before}");
+}
+
+#[test]
+fn what_is_closed_or_gone_holds_nothing_of_the_budget() {
+    let bus = bus();
+    let (owner, mut subscriptions) = hoarder(&bus, 3, MIB);
+    for number in 0..3 {
+        publish(&bus, &format!("a.{number}"), "1");
+    }
+    let all = owner.held();
+    drop(subscriptions.pop());
+    assert_eq!(owner.held(), all / 3 * 2);
+    subscriptions[0].poll().unwrap();
+    assert_eq!(owner.held(), all / 3);
+    owner.close();
+    assert_eq!(owner.held(), 0);
+    publish(&bus, "a.0", "1");
+    assert_eq!(owner.held(), 0);
+}
+
+#[test]
+fn a_message_larger_than_the_budget_pushes_out_the_others_and_comes() {
+    let bus = bus();
+    let (owner, subscriptions) = hoarder(&bus, 2, MIB / 2);
+    publish(&bus, "a.0", "1");
+    publish(&bus, "a.1", &large(MIB));
+    assert_eq!(subscriptions[0].lagged(), 1);
+    assert_eq!(drain(&subscriptions[1]).len(), 1);
+    assert_eq!(owner.held(), 0);
 }

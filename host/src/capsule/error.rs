@@ -83,7 +83,13 @@ pub enum LoadError {
         /// How.
         source: Box<CallError>,
     },
-    /// A thread of the host ended early.
+    /// The host is shutting down.
+    #[error("capsule {capsule} is not loaded: the host is shutting down")]
+    ShuttingDown {
+        /// The capsule.
+        capsule: CapsuleName,
+    },
+    /// It was unloaded meanwhile, or a thread of the host ended early.
     #[error("loading was interrupted: {0}")]
     Interrupted(String),
 }
@@ -109,6 +115,7 @@ impl LoadError {
             Self::Loaded(_) => ErrorKind::Loaded,
             Self::Workspace { .. } => ErrorKind::Policy,
             Self::Lifecycle { source, .. } => source.kind(),
+            Self::ShuttingDown { .. } => ErrorKind::ShuttingDown,
             Self::Interrupted(_) => ErrorKind::Interrupted,
         }
     }
@@ -130,7 +137,8 @@ impl LoadError {
             Self::Loaded(taken) => Some(taken.hint()),
             Self::Workspace { .. } => Some("choose another --workspace".into()),
             Self::Lifecycle { source, .. } => source.hint(),
-            Self::Interrupted(_) => Some("the host is shutting down, or a thread of it failed: try again".into()),
+            Self::ShuttingDown { .. } => Some("load it again when the host is back".into()),
+            Self::Interrupted(_) => Some("try again".into()),
         }
     }
 }
@@ -285,6 +293,12 @@ pub enum CallError {
         /// In wasmtime's words.
         reason: String,
     },
+    /// The host is shutting down.
+    #[error("capsule {capsule} is not called: the host is shutting down")]
+    ShuttingDown {
+        /// The capsule.
+        capsule: CapsuleName,
+    },
     /// The capsule was unloaded.
     #[error("capsule {capsule} was unloaded{}", if *called { " while it was called" } else { "" })]
     Unloaded {
@@ -359,6 +373,7 @@ impl CallError {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::NoVerdict { .. } => ErrorKind::NoVerdict,
             Self::Instantiate { .. } => ErrorKind::Instantiate,
+            Self::ShuttingDown { .. } => ErrorKind::ShuttingDown,
             Self::Unloaded { .. } => ErrorKind::Unloaded,
         }
     }
@@ -393,6 +408,7 @@ impl CallError {
             Self::NoVerdict { .. } => "a handler answers continue, final, deny or abort".into(),
             Self::TooLarge { limit, .. } => format!("hand it over in pieces of at most {limit} bytes"),
             Self::NoExport { capsule, .. } => format!("mark a method with #[astrid::hook], or see what it exports: astrid inspect {capsule}"),
+            Self::ShuttingDown { .. } => "call it again when the host is back".into(),
             Self::Unloaded { capsule, .. } => format!("load {capsule} again"),
             Self::Instantiate { .. } => {
                 "what it does before its first call went wrong: build it again with `astrid build`".into()

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::circuit::Open;
 use super::instance::{CapsuleResult, Lifecycle, Live};
 use super::load::LoadedCapsule;
+use super::slots::Slot;
 use super::tenant::Tenant;
 use super::{CallError, Ceilings};
 use crate::call::{
@@ -62,14 +63,6 @@ impl Request<'_> {
     }
 }
 
-/// What another load is asked in the place of one that was closed.
-enum Asked<'a> {
-    Call(&'a Call),
-    Within(&'a CallScope, &'a CallDraft),
-    /// Whoever asks holds a turn.
-    Request(Request<'a>),
-}
-
 /// A future that may hold its like.
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send + 'a>>;
 
@@ -80,8 +73,8 @@ impl LoadedCapsule {
     /// [`CallError`]. After a trap or a timeout, or when the future is dropped, the instance is gone and the next
     /// call gets a fresh one.
     pub(crate) async fn invoke(&self, call: &Call) -> Result<Reply, CallError> {
-        if let Some(newer) = self.newer() {
-            return newer.instead(Asked::Call(call)).await;
+        if self.environment.closing.load(Relaxed) {
+            return Err(self.unloaded());
         }
         self.known_action(&call.action)?;
         let tenant = match self.known_tenant(&call.principal)? {
@@ -116,9 +109,6 @@ impl LoadedCapsule {
         scope: &CallScope,
         call: &CallDraft,
     ) -> Result<Reply, CallError> {
-        if let Some(newer) = self.newer() {
-            return newer.instead(Asked::Within(scope, call)).await;
-        }
         self.known_action(&call.action)?;
         if scope.depth >= MAX_DEPTH {
             return Err(CallError::Depth {
@@ -137,7 +127,7 @@ impl LoadedCapsule {
             wall: left,
             cpu: None,
             topic: None,
-            claimed_by: None,
+            claimed_by: scope.claimed_by,
             source: scope.source,
             depth: scope.depth + 1,
         };
@@ -159,19 +149,14 @@ impl LoadedCapsule {
         turn.map_err(|_| self.unloaded())
     }
 
-    /// Answers what a load was asked whose place this one took.
-    fn instead<'a>(self: Arc<Self>, asked: Asked<'a>) -> Answering<'a> {
-        Box::pin(async move {
-            match asked {
-                Asked::Call(call) => self.invoke(call).await,
-                Asked::Within(scope, call) => self.invoke_within(scope, call).await,
-                Asked::Request(request) => self.answer(request).await,
-            }
-        })
+    /// Answers with the load that took this one's place, if one did; who asks holds a turn.
+    fn answer_newer<'a>(&self, request: Request<'a>) -> Answering<'a> {
+        let newer = self.newer().ok_or_else(|| self.unloaded());
+        Box::pin(async move { newer?.answer(request).await })
     }
 
     /// The load that took this one's place, if one did.
-    fn newer(&self) -> Option<Arc<LoadedCapsule>> {
+    pub(crate) fn newer(&self) -> Option<Arc<LoadedCapsule>> {
         if !self.closed.load(Relaxed) {
             return None;
         }
@@ -195,8 +180,7 @@ impl LoadedCapsule {
     async fn serve(&self, tenant: &Tenant, request: Request<'_>) -> Result<Reply, CallError> {
         // A tenant that is made while the capsule is closed is not cleared with the others.
         if self.closed.load(Relaxed) {
-            let newer = self.newer().ok_or_else(|| self.unloaded())?;
-            return newer.instead(Asked::Request(request)).await;
+            return self.answer_newer(request).await;
         }
         let attempt = match tenant.circuit.enter() {
             Ok(attempt) => attempt,
@@ -210,8 +194,8 @@ impl LoadedCapsule {
                 (live, InstanceState::Reused, began)
             }
             None => {
-                let Some(slot) = Box::pin(self.environment.slots.take(request.depth)).await else {
-                    return Err(self.unloaded());
+                let Some(slot) = Box::pin(self.slot(request.depth)).await else {
+                    return self.answer_newer(request).await;
                 };
                 let context = request.context(tenant, Instant::now(), ceilings);
                 let began = context.began;
@@ -251,6 +235,16 @@ impl LoadedCapsule {
         })
     }
 
+    /// Waits for room for an instance; none once the capsule is unloaded.
+    async fn slot(&self, depth: u8) -> Option<Slot> {
+        let slot = tokio::select! {
+            biased;
+            () = self.info.unloaded().cancelled() => None,
+            slot = self.environment.slots.take(depth) => slot,
+        };
+        slot.filter(|_| !self.closed.load(Relaxed))
+    }
+
     /// Runs the install hook, or the upgrade hook if there was a version before; a stub isn't run.
     ///
     /// # Errors
@@ -268,9 +262,8 @@ impl LoadedCapsule {
             return Ok(());
         }
         let tenant = self.tenant(principal).await?;
-        let Some(slot) = self.environment.slots.take(0).await else {
-            return Err(self.unloaded());
-        };
+        let _turn = self.turn(&tenant).await?;
+        let slot = self.slot(0).await.ok_or_else(|| self.unloaded())?;
         let ceilings = Ceilings {
             wall: LIFECYCLE_WALL,
             ..tenant.ceilings
@@ -306,9 +299,14 @@ impl LoadedCapsule {
         }
     }
 
+    /// Why it isn't called any more.
     pub(super) fn unloaded(&self) -> CallError {
+        let capsule = self.info.name.clone();
+        if self.environment.closing.load(Relaxed) {
+            return CallError::ShuttingDown { capsule };
+        }
         CallError::Unloaded {
-            capsule: self.info.name.clone(),
+            capsule,
             called: false,
         }
     }

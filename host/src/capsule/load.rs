@@ -1,7 +1,7 @@
 //! From a checked package to a capsule that can be called.
 //!
-//! In this order, each step with its own refusal: what the binary is, what it imports, its code (from the
-//! compiled cache, else compiled from the very buffer that was checked), its links.
+//! In this order, each step with its own refusal: what the binary is, what it imports, its code (what is known of its
+//! hash already, else compiled from the very buffer that was checked), its links.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,15 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::instance::guest::interceptor::InterceptorIndices;
-
+use super::known::{Components, Known};
 use super::run_loop::RunLoop;
 use super::slots::Candidate;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
-use super::{CustomGate, LoadError, Slots, StoreState};
+use super::{CustomGate, LoadError, NameLocks, Slots, StoreState};
 use crate::blocking::Blocking;
 use crate::config::HostConfig;
 use crate::dispatch::Lane;
@@ -58,11 +60,20 @@ pub(crate) struct Environment {
     pub(crate) config: HostConfig,
     pub(crate) engine: GuestEngine,
     pub(crate) cache: CompileCache,
+    pub(crate) components: Components,
     pub(crate) linker: Linker<StoreState>,
     pub(crate) custom: Vec<CustomGate>,
     pub(crate) slots: Arc<Slots>,
     /// Those of run loops, which keep theirs.
     pub(crate) loop_slots: Slots,
+    /// One run loop of a capsule at a time.
+    pub(crate) loops: NameLocks,
+    /// Every instance that there is.
+    pub(crate) guests: TaskTracker,
+    /// The host takes no call any more.
+    pub(crate) closing: AtomicBool,
+    /// The host ends, and every capsule with it.
+    pub(crate) ending: CancellationToken,
     pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) principals: Principals,
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
@@ -85,6 +96,8 @@ pub(crate) struct LoadedCapsule {
     /// What its manifest says in a way that is deprecated.
     pub(crate) warnings: Vec<Diagnostic>,
     pub(crate) binary: Binary,
+    /// Held, so that others of the same component share it.
+    pub(super) known: Arc<Known>,
     pub(crate) environment: Arc<Environment>,
     pub(super) pre: InstancePre<StoreState>,
     pub(super) entry_points: EntryPoints,
@@ -109,18 +122,20 @@ impl LoadedCapsule {
     pub(crate) fn prepare(
         environment: &Arc<Environment>,
         package: Package,
-        known: Option<Known>,
+        known: Option<Arc<Known>>,
     ) -> Result<Arc<Self>, LoadError> {
-        let info = Arc::new(CapsuleInfo::new(package.manifest().clone()));
+        let manifest = package.manifest().clone();
+        let info = Arc::new(CapsuleInfo::new(manifest, &environment.ending));
         check_workspace(environment, &info)?;
-        let (binary, component) = compiled(environment, &info, &package, known)?;
+        let known = compiled(environment, &info, &package, known)?;
+        let binary = known.binary.clone().with_run(info.manifest.runtime.run);
         let refused = |error: wasmtime::Error| LoadError::Compile {
             capsule: info.name.clone(),
             reason: format!("{error:#}"),
         };
         let pre = environment
             .linker
-            .instantiate_pre(&component)
+            .instantiate_pre(&known.component)
             .map_err(refused)?;
         let hook = if binary.entry_points.contains_key(&EntryPoint::HookTrigger) {
             Some(InterceptorIndices::new(&pre).map_err(refused)?)
@@ -139,6 +154,7 @@ impl LoadedCapsule {
             hash: package.hash().clone(),
             warnings: package.warnings().to_vec(),
             binary,
+            known,
             environment: Arc::clone(environment),
             pre,
             entry_points: EntryPoints { hook },
@@ -203,15 +219,14 @@ fn check_workspace(environment: &Environment, info: &CapsuleInfo) -> Result<(), 
     Ok(())
 }
 
-/// What the binary is and its code, from the cache or made now.
+/// What the binary is and its code: that of a loaded capsule, from the cache, or made now.
 fn compiled(
     environment: &Environment,
     info: &CapsuleInfo,
     package: &Package,
-    known: Option<Known>,
-) -> Result<(Binary, Component), LoadError> {
+    known: Option<Arc<Known>>,
+) -> Result<Arc<Known>, LoadError> {
     let engine = environment.engine.engine();
-    let hash = package.hash().as_str();
     let import = |source| LoadError::Import {
         capsule: info.name.clone(),
         source,
@@ -220,10 +235,8 @@ fn compiled(
         imports::check(imports, &environment.custom, &info.capabilities).map_err(import)
     };
     let known = known.filter(|known| known.hash == *package.hash());
-    let (binary, component) = match known.or_else(|| Known::find(environment, package.hash())) {
-        Some(Known {
-            binary, component, ..
-        }) => (binary, component),
+    let known = match known.or_else(|| Known::find(environment, package.hash())) {
+        Some(known) => known,
         None => {
             let bytes = package.component();
             let binary = exports::analyse(bytes).map_err(|source| LoadError::Binary {
@@ -237,48 +250,20 @@ fn compiled(
                     capsule: info.name.clone(),
                     reason: format!("{error:#}"),
                 })?;
-            keep(environment, info, hash, &binary, &component);
-            (binary, component)
+            let known = Known {
+                hash: package.hash().clone(),
+                binary,
+                component,
+            };
+            if let Err(error) = known.keep(environment) {
+                tracing::warn!(capsule = %info.name, %error, "the compiled component can't be kept");
+            }
+            Arc::new(known)
         }
     };
     // The engine's own word on what will be linked: a gate must not depend on how we read the binary.
-    offered(&linked(engine, &component))?;
-    Ok((binary.with_run(info.manifest.runtime.run), component))
-}
-
-/// What the compiled cache keeps for the component of a hash.
-pub(crate) struct Known {
-    hash: ComponentHash,
-    binary: Binary,
-    component: Component,
-}
-
-impl Known {
-    /// Looks it up. Blocks.
-    pub(crate) fn find(environment: &Environment, hash: &ComponentHash) -> Option<Self> {
-        let (facts, component) = environment
-            .cache
-            .get(environment.engine.engine(), hash.as_str())?;
-        let binary = serde_json::from_slice(&facts).ok()?;
-        Some(Self {
-            hash: hash.clone(),
-            binary,
-            component,
-        })
-    }
-}
-
-fn keep(
-    environment: &Environment,
-    info: &CapsuleInfo,
-    hash: &str,
-    binary: &Binary,
-    component: &Component,
-) {
-    let facts = serde_json::to_vec(binary).unwrap_or_default();
-    if let Err(error) = environment.cache.put(hash, &facts, component) {
-        tracing::warn!(capsule = %info.name, %error, "the compiled component can't be kept");
-    }
+    offered(&linked(engine, &known.component))?;
+    Ok(environment.components.share(known))
 }
 
 /// What the binary imports, as this host read it.

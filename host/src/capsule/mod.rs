@@ -1,5 +1,6 @@
 //! A loaded capsule: how it is prepared, and how a call gets through its lane to an instance.
 
+mod by_name;
 mod ceilings;
 mod circuit;
 mod error;
@@ -7,6 +8,7 @@ mod handler;
 mod health;
 mod instance;
 mod invoke;
+mod known;
 mod load;
 mod order;
 mod run_loop;
@@ -17,10 +19,12 @@ mod tenant;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use by_name::NameLocks;
 pub use ceilings::Ceilings;
 pub use error::{CallError, LoadError};
 pub use handler::CapsuleHandler;
-pub(crate) use load::{Environment, Known, LoadedCapsule, Surroundings};
+pub(crate) use known::{Components, Known};
+pub(crate) use load::{Environment, LoadedCapsule, Surroundings};
 pub use order::{LoadOrder, load_order};
 pub use run_loop::{LoopState, Readiness};
 pub(crate) use slots::{RESERVED, Slots};

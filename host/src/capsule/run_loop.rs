@@ -96,14 +96,15 @@ impl RunLoop {
 
     /// Waits until it doesn't run, and won't.
     pub(crate) async fn over(&self) {
-        let over = |state: &LoopState| {
-            matches!(
-                state,
-                LoopState::Absent | LoopState::Ended | LoopState::Failed { .. }
-            )
-        };
         // Its sender is right here.
-        let _ = self.state.subscribe().wait_for(over).await;
+        let _ = self.state.subscribe().wait_for(Self::is_over).await;
+    }
+
+    fn is_over(state: &LoopState) -> bool {
+        matches!(
+            state,
+            LoopState::Absent | LoopState::Ended | LoopState::Failed { .. }
+        )
     }
 
     /// Waits until it can be said whether the loop is ready.
@@ -138,8 +139,24 @@ impl RunLoop {
     }
 }
 
+/// Says that the loop has ended, unless it was said how.
+struct Over<'a>(&'a RunLoop);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.state.send_if_modified(|state| {
+            let open = !RunLoop::is_over(state);
+            if open {
+                *state = LoopState::Ended;
+            }
+            open
+        });
+    }
+}
+
 impl LoadedCapsule {
-    /// Starts the run loop in a task of its own, which ends when the capsule is closed.
+    /// Starts the run loop in a task of its own, which ends when the capsule is closed. If it took another load's place,
+    /// the loop of that one ends first.
     pub(crate) fn start_run_loop(self: &Arc<Self>) {
         self.run_loop.state.send_replace(LoopState::Starting);
         let capsule = Arc::clone(self);
@@ -148,22 +165,25 @@ impl LoadedCapsule {
 
     /// Runs the loop, again and again while that helps.
     async fn supervise(self: Arc<Self>) {
+        // However this ends, nobody waits for a loop that isn't there.
+        let _over = Over(&self.run_loop);
+        let _turn = tokio::select! {
+            biased;
+            () = self.info.unloaded().cancelled() => return,
+            turn = self.environment.loops.lock(&self.info.name) => turn,
+        };
         let mut restarts = 0;
         loop {
             let began = Instant::now();
             let ended = self.run_once().await;
             if self.info.unloaded().is_cancelled() {
-                self.run_loop.state.send_replace(LoopState::Ended);
                 return;
             }
             let error = match ended {
-                Ok(asked) => {
-                    let state = if asked {
-                        LoopState::Ended
-                    } else {
-                        LoopState::Absent
-                    };
-                    self.run_loop.state.send_replace(state);
+                Ok(true) => return,
+                Ok(false) => {
+                    self.record_no_loop().await;
+                    self.run_loop.state.send_replace(LoopState::Absent);
                     return;
                 }
                 Err(error) => error,
@@ -190,12 +210,23 @@ impl LoadedCapsule {
                 .state
                 .send_replace(LoopState::Restarting { reason, restarts });
             tokio::select! {
-                () = self.info.unloaded().cancelled() => {
-                    self.run_loop.state.send_replace(LoopState::Ended);
-                    return;
-                }
+                () = self.info.unloaded().cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// Writes down, for every later load of the component, that there is no loop in it.
+    async fn record_no_loop(&self) {
+        let (environment, known) = (Arc::clone(&self.environment), Arc::clone(&self.known));
+        let record = move || {
+            let kept = known.without_loop().keep(&environment);
+            environment.components.forget(&known.hash);
+            kept
+        };
+        // What can't be written down is found out again.
+        if let Ok(Err(error)) = self.environment.blocking.run(record).await {
+            tracing::warn!(capsule = %self.info.name, %error, "what is known of the component can't be kept");
         }
     }
 
@@ -210,8 +241,9 @@ impl LoadedCapsule {
             );
         }
         let slot = tokio::select! {
-            slot = slots.take(0) => slot,
+            biased;
             () = self.info.unloaded().cancelled() => None,
+            slot = slots.take(0) => slot,
         };
         let Some(slot) = slot else {
             return Err(self.unloaded());

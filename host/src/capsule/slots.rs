@@ -12,6 +12,8 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::LoadedCapsule;
 use super::tenant::Idle;
@@ -27,6 +29,8 @@ pub(crate) struct Slots {
     /// For calls nested once, twice, and so on.
     nested: [Arc<Semaphore>; RESERVED],
     capsules: Mutex<Vec<Weak<LoadedCapsule>>>,
+    /// Which are held, here and elsewhere.
+    guests: TaskTracker,
     /// Who waits for a slot now.
     waiting: AtomicUsize,
     oldest: Mutex<Oldest>,
@@ -42,17 +46,9 @@ type Oldest = VecDeque<Candidate>;
 /// Room for one instance.
 pub(super) struct Slot {
     _permit: OwnedSemaphorePermit,
+    _guest: TaskTrackerToken,
     /// Kept for nested calls: an idle instance must not hold it.
     pub(super) reserved: bool,
-}
-
-impl Slot {
-    fn free(permit: OwnedSemaphorePermit) -> Self {
-        Self {
-            _permit: permit,
-            reserved: false,
-        }
-    }
 }
 
 /// Counts who waits, also when its future is dropped.
@@ -65,11 +61,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Slots {
-    /// So many.
-    pub(crate) fn new(count: usize) -> Self {
+    /// So many. Each that is held counts in `guests`.
+    pub(crate) fn new(count: usize, guests: TaskTracker) -> Self {
         let count = count.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             count,
+            guests,
             nested: std::array::from_fn(|_| Arc::new(Semaphore::new(1))),
             free: Arc::new(Semaphore::new(count)),
             capsules: Mutex::default(),
@@ -95,27 +92,39 @@ impl Slots {
         capsules.push(Arc::downgrade(capsule));
     }
 
-    /// A slot for a call nested in so many; who waits is served in order.
+    /// Gives out none any more: who waits for one gets none, either.
+    pub(crate) fn close(&self) {
+        self.free.close();
+        for nested in &self.nested {
+            nested.close();
+        }
+    }
+
+    fn slot(&self, permit: OwnedSemaphorePermit, reserved: bool) -> Slot {
+        Slot {
+            _permit: permit,
+            _guest: self.guests.token(),
+            reserved,
+        }
+    }
+
+    /// A slot for a call nested in so many; who waits is served in order. None once they are closed.
     pub(super) async fn take(&self, depth: u8) -> Option<Slot> {
         if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
-            return Some(Slot::free(permit));
+            return Some(self.slot(permit, false));
         }
         // Announced before looking for an idle instance: one that is put back later sees it.
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let _waiting = Waiting(&self.waiting);
         self.evict_one();
-        // The semaphores are never closed.
         let free = Arc::clone(&self.free).acquire_owned();
         let own = usize::from(depth).checked_sub(1);
         match own.and_then(|own| self.nested.get(own)) {
-            None => free.await.ok().map(Slot::free),
+            None => Some(self.slot(free.await.ok()?, false)),
             Some(own) => tokio::select! {
                 biased;
-                permit = free => permit.ok().map(Slot::free),
-                permit = Arc::clone(own).acquire_owned() => permit.ok().map(|permit| Slot {
-                    _permit: permit,
-                    reserved: true,
-                }),
+                permit = free => Some(self.slot(permit.ok()?, false)),
+                permit = Arc::clone(own).acquire_owned() => Some(self.slot(permit.ok()?, true)),
             },
         }
     }

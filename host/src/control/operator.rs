@@ -15,11 +15,10 @@ use super::error::ControlError;
 use super::message::{Ask, Remark, Remarks};
 use super::problem::Problem;
 use super::requests::{Stop, Stopping};
-use crate::blocking::Blocking;
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
 use crate::manifest::Diagnostic;
 use crate::principal::{PrincipalId, Principals};
-use crate::{Host, HostBuilder, LoadError};
+use crate::{Host, HostBuilder};
 
 /// How a home is held for a request where no host runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,10 +203,11 @@ impl Operator {
         &self,
         job: impl FnOnce(&Home) -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let inline = self.run().is_none();
+        let Some(running) = self.run() else {
+            return Ok(job(&self.home));
+        };
         let home = self.home.clone();
-        let done = Blocking { inline }.run(move || job(&home)).await;
-        Ok(done.map_err(|error| LoadError::Interrupted(error.to_string()))?)
+        Ok(running.host.blocking(move || job(&home)).await?)
     }
 }
 

@@ -11,6 +11,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Poll, Waker};
 
 use super::error::Limit;
@@ -65,12 +66,22 @@ pub(super) trait Entrant {
     fn admit(&mut self) -> bool;
 }
 
-/// What came of asking.
+/// What came of asking by one that may wait.
 pub(super) enum Asked<E> {
     /// It is admitted, and the caller's to start.
     Admitted(E),
     /// It waits, under this ticket.
     Waits(u64),
+    /// The door is closed.
+    Refused(E),
+}
+
+/// What came of asking by one that may not wait.
+pub(super) enum AskedNow<E, P> {
+    /// It is admitted, and the caller's to start.
+    Admitted(E),
+    /// There was room, and it can't be paid for.
+    Unpaid(P),
     /// It is refused.
     Refused(Refusal, E),
 }
@@ -83,6 +94,8 @@ pub(super) enum Refusal {
 /// The door.
 pub(super) struct Admission<E> {
     limits: Limits,
+    /// As the state says; apart from it so that reading it takes no lock.
+    closed: AtomicBool,
     state: Mutex<State<E>>,
 }
 
@@ -118,6 +131,7 @@ impl<E: Entrant> Admission<E> {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            closed: AtomicBool::new(false),
             state: Mutex::new(State {
                 closed: false,
                 bindings: 0,
@@ -136,37 +150,60 @@ impl<E: Entrant> Admission<E> {
         self.state.lock().figures
     }
 
+    /// Whether anybody is let in.
+    pub(super) fn is_open(&self) -> bool {
+        !self.closed.load(SeqCst)
+    }
+
     /// Counts changes of the bindings: what is looked up after this is no older. None once the door is closed.
     pub(super) fn bindings(&self) -> Option<u64> {
         let state = self.state.lock();
         (!state.closed).then_some(state.bindings)
     }
 
-    /// An event wants in. `bindings` is as it was before its chain was looked up.
-    pub(super) fn ask(&self, mut entrant: E, bindings: u64, may_wait: bool) -> Asked<E> {
+    /// An event wants in, and waits for room. `bindings` is as it was before its chain was looked up.
+    pub(super) fn ask(&self, mut entrant: E, bindings: u64) -> Asked<E> {
         let mut state = self.state.lock();
         let state = &mut *state;
-        if state.closed {
-            return Asked::Refused(Refusal::Closed, entrant);
-        }
-        if state.bindings != bindings {
-            entrant.bindings_changed();
-        }
-        match state.lacking(&self.limits, &entrant) {
-            None => {
+        match state.room_for(&self.limits, &mut entrant, bindings) {
+            Ok(()) => {
                 state.admit(&mut entrant);
                 Asked::Admitted(entrant)
             }
-            Some(_) if may_wait => {
+            Err(Refusal::Closed) => Asked::Refused(entrant),
+            Err(Refusal::Full(_)) => {
                 let ticket = state.next_ticket;
                 state.next_ticket += 1;
                 state.figures.waiting += 1;
                 state.wait(ticket, entrant);
                 Asked::Waits(ticket)
             }
-            Some(limit) => {
-                state.figures.backpressure += 1;
-                Asked::Refused(Refusal::Full(limit), entrant)
+        }
+    }
+
+    /// An event wants in now or not at all. `pay` is asked in the step that admits it, and only if there is room: what
+    /// is refused costs nothing. It must not come back here.
+    pub(super) fn ask_now<P>(
+        &self,
+        mut entrant: E,
+        bindings: u64,
+        pay: impl FnOnce() -> Result<(), P>,
+    ) -> AskedNow<E, P> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        match state.room_for(&self.limits, &mut entrant, bindings) {
+            Ok(()) => {
+                if let Err(unpaid) = pay() {
+                    return AskedNow::Unpaid(unpaid);
+                }
+                state.admit(&mut entrant);
+                AskedNow::Admitted(entrant)
+            }
+            Err(refusal) => {
+                if let Refusal::Full(_) = refusal {
+                    state.figures.backpressure += 1;
+                }
+                AskedNow::Refused(refusal, entrant)
             }
         }
     }
@@ -247,6 +284,7 @@ impl<E: Entrant> Admission<E> {
     pub(super) fn close(&self) -> Vec<E> {
         let mut state = self.state.lock();
         state.closed = true;
+        self.closed.store(true, SeqCst);
         state.figures.waiting = 0;
         let waiting = state.take_waiting();
         for principal in std::mem::take(&mut state.ring) {
@@ -297,6 +335,18 @@ impl<E: Entrant> Admission<E> {
 }
 
 impl<E: Entrant> State<E> {
+    /// Whether it may come in.
+    fn room_for(&self, limits: &Limits, entrant: &mut E, bindings: u64) -> Result<(), Refusal> {
+        if self.closed {
+            return Err(Refusal::Closed);
+        }
+        if self.bindings != bindings {
+            entrant.bindings_changed();
+        }
+        let lacking = self.lacking(limits, entrant);
+        lacking.map_or(Ok(()), |limit| Err(Refusal::Full(limit)))
+    }
+
     /// The first bound that keeps it out.
     fn lacking(&self, limits: &Limits, entrant: &E) -> Option<Limit> {
         if let Some(limit) = self.full(limits, entrant.principal()) {

@@ -172,6 +172,11 @@ impl<H: Handler> Bindings<H> {
         }
     }
 
+    /// Whether anybody is asked about a topic now.
+    pub(super) fn any(&self, topic: &Topic) -> bool {
+        self.index.load().count(topic) > 0
+    }
+
     /// Who is asked about a topic now.
     pub(super) fn chain(&self, topic: &Topic) -> Chain<H> {
         let mut steps = Vec::new();

@@ -129,8 +129,13 @@ pub struct HandlerEvent {
 impl HandlerEvent {
     /// The scope of what the handler itself asks for.
     pub fn scope(&self) -> CallScope {
+        let claimed_by = match self.attribution {
+            Attribution::Claimed { by, .. } => Some(by),
+            Attribution::Verified(_) | Attribution::System => None,
+        };
         CallScope {
             principal: self.principal.clone(),
+            claimed_by,
             source: self.source,
             depth: self.depth,
             deadline: self.deadline,
@@ -143,6 +148,8 @@ impl HandlerEvent {
 pub struct CallScope {
     /// On whose behalf the call is made.
     pub principal: PrincipalId,
+    /// The session of the uplink that says so; none where the host itself knows. What is nested in a claim is claimed.
+    pub claimed_by: Option<Uuid>,
     /// Whose session publishes what it dispatches.
     pub source: Uuid,
     /// How many calls the call is nested in.
@@ -153,9 +160,17 @@ pub struct CallScope {
 
 impl CallScope {
     /// An event nested in the call: it is done before the call's time is over, and a level deeper.
-    pub(super) fn event(&self, topic: Topic, payload: Payload) -> Event {
-        let mut event = Event::verified(topic, payload, self.principal.clone(), self.source)
-            .caused_within(self);
+    pub(crate) fn event(&self, topic: Topic, payload: Payload) -> Event {
+        let principal = self.principal.clone();
+        let attribution = match self.claimed_by {
+            Some(by) => Attribution::Claimed {
+                principal: principal.clone(),
+                by,
+            },
+            None => Attribution::Verified(principal.clone()),
+        };
+        let event = Event::new(topic, payload, principal, attribution, self.source);
+        let mut event = event.caused_within(self);
         event.deadline = self.deadline;
         event
     }

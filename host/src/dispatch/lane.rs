@@ -125,9 +125,20 @@ impl Lane {
 
     /// Waits until no turn is out. That lasts only while the lane is paused or closed.
     pub(super) async fn quiet(&self) {
+        self.until(|state| state.turns() == 0).await;
+    }
+
+    /// Waits until no turn is out, and nobody waits for one.
+    pub(super) async fn idle(&self) {
+        self.until(|state| state.turns() == 0 && state.queue.is_empty())
+            .await;
+    }
+
+    /// Waits for something that can only begin to hold when nothing runs.
+    async fn until(&self, holds: impl Fn(&State) -> bool) {
         poll_fn(|context| {
             let mut state = self.state.lock();
-            if state.running + state.beside == 0 {
+            if holds(&state) {
                 return Poll::Ready(());
             }
             let waker = context.waker();
@@ -146,8 +157,7 @@ impl Lane {
 
     /// How many turns are out.
     pub(super) fn turns(&self) -> usize {
-        let state = self.state.lock();
-        state.running + state.beside
+        self.state.lock().turns()
     }
 
     /// The gate has changed: lets in who may go now, or tells all that it is closed.
@@ -203,10 +213,12 @@ impl Lane {
             let free = state.free(&self.gate);
             if at < free { state.waker(free) } else { None }
         });
+        let rested = state.rested();
         drop(state);
         if let Some(next) = next {
             next.wake();
         }
+        rested.into_iter().for_each(Waker::wake);
     }
 
     fn give_back(&self, beside: bool) {
@@ -219,16 +231,12 @@ impl Lane {
             let free = state.free(&self.gate);
             next = state.waker(free);
         }
-        let quiet = if state.running + state.beside == 0 && !state.until_quiet.is_empty() {
-            std::mem::take(&mut state.until_quiet)
-        } else {
-            Vec::new()
-        };
+        let rested = state.rested();
         drop(state);
         if let Some(next) = next {
             next.wake();
         }
-        quiet.into_iter().for_each(Waker::wake);
+        rested.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -236,6 +244,20 @@ impl State {
     /// How many of the queue may go now.
     fn free(&self, gate: &Gate) -> usize {
         gate.open().saturating_sub(self.running)
+    }
+
+    /// How many turns are out.
+    fn turns(&self) -> usize {
+        self.running + self.beside
+    }
+
+    /// Who waits until nothing runs, if nothing does.
+    fn rested(&mut self) -> Vec<Waker> {
+        if self.turns() == 0 && !self.until_quiet.is_empty() {
+            std::mem::take(&mut self.until_quiet)
+        } else {
+            Vec::new()
+        }
     }
 
     fn position(&self, ticket: u64) -> Option<usize> {

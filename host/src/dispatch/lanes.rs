@@ -128,6 +128,16 @@ impl Lanes {
         lanes
     }
 
+    /// Waits until nothing runs and nobody waits in any lane that there is now.
+    pub(super) async fn idle(&self) {
+        let all: Vec<_> = self.capsules.lock().by_name.values().cloned().collect();
+        for lanes in all {
+            for lane in lanes.lanes() {
+                lane.idle().await;
+            }
+        }
+    }
+
     /// Gives out no turn any more: who is queued, and who comes later, gets [`Closed`](super::Closed).
     pub fn close(&self) {
         let mut capsules = self.capsules.lock();
@@ -211,19 +221,18 @@ impl Pause {
         runtime: &R,
         limit: std::time::Duration,
     ) -> Result<(), StillRunning> {
-        // No lane becomes busy while it is paused; one that is made now never was.
-        let lanes = self.0.lanes();
+        let turns = || -> usize { self.0.lanes().iter().map(|lane| lane.turns()).sum() };
         let quiet = async {
-            for lane in &lanes {
-                lane.quiet().await;
+            // While one was waited for, something may have begun beside another: pauses don't hold up nested calls.
+            while turns() > 0 {
+                for lane in self.0.lanes() {
+                    lane.quiet().await;
+                }
             }
         };
-        let deadline = runtime.now() + limit;
-        within(runtime, Some(deadline), quiet)
-            .await
-            .ok_or_else(|| StillRunning {
-                turns: lanes.iter().map(|lane| lane.turns()).sum(),
-            })
+        let deadline = runtime.now().checked_add(limit);
+        let quiet = within(runtime, deadline, quiet).await;
+        quiet.ok_or_else(|| StillRunning { turns: turns() })
     }
 }
 

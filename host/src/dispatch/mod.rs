@@ -152,7 +152,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     pub async fn dispatch(&self, event: Event) -> Result<Outcome, DispatchError> {
         let topic = Arc::clone(&event.topic);
         let (reply, outcome) = oneshot::channel();
-        let (_, waiting) = self.inner.take(event, Reply::Outcome(reply), true)?;
+        let (_, waiting) = self.inner.take(event, Reply::Outcome(reply))?;
         let outcome = outcome.await;
         waiting.over();
         outcome.unwrap_or_else(|_| Err(lost(&topic)))
@@ -165,7 +165,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     pub async fn publish(&self, event: Event) -> Result<TraceId, DispatchError> {
         let topic = Arc::clone(&event.topic);
         let (reply, accepted) = oneshot::channel();
-        let (_, waiting) = self.inner.take(event, Reply::Accepted(reply), true)?;
+        let (_, waiting) = self.inner.take(event, Reply::Accepted(reply))?;
         let accepted = accepted.await;
         waiting.over();
         accepted.unwrap_or_else(|_| Err(lost(&topic)))
@@ -177,8 +177,26 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     /// # Errors
     /// [`DispatchError`].
     pub fn try_publish(&self, event: Event) -> Result<TraceId, DispatchError> {
-        let (trace, _) = self.inner.take(event, Reply::Nothing, false)?;
-        Ok(trace)
+        self.try_publish_for(event, || Ok(()))
+    }
+
+    /// The same, for a price: `pay` is asked when nothing else is in the event's way, so that what is refused costs
+    /// nothing. If it fails, so does this, and nothing was published. It must not call the dispatcher.
+    ///
+    /// # Errors
+    /// [`DispatchError`], and what `pay` fails with.
+    pub fn try_publish_for<E: From<DispatchError>>(
+        &self,
+        event: Event,
+        pay: impl FnOnce() -> Result<(), E>,
+    ) -> Result<TraceId, E> {
+        self.inner.take_now(event, pay)
+    }
+
+    /// Whether an event on this topic would be taken, and nobody asked about it: to publish it then comes to nothing.
+    /// Touches nothing that publishers share.
+    pub fn asks_nobody(&self, topic: &Topic) -> bool {
+        self.inner.admission.is_open() && !self.inner.bindings.any(topic)
     }
 
     /// Asks all handlers of the event's topic at once, observers as well, and collects what they answer within
@@ -197,7 +215,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         let deadline = now.checked_add(limit).unwrap_or(now);
         event.deadline = event.deadline.into_iter().chain([deadline]).min();
         let (reply, mut answers) = oneshot::channel();
-        let (_, waiting) = inner.take(event, Reply::Answers(deadline, reply), true)?;
+        let (_, waiting) = inner.take(event, Reply::Answers(deadline, reply))?;
         let answered = match within(&inner.runtime, Some(deadline), &mut answers).await {
             Some(answered) => answered,
             None => match waiting.leave() {
@@ -262,17 +280,28 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     }
 
     /// Ends it: no event is admitted any more, those in flight have `limit` to be done, and then they end with
-    /// [`DispatchError::ShuttingDown`], whether they are queued or running. Direct calls that are queued in a lane
-    /// then get [`Closed`]. Returns whether everything was done within `limit`.
+    /// [`DispatchError::ShuttingDown`], whether they are queued or running. Direct calls in the lanes have as long; those
+    /// that are still queued then get [`Closed`]. Returns whether everything was done within `limit`.
     pub async fn shutdown(&self, limit: Duration) -> bool {
-        for job in self.inner.admission.close() {
+        let inner = &self.inner;
+        for job in inner.admission.close() {
             job.turn_away();
         }
-        let done = self.drain(limit).await;
-        self.inner.lanes.close();
-        self.inner.stop.cancel();
-        self.inner.admission.empty().await;
+        let deadline = inner.runtime.now().checked_add(limit);
+        let idle = async {
+            inner.admission.empty().await;
+            inner.lanes.idle().await;
+        };
+        let done = within(&inner.runtime, deadline, idle).await.is_some();
+        inner.lanes.close();
+        inner.stop.cancel();
+        inner.admission.empty().await;
         done
+    }
+
+    /// Whether events are taken: until it is shut down.
+    pub fn is_open(&self) -> bool {
+        self.inner.admission.is_open()
     }
 
     /// What is going on, and what there was.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::admission::{Admission, Asked, Entrant, Refusal};
+use super::admission::{Admission, Asked, AskedNow, Entrant, Refusal};
 use super::bindings::Bindings;
 use super::chain::{Course, Places};
 use super::error::DispatchError;
@@ -100,19 +100,14 @@ impl<H: Handler, R: Runtime> Inner<H, R> {
         })
     }
 
-    /// Takes an event if there is room for it. If not, it waits while the result is kept, or is refused. What nobody is
-    /// to be asked about needs no room.
+    /// Takes an event when there is room for it; until then it waits, while the result is kept. What nobody is to be
+    /// asked about needs no room.
     pub(super) fn take(
         self: &Arc<Self>,
         event: Event,
         reply: Reply,
-        may_wait: bool,
     ) -> Result<(TraceId, Waiting<'_, H, R>), DispatchError> {
-        let Some(bindings) = self.admission.bindings() else {
-            let topic = event.topic().clone();
-            return Err(DispatchError::ShuttingDown { topic });
-        };
-        let course = self.course(event, false)?;
+        let (course, bindings) = self.at_the_door(event)?;
         let trace = course.trace;
         let mut waiting = Waiting {
             inner: self,
@@ -126,13 +121,42 @@ impl<H: Handler, R: Runtime> Inner<H, R> {
                 return Ok((trace, waiting));
             }
         };
-        let job = Job::new(course, reply);
-        match self.admission.ask(job, bindings, may_wait) {
+        match self.admission.ask(Job::new(course, reply), bindings) {
             Asked::Admitted(job) => self.start(job),
             Asked::Waits(ticket) => waiting.ticket = Some(ticket),
-            Asked::Refused(refusal, job) => return Err(job.refused(&refusal)),
+            Asked::Refused(job) => return Err(job.refused(&Refusal::Closed)),
         }
         Ok((trace, waiting))
+    }
+
+    /// Takes an event if there is room for it now, and it can be paid for: `pay` is asked when nothing else is in its
+    /// way.
+    pub(super) fn take_now<E: From<DispatchError>>(
+        self: &Arc<Self>,
+        event: Event,
+        pay: impl FnOnce() -> Result<(), E>,
+    ) -> Result<TraceId, E> {
+        let (course, bindings) = self.at_the_door(event)?;
+        let trace = course.trace;
+        if course.at_once().is_some() {
+            return pay().map(|()| trace);
+        }
+        let job = Job::new(course, Reply::Nothing);
+        match self.admission.ask_now(job, bindings, pay) {
+            AskedNow::Admitted(job) => self.start(job),
+            AskedNow::Unpaid(error) => return Err(error),
+            AskedNow::Refused(refusal, job) => return Err(job.refused(&refusal).into()),
+        }
+        Ok(trace)
+    }
+
+    /// The event with its handlers, and which bindings these are at the earliest.
+    fn at_the_door(self: &Arc<Self>, event: Event) -> Result<(Course<H, R>, u64), DispatchError> {
+        let Some(bindings) = self.admission.bindings() else {
+            let topic = event.topic().clone();
+            return Err(DispatchError::ShuttingDown { topic });
+        };
+        Ok((self.course(event, false)?, bindings))
     }
 
     /// Starts what has been admitted.

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use wasmtime::component::Linker;
 
 use super::{Domain, Host, Inner};
 use crate::blocking::Blocking;
 use crate::bus::Owner;
-use crate::capsule::{Environment, RESERVED, Slots, Surroundings};
+use crate::capsule::{Components, Environment, NameLocks, RESERVED, Slots, Surroundings};
 use crate::config::{ConfigError, HostConfig};
 use crate::dispatch::{self, Dispatcher, TokioRuntime};
 use crate::domain::{self, sys::SysShared};
@@ -205,7 +208,8 @@ impl HostBuilder {
             .limits
             .total_memory
             .and_then(|total| usize::try_from(total).ok());
-        let slots = Arc::new(Slots::new(slots));
+        let guests = TaskTracker::new();
+        let slots = Arc::new(Slots::new(slots, guests.clone()));
         let budget = MemoryBudget::new(total.unwrap_or_else(half_of_memory));
         let idle = Arc::clone(&slots);
         budget.reclaim_with(Box::new(move || idle.evict_one()));
@@ -216,9 +220,14 @@ impl HostBuilder {
         let events = Arc::new(Events::new(session, dispatcher));
         let environment = Environment {
             events: Arc::clone(&events) as Arc<dyn Surroundings>,
+            components: Components::default(),
             cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
             slots,
-            loop_slots: Slots::new(loop_slots),
+            loop_slots: Slots::new(loop_slots, guests.clone()),
+            loops: NameLocks::default(),
+            guests,
+            closing: AtomicBool::new(false),
+            ending: CancellationToken::new(),
             budget,
             principals: Principals::new(home.clone()),
             sinks: sinks.into(),
@@ -240,12 +249,13 @@ impl HostBuilder {
         };
         Ok(Host {
             inner: Arc::new(Inner {
+                resident: !environment.blocking.inline,
                 environment: Arc::new(environment),
                 events,
                 logs,
-                capsules: Mutex::default(),
+                loaded: Mutex::default(),
+                changes: NameLocks::default(),
                 failed: Mutex::default(),
-                resident: !self.blocking.inline,
                 runtime: tokio::runtime::Handle::current(),
                 listener: Owner::new("host", usize::MAX),
             }),

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexMap;
 use serde_json::json;
 
-use super::Host;
+use super::{Host, Loaded};
 use crate::capsule::{
     Capsule, CapsuleHandler, Known, LoadError, LoadedCapsule, Readiness, Surroundings, load_order,
 };
@@ -23,12 +22,14 @@ impl Host {
     /// # Errors
     /// [`LoadError`]; then no code of it ran and nothing is registered.
     pub async fn load(&self, package: Package) -> Result<Capsule, LoadError> {
+        let _turn = self.inner.changes.lock(package.manifest().name()).await;
         let environment = Arc::clone(&self.inner.environment);
         let prepare = move || LoadedCapsule::prepare(&environment, package, None);
         self.register(self.blocking(prepare).await??)
     }
 
-    pub(super) async fn blocking<T: Send + 'static>(
+    /// Does what waits for files.
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LoadError> {
@@ -37,36 +38,39 @@ impl Host {
     }
 
     fn register(&self, loaded: Arc<LoadedCapsule>) -> Result<Capsule, LoadError> {
-        {
-            let mut capsules = self.inner.capsules.lock();
-            self.registry().register(&loaded.info)?;
-            self.bind(&mut capsules, &loaded);
-        }
+        let mut all = self.inner.loaded.lock();
+        self.refuse_at_end(&all, &loaded)?;
+        self.registry().register(&loaded.info)?;
+        self.bind(&mut all, &loaded);
         self.tell_of(CAPSULE_LOADED, &loaded);
-        self.start_run_loop(&loaded);
         Ok(Capsule { loaded })
     }
 
-    /// Makes a registered load the one that answers; gives the one that did.
-    pub(super) fn bind(
+    pub(super) fn refuse_at_end(
         &self,
-        capsules: &mut IndexMap<CapsuleName, Capsule>,
-        loaded: &Arc<LoadedCapsule>,
-    ) -> Option<Capsule> {
+        all: &Loaded,
+        loaded: &LoadedCapsule,
+    ) -> Result<(), LoadError> {
+        if all.ended {
+            let capsule = loaded.info.name.clone();
+            return Err(LoadError::ShuttingDown { capsule });
+        }
+        Ok(())
+    }
+
+    /// Makes a registered load the one that answers, and starts its run loop; gives the one that did.
+    pub(super) fn bind(&self, all: &mut Loaded, loaded: &Arc<LoadedCapsule>) -> Option<Capsule> {
         let name = &loaded.info.name;
         let handlers: Vec<_> = loaded.info.manifest.handlers().collect();
         let handler = CapsuleHandler::new(loaded);
         let dispatcher = &self.inner.events.dispatcher;
         dispatcher.bind(name, &handlers, loaded.permits(), Ok(handler));
         self.inner.failed.lock().remove(name);
-        let loaded = Arc::clone(loaded);
-        capsules.insert(name.clone(), Capsule { loaded })
-    }
-
-    pub(super) fn start_run_loop(&self, loaded: &Arc<LoadedCapsule>) {
         if self.inner.resident && loaded.binary.is_real(EntryPoint::Run) {
             loaded.start_run_loop();
         }
+        let loaded = Arc::clone(loaded);
+        all.capsules.insert(name.clone(), Capsule { loaded })
     }
 
     pub(super) fn registry(&self) -> &Registry {
@@ -93,8 +97,10 @@ impl Host {
     /// # Errors
     /// [`LoadError`].
     pub async fn load_installed(&self, name: &CapsuleName) -> Result<Capsule, LoadError> {
-        let failed = match self.prepared(name).await {
-            Ok(loaded) => return self.register(loaded),
+        let _turn = self.inner.changes.lock(name).await;
+        let prepared = self.prepared(name).await;
+        let failed = match prepared.and_then(|loaded| self.register(loaded)) {
+            Ok(capsule) => return Ok(capsule),
             Err(failed) => failed,
         };
         let (home, of) = (self.home().clone(), name.clone());
@@ -138,8 +144,8 @@ impl Host {
     /// A guard that is broken is a guard all the same: what its manifest binds is bound, and fails.
     fn bind_failed(&self, manifest: &CapsuleManifest, failed: &LoadError) {
         let name = manifest.name();
-        let capsules = self.inner.capsules.lock();
-        if !capsules.contains_key(name) {
+        let loaded = self.inner.loaded.lock();
+        if !loaded.capsules.contains_key(name) {
             let handlers: Vec<_> = manifest.handlers().collect();
             let reason = failed.to_string();
             let mut all = self.inner.failed.lock();

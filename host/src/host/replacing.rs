@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Host;
 use crate::capsule::{Capsule, LoadError, LoadedCapsule};
+use crate::dispatch::Pause;
 use crate::home::ExclusiveLock;
 use crate::manifest::CapsuleName;
 use crate::package::{self, Meta, Package};
@@ -25,8 +26,8 @@ pub struct Installed {
 impl Host {
     /// Loads what is installed under a name now, in the place of the load that there is, if there is one. Calls under
     /// way have `limit` to be done, and a second more to end themselves. Events and calls that are queued meanwhile are
-    /// answered by the new load, and handles of the old one call the new one; the new run loop starts when the old one
-    /// has ended.
+    /// answered by the new load, and handles of the old one call the new one. The new run loop starts when the old one
+    /// has ended; messages that the old one had not received by then are lost to it, and it subscribes anew.
     ///
     /// It begins when this is called, and goes on when the future is dropped. So it can be asked for from within a call
     /// of the capsule itself, which must not wait for it.
@@ -48,52 +49,60 @@ impl Host {
     }
 
     async fn replace(&self, name: &CapsuleName, limit: Duration) -> Result<Capsule, LoadError> {
+        let _turn = self.inner.changes.lock(name).await;
+        let before = self.capsule(name);
         let loaded = self.prepared(name).await?;
+        let pause = self.paused(name, limit).await;
+        let swapped = self.swap(before.as_ref(), &loaded);
+        // Calls that are being ended still have their turns: what is queued behind them stays there.
+        drop(pause);
+        swapped?;
+        Ok(Capsule { loaded })
+    }
+
+    /// Lets no further call of a capsule begin, and waits until those under way are done, or `limit` is over.
+    async fn paused(&self, name: &CapsuleName, limit: Duration) -> Pause {
         let dispatcher = &self.inner.events.dispatcher;
         let pause = dispatcher.pause(name);
         if let Err(running) = dispatcher.drained(&pause, limit).await {
-            tracing::warn!(capsule = %name, %running, "it is replaced all the same");
+            tracing::warn!(capsule = %name, %running, "they are ended");
         }
-        let swapped = {
-            let mut capsules = self.inner.capsules.lock();
-            let swapped = self.registry().replace(&loaded.info);
-            swapped.map(|()| self.bind(&mut capsules, &loaded))
-        };
-        let Some(before) = swapped? else {
-            drop(pause);
-            self.tell_of(CAPSULE_LOADED, &loaded);
-            self.start_run_loop(&loaded);
-            return Ok(Capsule { loaded });
-        };
-        before.loaded.close();
-        // Calls that are being ended still have their turns: what is queued behind them stays there.
-        drop(pause);
-        before.loaded.loop_over().await;
-        self.tell_of(CAPSULE_RELOADED, &loaded);
-        // Somebody may have unloaded it by now; then its loop ends at once.
-        self.start_run_loop(&loaded);
-        Ok(Capsule { loaded })
+        pause
+    }
+
+    /// Puts a load in the place of the one before, and ends that.
+    fn swap(&self, before: Option<&Capsule>, loaded: &Arc<LoadedCapsule>) -> Result<(), LoadError> {
+        let name = &loaded.info.name;
+        let mut all = self.inner.loaded.lock();
+        self.refuse_at_end(&all, loaded)?;
+        let session = |capsule: &Capsule| capsule.session();
+        if all.capsules.get(name).map(session) != before.map(session) {
+            let reason = format!("capsule {name} was unloaded meanwhile");
+            return Err(LoadError::Interrupted(reason));
+        }
+        self.registry().replace(&loaded.info)?;
+        let before = self.bind(&mut all, loaded);
+        if let Some(before) = &before {
+            before.loaded.close();
+        }
+        let topic = before.map_or(CAPSULE_LOADED, |_| CAPSULE_RELOADED);
+        self.tell_of(topic, loaded);
+        Ok(())
     }
 
     /// Unloads a capsule at once: what its guests are blocked in ends, they have a second to end themselves, and
     /// waiting calls are refused. Queued events count as not having been answered.
     pub fn unload(&self, capsule: &Capsule) {
         let name = capsule.name();
-        let registered = {
-            let mut capsules = self.inner.capsules.lock();
-            let current = capsules.get(name).map(Capsule::session);
-            let registered = current == Some(capsule.session());
-            if registered {
-                self.inner.events.dispatcher.unbind(name);
-                self.registry().unregister(capsule.session());
-                capsules.shift_remove(name);
-            }
-            registered
-        };
-        capsule.loaded.close();
-        if registered {
+        let mut all = self.inner.loaded.lock();
+        if all.has(capsule) {
+            self.inner.events.dispatcher.unbind(name);
+            self.registry().unregister(capsule.session());
+            all.capsules.shift_remove(name);
             self.tell_of(CAPSULE_UNLOADED, &capsule.loaded);
         }
+        drop(all);
+        capsule.loaded.close();
     }
 
     /// Unloads a capsule when its calls under way are done, or `limit` is over. As with [`Self::reload`], it begins when
@@ -105,11 +114,8 @@ impl Host {
     ) -> impl Future<Output = ()> + Send + use<> {
         let (host, capsule) = (self.clone(), capsule.clone());
         let task = self.inner.runtime.spawn(async move {
-            let dispatcher = &host.inner.events.dispatcher;
-            let pause = dispatcher.pause(capsule.name());
-            // What is under way then is ended with the capsule.
-            let _ = dispatcher.drained(&pause, limit).await;
-            host.unload(&capsule);
+            let _turn = host.inner.changes.lock(capsule.name()).await;
+            host.retire_now(&capsule, limit).await;
         });
         async move {
             // It only fails when the runtime ends.
@@ -117,23 +123,49 @@ impl Host {
         }
     }
 
-    /// Removes an installed capsule; if it is loaded, it is [retired](Self::retire) within `limit`.
+    async fn retire_now(&self, capsule: &Capsule, limit: Duration) {
+        let current = self.inner.loaded.lock().has(capsule);
+        if current {
+            let pause = self.paused(capsule.name(), limit).await;
+            self.unload(capsule);
+            drop(pause);
+        }
+    }
+
+    /// Removes an installed capsule; if it is loaded, it is unloaded as by [`Self::retire`]. It goes on when the future
+    /// is dropped.
     ///
     /// # Errors
     /// [`LoadError::Package`]; then it is still installed, and loaded if it was.
-    pub async fn remove(
+    pub fn remove(
         &self,
         alone: &ExclusiveLock,
         name: &CapsuleName,
         limit: Duration,
+    ) -> impl Future<Output = Result<(), LoadError>> + Send + use<> {
+        let (host, alone, name) = (self.clone(), alone.clone(), name.clone());
+        let task = async move { host.remove_now(alone, &name, limit).await };
+        let task = self.inner.runtime.spawn(task);
+        async move {
+            task.await
+                .map_err(|error| LoadError::Interrupted(error.to_string()))?
+        }
+    }
+
+    async fn remove_now(
+        &self,
+        alone: ExclusiveLock,
+        name: &CapsuleName,
+        limit: Duration,
     ) -> Result<(), LoadError> {
-        let (home, held, of) = (self.home().clone(), alone.clone(), name.clone());
-        self.blocking(move || package::remove(&home, &held, &of))
+        let _turn = self.inner.changes.lock(name).await;
+        let (home, of) = (self.home().clone(), name.clone());
+        self.blocking(move || package::remove(&home, &alone, &of))
             .await??;
         if let Some(capsule) = self.capsule(name) {
-            self.retire(&capsule, limit).await;
+            self.retire_now(&capsule, limit).await;
         }
-        let _capsules = self.inner.capsules.lock();
+        let _loaded = self.inner.loaded.lock();
         if self.inner.failed.lock().remove(name).is_some() {
             self.inner.events.dispatcher.unbind(name);
         }

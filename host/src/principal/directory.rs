@@ -60,7 +60,7 @@ impl PrincipalError {
             Self::Invalid(_) => "choose another name".into(),
             Self::NotFound(id) => format!("add it with: astrid principal add {id}"),
             Self::Exists(_) => "see: astrid principal list".into(),
-            Self::Disabled(id) => format!("enable it in etc/profiles/{id}.toml of the home"),
+            Self::Disabled(id) => format!("enable it with: astrid principal enable {id}"),
             Self::Profile { path, .. } => format!("mend or remove {}", path.display()),
             Self::Home(error) => error.hint(),
         }
@@ -159,8 +159,20 @@ impl Principals {
     /// # Errors
     /// [`PrincipalError::NotFound`], [`PrincipalError::Profile`], [`PrincipalError::Home`].
     pub fn disable(&self, id: &PrincipalId) -> Result<(), PrincipalError> {
+        self.set_enabled(id, false)
+    }
+
+    /// Enables a principal that was disabled.
+    ///
+    /// # Errors
+    /// [`PrincipalError::NotFound`], [`PrincipalError::Profile`], [`PrincipalError::Home`].
+    pub fn enable(&self, id: &PrincipalId) -> Result<(), PrincipalError> {
+        self.set_enabled(id, true)
+    }
+
+    fn set_enabled(&self, id: &PrincipalId, enabled: bool) -> Result<(), PrincipalError> {
         let mut profile = self.read(id)?.profile;
-        profile.enabled = false;
+        profile.enabled = enabled;
         let path = self.profile_path(id);
         let text = toml::to_string(&profile).map_err(|error| PrincipalError::Profile {
             path: path.clone(),
@@ -255,6 +267,8 @@ mod tests {
             principals.resolve(&id("bob")),
             Err(PrincipalError::Disabled(_))
         ));
+        principals.enable(&id("bob")).expect("enabled");
+        assert!(principals.resolve(&id("bob")).is_ok());
     }
 
     #[test]

@@ -66,7 +66,8 @@ pub trait LogSink: Send + Sync + 'static {
 }
 
 enum Order {
-    Record(LogRecord),
+    /// Boxed: the queue's room is set up whole, by the first line of each command that logs.
+    Record(Box<LogRecord>),
     Flush(SyncSender<()>),
 }
 
@@ -164,7 +165,7 @@ impl LogSink for FileLogs {
             }
         }
         let taken = running.as_ref().is_some_and(|running| {
-            let order = Order::Record(record.clone());
+            let order = Order::Record(Box::new(record.clone()));
             !matches!(running.orders.try_send(order), Err(TrySendError::Full(_)))
         });
         if !taken {

@@ -1,5 +1,6 @@
 //! Admission: what is bounded, who waits, and in which order they come in.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use astrid_host::dispatch::{DispatchError, Limit, Limits};
@@ -35,6 +36,57 @@ async fn a_first_lane_queues_64_events_and_then_a_capsule_is_answered_backpressu
     door.add_permits(100);
     world.idle().await;
     assert_eq!(world.calls().len(), 67);
+}
+
+/// A publisher that can't pay, and one that is refused for another reason.
+#[derive(Debug, PartialEq)]
+enum Unpublished {
+    Unpaid,
+    Refused,
+}
+
+impl From<DispatchError> for Unpublished {
+    fn from(_: DispatchError) -> Self {
+        Self::Refused
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_taken_is_paid_for_and_only_what_is_paid_for_is_taken() {
+    let world = World::new();
+    let door = world.waits("a", &[on(T)]);
+    let paid = Cell::new(0);
+    let publish = |topic: &str, purse: usize| {
+        let pay = || {
+            if paid.get() == purse {
+                return Err(Unpublished::Unpaid);
+            }
+            paid.set(paid.get() + 1);
+            Ok(())
+        };
+        world
+            .dispatcher
+            .try_publish_for(event(topic, 0), pay)
+            .map(drop)
+    };
+    assert_eq!(publish(T, 0), Err(Unpublished::Unpaid));
+    // One runs and 64 are queued; then nobody is asked to pay.
+    for _ in 0..65 {
+        assert_eq!(publish(T, 100), Ok(()));
+    }
+    for purse in [0, 100] {
+        assert_eq!(publish(T, purse), Err(Unpublished::Refused));
+    }
+    assert_eq!(paid.get(), 65);
+    // What nobody handles is subscribed to, perhaps, and costs the same.
+    assert_eq!(publish("nobody.v1.handles", 65), Err(Unpublished::Unpaid));
+    assert_eq!(publish("nobody.v1.handles", 66), Ok(()));
+    door.add_permits(65);
+    world.idle().await;
+    assert_eq!(world.calls().len(), 65);
+    assert!(world.dispatcher.shutdown(Duration::from_secs(1)).await);
+    assert_eq!(publish(T, 100), Err(Unpublished::Refused));
+    assert_eq!(paid.get(), 66);
 }
 
 #[tokio::test(start_paused = true)]

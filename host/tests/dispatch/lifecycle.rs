@@ -193,3 +193,16 @@ async fn after_a_shutdowns_deadline_what_is_queued_or_runs_ends_with_a_typed_err
     world.idle().await;
     assert_eq!(world.calls().len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_asked_about_a_topic_without_handlers_until_shutdown() {
+    let world = World::new();
+    let nobody = |topic: &str| world.dispatcher.asks_nobody(event(topic, 0).topic());
+    world.bind("a", &[on("user.v1.*")], |_| async { go_on() });
+    assert!(!nobody(T) && nobody("user.v2.prompt"));
+    world.dispatcher.unbind(&capsule("a"));
+    assert!(nobody(T));
+    world.dispatcher.shutdown(LONG).await;
+    // It would be refused: whoever asks has to be told.
+    assert!(!nobody(T));
+}

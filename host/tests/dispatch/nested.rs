@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use astrid_host::bus::Attribution;
 use astrid_host::call::Verdict;
-use astrid_host::dispatch::{Conclusion, DispatchError, Dispatcher};
+use astrid_host::dispatch::{Conclusion, DispatchError, Dispatcher, Event};
 
 use crate::world::{
     Scripted, World, capsule, event, go_on, on, payload, principal, said, topic, trap,
@@ -40,6 +41,34 @@ async fn a_handler_may_dispatch_to_its_own_capsule_and_gets_the_outcome() {
     let outcome = world.dispatch(event(T, 1)).await;
     assert_eq!(outcome.reason.as_deref(), Some("inner"));
     assert_eq!(world.calls(), ["a 1", "a 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_nested_in_a_claim_is_claimed() {
+    let world = World::new();
+    let (dispatcher, uplink) = (handle(&world), uuid::Uuid::from_u128(7));
+    world.bind("a", &[on(T), on(INNER)], move |event| {
+        let dispatcher = Arc::clone(&dispatcher);
+        async move {
+            let claimed = match event.attribution {
+                Attribution::Claimed { by, .. } => Some(by),
+                _ => None,
+            };
+            assert_eq!(event.scope().claimed_by, claimed);
+            if event.topic.as_str() == T {
+                let dispatcher = dispatcher.get().expect("set");
+                let inner = dispatcher.dispatch_within(&event.scope(), topic(INNER), payload("2"));
+                return Ok(Verdict::Deny(inner.await.expect("an outcome").reason));
+            }
+            let source = event.source;
+            Ok(Verdict::Deny(Some(format!("{claimed:?} {source}"))))
+        }
+    });
+    let claimed = Event::claimed(topic(T), payload("1"), principal("alice"), uplink);
+    let inner = world.dispatch(claimed).await.reason;
+    assert_eq!(inner, Some(format!("{:?} {uplink}", Some(uplink))));
+    let inner = world.dispatch(event(T, 1)).await.reason;
+    assert!(inner.expect("a reason").starts_with("None"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,8 @@
 //! Every line is a ratio of two things measured in the same process, in turn, over many rounds: this project's
 //! host, and its floor, raw wasmtime calls under the host's own engine settings (`floor`). `rows` says what is
 //! measured and what has to be reached; `measure` takes turns and medians; `report` prints, and writes JSON.
-//! Nothing here asserts an absolute time: those differ between machines, and between two runs on one.
+//! Nothing here asserts an absolute time: those differ between machines, and between two runs on one. What a process
+//! holds, and which share of a core it takes while nobody asks it anything, is no time.
 
 mod answer;
 mod floor;
@@ -22,14 +23,12 @@ const USAGE: &str = "usage: cargo xtask bench [--json PATH] [ROW...]
 
   --json PATH  where the numbers go (target/bench.json unless set)
   ROW          which lines: calls, json, load, threads, instances, traps, memory, process,
-               install (all unless named)";
+               install, index, publish, chain, subscribers, loops, idle (all unless named)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some((verb, rest)) = arguments.split_first()
-        && verb == rows::memory::VERB
-    {
-        return ended(rows::memory::print(rest).map(|()| false));
+    if let Some(printed) = rows::print(&arguments) {
+        return ended(printed.map(|()| false));
     }
     let arguments = match Arguments::parse(arguments.into_iter()) {
         Ok(arguments) => arguments,

@@ -16,8 +16,11 @@ const TOLERANCE: f64 = 0.2;
 pub(crate) enum Bound {
     AtMost(f64),
     AtLeast(f64),
-    /// Of the measured itself, whatever its floor.
+    // Of the measured itself, whatever its floor.
     Kib(f64),
+    Threads(f64),
+    /// Of a core.
+    Percent(f64),
 }
 
 /// One line.
@@ -51,9 +54,10 @@ enum Verdict {
 impl Bound {
     fn judge(self, ratio: f64) -> Verdict {
         let (within, nearly) = match self {
-            Self::AtMost(bound) | Self::Kib(bound) => {
-                (ratio <= bound, ratio <= bound * (1.0 + TOLERANCE))
-            }
+            Self::AtMost(bound)
+            | Self::Kib(bound)
+            | Self::Threads(bound)
+            | Self::Percent(bound) => (ratio <= bound, ratio <= bound * (1.0 + TOLERANCE)),
             Self::AtLeast(bound) => (ratio >= bound, ratio >= bound * (1.0 - TOLERANCE)),
         };
         match (within, nearly) {
@@ -67,6 +71,8 @@ impl Bound {
     fn shown(self) -> String {
         match self {
             Self::Kib(bound) => format!("≤ {bound} KiB"),
+            Self::Percent(bound) => format!("≤ {bound} %"),
+            Self::Threads(bound) => format!("≤ {bound} threads"),
             Self::AtMost(bound) => format!("≤ {bound}"),
             Self::AtLeast(bound) => format!("≥ {bound}"),
         }
@@ -131,18 +137,23 @@ impl Line {
         }
     }
 
-    /// `measured` may be so many KiB, whatever the floor is.
-    pub(crate) fn bytes(
+    /// `measured` itself has to be within the bound, whatever the floor is.
+    pub(crate) fn figure(
         measure: &'static str,
-        kib: f64,
+        bound: Bound,
         floor: (&'static str, &Series),
         measured: &Series,
     ) -> Self {
         let ratios = measured.with(floor.1, |m, f| m / f);
-        let bound = Bound::Kib(kib);
+        let (figure, unit) = match bound {
+            Bound::Kib(_) => (measured.median() / 1024.0, "bytes"),
+            Bound::Threads(_) => (measured.median(), "threads"),
+            Bound::Percent(_) => (measured.median(), "%"),
+            Bound::AtMost(_) | Bound::AtLeast(_) => (ratios.median(), "x"),
+        };
         Self {
-            unit: "bytes",
-            verdict: bound.judge(measured.median() / 1024.0),
+            unit,
+            verdict: bound.judge(figure),
             ..Self::new(measure, bound, floor.0, floor.1, measured, &ratios)
         }
     }
@@ -180,6 +191,7 @@ impl Line {
             "ns" if value >= 1e4 => format!("{:.1} us", value / 1e3),
             "ns" => format!("{value:.0} ns"),
             "bytes" => format!("{:.1} KiB", value / 1024.0),
+            "threads" => format!("{value:.0} threads"),
             unit => format!("{value:.2} {unit}"),
         };
         [

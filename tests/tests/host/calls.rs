@@ -6,7 +6,7 @@ use astrid_host::principal::PrincipalError;
 use astrid_host::{Call, CallError};
 use serde_json::json;
 
-use crate::common::{ask, builder, call, call_by, fresh, id, loaded, said, with_people};
+use crate::common::{ask, builder, call, call_by, fresh, host, id, loaded, said, with_people};
 
 #[tokio::test]
 pub(crate) async fn a_payload_comes_back_as_it_was() {
@@ -173,4 +173,36 @@ async fn a_capsule_is_loaded_once() {
     assert_eq!(error.kind(), "loaded");
     assert_eq!(host.capsules().len(), 1);
     ask(&host, &noop, "noop", ()).await.unwrap();
+}
+
+/// Code is there once, whichever of them it was compiled for, and for as long as one of them is loaded.
+#[tokio::test]
+async fn capsules_of_one_component_share_its_code() {
+    let host = host().await;
+    let load = async |name: &str| {
+        let name = format!("name = \"{name}\"");
+        let manifest = Guest::Noop.manifest().replace("name = \"noop\"", &name);
+        host.load(Guest::Noop.package_with(&manifest))
+            .await
+            .unwrap()
+    };
+    let first = load("first").await;
+    // What is loaded already needs no cache.
+    for entry in std::fs::read_dir(host.home().cache_dir()).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let entries = || std::fs::read_dir(host.home().cache_dir()).unwrap().count();
+    let second = load("second").await;
+    assert_eq!(entries(), 0, "it was compiled again");
+    host.unload(&first);
+    drop(first);
+    ask(&host, &second, "noop", ()).await.unwrap();
+    let third = load("third").await;
+    assert_eq!(entries(), 0, "the second held it, too");
+    host.unload(&second);
+    host.unload(&third);
+    drop((second, third));
+    let fourth = load("fourth").await;
+    assert_eq!(entries(), 1, "nobody held it any more");
+    ask(&host, &fourth, "noop", ()).await.unwrap();
 }

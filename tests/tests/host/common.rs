@@ -1,6 +1,7 @@
 //! A host in a home of its own, and short ways to ask it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
 use astrid_host::engine::Allocation;
@@ -14,6 +15,9 @@ use serde_json::Value;
 /// On demand, and from a pool in which a slot that isn't given back is missed by the very next call.
 pub(crate) const ALLOCATIONS: [Allocation; 2] =
     [Allocation::OnDemand, Allocation::Pooled { instances: 1 }];
+
+/// Longer than anything takes that a test waits for: what takes longer hangs.
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 /// A principal's name.
 pub(crate) fn id(name: &str) -> PrincipalId {

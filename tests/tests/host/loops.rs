@@ -1,5 +1,6 @@
 //! Run loops: they run beside the handlers of their capsule, are started again when they fail, and end with it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
@@ -9,7 +10,7 @@ use astrid_host::policy::topic::TopicPattern;
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 
-use crate::common::{ask, id, loaded};
+use crate::common::{ask, host, id, loaded};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -26,7 +27,7 @@ pub(crate) async fn ticks(host: &Host, who: &str) -> Value {
 }
 
 /// Waits until the loop is in a state.
-async fn until(capsule: &Capsule, wanted: impl Fn(&LoopState) -> bool) -> LoopState {
+pub(crate) async fn until(capsule: &Capsule, wanted: impl Fn(&LoopState) -> bool) -> LoopState {
     loop {
         match capsule.run_loop() {
             Some(state) if wanted(&state) => return state,
@@ -47,6 +48,34 @@ pub(crate) async fn a_run_loop_answers_beside_its_handlers() {
 }
 
 #[tokio::test]
+pub(crate) async fn many_loops_hear_one_event() {
+    let host = host().await;
+    let manifest = Guest::Listener.manifest();
+    let mut sessions = BTreeSet::new();
+    for number in 0..100 {
+        let name = format!("name = \"listener-{number}\"");
+        let manifest = manifest.replace("name = \"listener\"", &name);
+        let package = Guest::Listener.package_with(&manifest);
+        let capsule = host.load(package).await.unwrap();
+        assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);
+        sessions.insert(capsule.session());
+    }
+    let topic = TopicPattern::parse("listener.v1.heard").unwrap();
+    let heard = host.subscribe(&topic).unwrap();
+    for who in ["default", "alice", "bob"] {
+        let event = Event::json("listener.v1.ask", &()).unwrap();
+        host.publish(event.by(&id(who))).await.unwrap();
+        let mut answered = BTreeSet::new();
+        for _ in &sessions {
+            let answer = heard.next().await.unwrap();
+            assert_eq!(answer.attribution.principal(), Some(&id(who)));
+            answered.insert(answer.source);
+        }
+        assert_eq!(answered, sessions, "each answers {who}");
+    }
+}
+
+#[tokio::test]
 async fn a_run_loop_ends_with_its_capsule() {
     let (host, capsule) = loaded(Guest::Ticker).await;
     assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);
@@ -55,6 +84,30 @@ async fn a_run_loop_ends_with_its_capsule() {
     let again = host.load(Guest::Ticker.package()).await.unwrap();
     assert_eq!(again.wait_ready(LONG).await, Readiness::Ready);
     assert!(ticks(&host, "alice").await["body"].is_number());
+}
+
+#[tokio::test]
+pub(crate) async fn what_is_no_loop_is_found_out_once() {
+    let home = astrid_host::Home::ephemeral().unwrap();
+    let begin = || Host::builder().home(home.clone()).build();
+    let host = begin().await.unwrap();
+    let capsule = host.load(Guest::NoLoop.package()).await.unwrap();
+    assert!(capsule.has_run_loop(), "{:?}", capsule.binary());
+    assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);
+    assert_eq!((capsule.run_loop(), capsule.restarts()), (None, 0));
+    // Known from now on: to the next load, and to the next host.
+    for host in [host, begin().await.unwrap()] {
+        host.capsules()
+            .iter()
+            .for_each(|capsule| host.unload(capsule));
+        let again = host.load(Guest::NoLoop.package()).await.unwrap();
+        assert!(!again.has_run_loop(), "{:?}", again.binary());
+        host.unload(&again);
+        // Its manifest has the last word.
+        let says_so = Guest::NoLoop.manifest() + "\n[runtime]\nrun = true\n";
+        let package = Guest::NoLoop.package_with(&says_so);
+        assert!(host.load(package).await.unwrap().has_run_loop());
+    }
 }
 
 #[tokio::test]

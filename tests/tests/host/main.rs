@@ -13,6 +13,7 @@ mod gates;
 mod hostile;
 mod installs;
 mod lanes;
+mod load;
 mod loops;
 mod mutations;
 mod nested;
@@ -45,9 +46,15 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Ticker => &[loops::a_run_loop_answers_beside_its_handlers],
         Guest::WeatherTool => &[events::a_tool_answers_and_publishes_its_result],
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
+        Guest::Claimer => &[nested::what_is_called_within_a_claimed_call_is_claimed_and_heard],
         Guest::Conformance => &[conformance::every_area_reports_what_is_expected],
         Guest::Installer => &[installs::install_and_upgrade_run_their_hooks],
+        Guest::Listener => &[loops::many_loops_hear_one_event],
+        Guest::NoLoop => &[loops::what_is_no_loop_is_found_out_once],
         Guest::Noop => &[calls::a_payload_comes_back_as_it_was],
+        Guest::OwnTool => &[nested::a_handler_may_call_a_tool_of_its_own_capsule],
+        Guest::Tally => &[load::nothing_is_lost_or_doubled_and_the_order_is_kept],
+        Guest::Waiter => &[load::a_loop_that_waits_for_several_things_is_parked],
 
         Guest::DeepRecursion => &[traps::recursion_without_end],
         Guest::EndlessCalls => &[time::an_endless_loop_that_calls_the_host],
@@ -55,6 +62,12 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::FailingLoop => &[loops::a_loop_that_fails_is_started_again_so_often],
         Guest::SpinningLoop => &[loops::a_loop_that_does_not_wait_is_stopped],
         Guest::Cycle => &[events::a_cycle_ends_by_its_depth],
+        Guest::Flooder => &[
+            load::a_capsule_that_publishes_too_much_is_limited,
+            load::a_circle_of_two_ends_by_its_depth,
+        ],
+        Guest::Hoarder => &[load::what_a_subscription_loses_is_told],
+        Guest::Rival => &[load::two_loops_that_only_publish_hold_nobody_up],
         Guest::Grower => &[
             memory::memory_that_is_kept,
             pool::many_growing_guests_stay_within_the_hosts_budget,

@@ -1,18 +1,21 @@
 //! Calls from within calls: they wait for no lane and no slot that those around them hold, and end by their depth.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use astrid_e2e::guests::Guest;
+use astrid_host::bus::Attribution;
 use astrid_host::capsule::{CustomGate, StoreState};
 use astrid_host::dispatch::{Conclusion, Event};
 use astrid_host::engine::Allocation;
 use astrid_host::policy::gate::Gate;
+use astrid_host::policy::topic::TopicPattern;
 use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
 use astrid_host::{Call, Capsule, Domain, Host, Verdict};
 use serde_json::json;
+use tokio::time::timeout;
 
-use crate::common::{builder, call_by, said, with_people};
+use crate::common::{LONG, builder, call_by, id, said, with_people};
 use crate::domains::INSTANCE;
 
 /// The host, once it is there, and the capsule that calls itself.
@@ -118,4 +121,137 @@ async fn with_every_slot_taken_by_their_parents_nested_calls_go_on() {
 #[tokio::test]
 async fn and_so_do_nested_events() {
     goes_as_deep_as_it_may(true).await;
+}
+
+/// `charge(n)` answers what the tool `double` answers, of whichever capsule.
+#[derive(Default)]
+struct Doubling(Arc<OnceLock<Host>>);
+
+impl Domain for Doubling {
+    fn gates(&self) -> Vec<CustomGate> {
+        vec![CustomGate {
+            instance: INSTANCE.into(),
+            function: "charge".into(),
+            gate: Gate::OPEN,
+        }]
+    }
+
+    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+        let host = Arc::clone(&self.0);
+        linker.instance(INSTANCE)?.func_wrap_async(
+            "charge",
+            move |store: StoreContextMut<'_, StoreState>, (number,): (u32,)| {
+                let scope = store.data().call().nesting();
+                let host = Arc::clone(&host);
+                Box::new(async move {
+                    let arguments = json!({ "number": number });
+                    let host = host.get().unwrap();
+                    let answer = host.call_tool_within(&scope, "double", &arguments).await;
+                    let answer = answer.map_err(|error| error.to_string());
+                    let double = answer.map(|answer| answer.content.to_string());
+                    Ok((double.map(|double| double.trim_matches('"').parse::<u32>().unwrap()),))
+                })
+            },
+        )
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn a_handler_may_call_a_tool_of_its_own_capsule() {
+    let domain = Doubling::default();
+    let around = Arc::clone(&domain.0);
+    // Its own instance has the only slot there is.
+    let slots = Allocation::Pooled { instances: 1 };
+    let host = with_people(builder().allocation(slots).domain(domain)).await;
+    assert!(around.set(host.clone()).is_ok());
+    host.load(Guest::OwnTool.package()).await.unwrap();
+    // Its lanes are ordered: each is taken by a call that waits for another call of the same capsule and principal.
+    let asked = (0..40_u32).map(|number| {
+        let (host, who) = (host.clone(), ["alice", "bob"][number as usize % 2]);
+        let event = Event::json("own.v1.ask", &number).unwrap().by(&id(who));
+        tokio::spawn(async move { host.dispatch(event).await.unwrap() })
+    });
+    for (number, asked) in asked.collect::<Vec<_>>().into_iter().enumerate() {
+        let outcome = timeout(LONG, asked).await.expect("it waits for itself");
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.verdict, Conclusion::Final, "{outcome:?}");
+        assert_eq!(outcome.answer, Some((2 * number).to_string()));
+    }
+}
+
+/// For whom each call was, and by whose claim.
+type Seen = Arc<Mutex<Vec<(String, Option<String>)>>>;
+
+/// `charge(n)` writes down whose claim it is called by, and calls the capsule and its topic again with `n - 1`.
+#[derive(Default)]
+struct Claims {
+    around: Around,
+    seen: Seen,
+}
+
+impl Domain for Claims {
+    fn gates(&self) -> Vec<CustomGate> {
+        vec![CustomGate {
+            instance: INSTANCE.into(),
+            function: "charge".into(),
+            gate: Gate::OPEN,
+        }]
+    }
+
+    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+        let (around, seen) = (Arc::clone(&self.around), Arc::clone(&self.seen));
+        linker.instance(INSTANCE)?.func_wrap_async(
+            "charge",
+            move |store: StoreContextMut<'_, StoreState>, (left,): (u32,)| {
+                let call = store.data().call();
+                let by = call.claimed_by.map(|by| by.to_string());
+                seen.lock()
+                    .unwrap()
+                    .push((call.principal().to_string(), by));
+                let (scope, around) = (call.nesting(), Arc::clone(&around));
+                Box::new(async move {
+                    if let Some(next) = left.checked_sub(1) {
+                        let (host, capsule) = around.get().unwrap();
+                        let call = Call::json("charge", &next).unwrap();
+                        host.invoke_within(&scope, capsule, call).await.unwrap();
+                        let event = Event::json("nested.v1.turn", &next).unwrap();
+                        host.dispatch_within(&scope, event).await.unwrap();
+                    }
+                    Ok((Ok::<u32, String>(left),))
+                })
+            },
+        )
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn what_is_called_within_a_claimed_call_is_claimed_and_heard() {
+    let domain = Claims::default();
+    let (around, seen) = (Arc::clone(&domain.around), Arc::clone(&domain.seen));
+    let host = with_people(builder().domain(domain)).await;
+    let bound = "\n[subscribe]\n\"nested.v1.turn\" = { handler = \"charge\" }\n\"claim.v1.made\" = { handler = \"charge\" }\n";
+    let capsule = Guest::Billing.package_with(&(Guest::Billing.manifest() + bound));
+    let capsule = host.load(capsule).await.unwrap();
+    assert!(around.set((host.clone(), capsule)).is_ok());
+    let uplink = host.load(Guest::Claimer.package()).await.unwrap();
+    let turns = TopicPattern::parse("nested.v1.turn").unwrap();
+    let turns = host.subscribe(&turns).unwrap();
+
+    let claim = call_by("alice", "claim", ("bob", 1));
+    let claimed = host.invoke(&uplink, claim).await;
+    assert_eq!(said(&claimed.unwrap()).0, "continue");
+    assert!(host.drain(LONG).await);
+    // The claim itself, the call within it, and the event within it.
+    let by = Some(uplink.session().to_string());
+    let expected = vec![("bob".to_owned(), by); 3];
+    assert_eq!(*seen.lock().unwrap(), expected);
+    // Who subscribes hears of a nested event as of any other.
+    assert!(turns.readiness().is_ready());
+    let heard = turns.next().await.unwrap();
+    let claimed = Attribution::Claimed {
+        principal: id("bob"),
+        by: uplink.session(),
+    };
+    assert_eq!(heard.attribution, claimed);
+    assert!(!turns.readiness().is_ready());
 }

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::common::{ask, builder, call_by, id, said, with_people};
 use crate::domains::INSTANCE;
-use crate::loops::ticks;
+use crate::loops::{ticks, until};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -215,11 +215,15 @@ async fn a_load_that_can_not_be_had_changes_nothing() {
 async fn asked_for_from_within_a_call_it_happens_after_it() {
     for retire in [false, true] {
         let (host, old, door) = with_door().await;
-        let (within, capsule) = (host.clone(), old.clone());
-        let act = move |number| match number {
-            1 if retire => drop(within.retire(&capsule, LONG)),
-            1 => drop(within.reload(capsule.name(), LONG)),
-            _ => {}
+        let within = host.downgrade();
+        let act = move |number| {
+            let host = within.upgrade().unwrap();
+            let capsule = host.capsule(&name(Guest::Billing)).unwrap();
+            match number {
+                1 if retire => drop(host.retire(&capsule, LONG)),
+                1 => drop(host.reload(capsule.name(), LONG)),
+                _ => {}
+            }
         };
         assert!(door.first.set(Box::new(act)).is_ok());
         let lifecycle = "astrid.v1.lifecycle.*".parse().unwrap();
@@ -251,17 +255,99 @@ async fn a_run_loop_is_followed_by_the_new_ones() {
     assert_eq!(before.wait_ready(LONG).await, Readiness::Ready);
     for _ in 0..3 {
         let after = host.reload(&name, LONG).await.unwrap();
-        assert_eq!(before.run_loop(), Some(LoopState::Ended));
         assert_eq!(after.wait_ready(LONG).await, Readiness::Ready);
+        // It began when the one before had ended.
+        assert_eq!(before.run_loop(), Some(LoopState::Ended));
         assert!(ticks(&host, "alice").await["body"].is_number());
         before = after;
     }
     let alone = host.home().lock_exclusive().unwrap();
     host.remove(&alone, &name, LONG).await.unwrap();
     assert!(host.capsules().is_empty());
-    assert!(matches!(before.run_loop(), Some(LoopState::Ended)));
+    until(&before, |state| *state == LoopState::Ended).await;
     let error = host.remove(&alone, &name, LONG).await.unwrap_err();
     assert_eq!(error.kind(), "not-found", "{error}");
+}
+
+#[tokio::test]
+async fn loads_that_follow_each_other_at_once_have_one_loop_at_a_time() {
+    let host = with_people(builder()).await;
+    install(&host, Guest::Ticker.package()).await;
+    let name = name(Guest::Ticker);
+    let reloads = [(); 4].map(|()| host.reload(&name, LONG));
+    let mut loads = Vec::new();
+    for reload in reloads {
+        loads.push(reload.await.unwrap());
+    }
+    let last = loads.pop().unwrap();
+    assert_eq!(last.wait_ready(LONG).await, Readiness::Ready);
+    for before in &loads {
+        assert_eq!(before.run_loop(), Some(LoopState::Ended));
+    }
+    // Unloaded and loaded again, the old loop has its second all the same.
+    host.unload(&last);
+    let next = host.load(Guest::Ticker.package()).await.unwrap();
+    assert_eq!(next.wait_ready(LONG).await, Readiness::Ready);
+    assert_eq!(last.run_loop(), Some(LoopState::Ended));
+    let removed = host.home().lock_exclusive().unwrap();
+    let (reload, remove) = (host.reload(&name, LONG), host.remove(&removed, &name, LONG));
+    remove.await.unwrap();
+    reload.await.unwrap();
+    assert!(host.capsules().is_empty(), "what was removed stays removed");
+}
+
+#[tokio::test]
+async fn who_waits_for_room_when_a_capsule_is_unloaded_is_not_called() {
+    let door = Door::new();
+    let slots = astrid_host::engine::Allocation::Pooled { instances: 1 };
+    let host = with_people(builder().allocation(slots).domain(door.clone())).await;
+    install(&host, package()).await;
+    let capsule = host.load_installed(&name(Guest::Billing)).await.unwrap();
+    let invoke = |who: &'static str, number: u32| {
+        let (host, capsule) = (host.clone(), capsule.clone());
+        let call = call_by(who, "charge", number);
+        tokio::spawn(async move { host.invoke(&capsule, call).await })
+    };
+    let hung = invoke("alice", 1);
+    door.reached(1).await;
+    // They have turns, each in a lane of its own, and wait for the one instance that there may be.
+    let waiting = [invoke("bob", 1), invoke("default", 1)];
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    host.unload(&capsule);
+    for call in waiting {
+        let error = call.await.unwrap().unwrap_err();
+        assert!(
+            matches!(error, CallError::Unloaded { called: false, .. }),
+            "{error:?}"
+        );
+    }
+    assert!(hung.await.unwrap().is_err());
+    assert_eq!(door.reached.available_permits(), 0, "nobody else came by");
+}
+
+#[tokio::test]
+async fn a_guard_whose_uplink_is_taken_denies_all_the_same() {
+    let host = with_people(builder().domain(Door::new())).await;
+    let uplink = "\n[[uplink]]\nname = \"tty\"\nplatform = \"terminal\"\nprofile = \"chat\"\n";
+    let other = Guest::Noop.manifest() + uplink;
+    let other = host.load(Guest::Noop.package_with(&other)).await.unwrap();
+    let guard = Guest::Billing.manifest()
+        + "\n[subscribe]\n\"door.v1.knock\" = { handler = \"charge\", on_error = \"deny\" }\n"
+        + uplink;
+    install(&host, Guest::Billing.package_with(&guard)).await;
+    let error = host
+        .load_installed(&name(Guest::Billing))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), "loaded");
+    assert!(error.to_string().contains("tty"), "{error}");
+    let outcome = host.dispatch(knock(0)).await.unwrap();
+    assert_eq!(outcome.verdict, Conclusion::Deny, "{outcome:?}");
+    host.unload(&other);
+    host.load_installed(&name(Guest::Billing)).await.unwrap();
+    assert_eq!(answered(&host.dispatch(knock(0)).await.unwrap()), "0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

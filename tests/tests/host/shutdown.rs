@@ -23,10 +23,15 @@ async fn an_idle_host_ends_at_once_and_takes_nothing_any_more() {
     assert_eq!(ticker.run_loop(), Some(LoopState::Ended));
     let call = call_by("alice", "greet", serde_json::json!({ "name": "Ada" }));
     let error = host.invoke(&hello, call).await.unwrap_err();
-    assert!(
-        matches!(error, CallError::Unloaded { called: false, .. }),
-        "{error:?}"
-    );
+    assert_eq!(error.kind(), "shutting-down", "{error}");
+    let error = host.load(Guest::Noop.package()).await.unwrap_err();
+    assert_eq!(error.kind(), "shutting-down", "{error}");
+    let alone = host.home().lock_exclusive().unwrap();
+    let installed = host
+        .install(&alone, Guest::Installer.package(), "a test", &id("alice"))
+        .await;
+    let error = installed.unwrap_err();
+    assert_eq!(error.kind(), "shutting-down", "{error}");
     let event = Event::json("user.v1.prompt", "hi").unwrap();
     let error = host.dispatch(event.by(&id("alice"))).await.unwrap_err();
     assert!(
@@ -64,8 +69,8 @@ async fn what_hangs_or_computes_past_the_limit_is_ended() {
         let host = host.clone();
         async move { host.dispatch(event.by(&id("bob"))).await }
     });
-    // Three hold a guest, and one waits.
-    while host.memory_used() == 0 || endless.queued() < 1 {
+    // Three hold a guest, of 1 MiB and more each, and one waits.
+    while host.memory_used() < 3 << 20 || endless.queued() < 1 {
         tokio::task::yield_now().await;
     }
     let began = Instant::now();
@@ -87,7 +92,7 @@ async fn what_hangs_or_computes_past_the_limit_is_ended() {
         matches!(
             &ends[..],
             [
-                Err(CallError::Unloaded { called: false, .. }),
+                Err(CallError::ShuttingDown { .. }),
                 Err(CallError::Unloaded { called: true, .. })
             ]
         ),

@@ -2,6 +2,10 @@
 //!
 //! Who may publish and subscribe to what is in the manifest's `[publish]` and `[subscribe]`: what isn't there is
 //! denied. Where a published event goes is behind [`Outlet`], so this room knows neither handlers nor their chains.
+//!
+//! What is published is charged to the capsule and the call's principal in the step that takes it: 10 MiB of payload a
+//! second. So an event that is denied, or refused for want of room, costs nothing, and `backpressure` comes before
+//! `rate-limited` where both would do.
 
 mod acl;
 mod host;

@@ -1,20 +1,16 @@
 //! What a further live instance adds to the memory of the process.
-//!
-//! Each measurement has a process of its own: what another one has freed would be used again, and not be counted.
-
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use astrid_e2e::guests::Guest;
 use astrid_host::engine::Allocation;
 use tokio::runtime::Runtime;
 
+use super::own::{in_a_process, is_known, resident};
 use super::subject::{Subject, calls};
 use crate::Failure;
 use crate::floor::{Floor, POOL};
 use crate::guests::Guests;
 use crate::measure::Series;
-use crate::report::Line;
+use crate::report::{Bound, Line};
 
 /// The argument by which the bench tells a process of its own to measure.
 pub(crate) const VERB: &str = "live-instances";
@@ -25,59 +21,47 @@ const FIRST: usize = 50;
 /// Instances that are counted.
 const COUNTED: usize = 500;
 /// What an instance may add, in KiB.
-const BOUND: f64 = 64.0;
+const BOUND: Bound = Bound::Kib(64.0);
 const ACTION: &str = "noop";
 const PAYLOAD: &[u8] = b"null";
-/// Where Linux says what a process holds.
-const STATUS: &str = "/proc/self/status";
 
 const SIDES: [&str; 2] = ["raw", "host"];
 const ALLOCATIONS: [&str; 2] = ["pooled", "on-demand"];
 
 /// One live instance a principal against instances alone, from a pool and on demand.
 pub(super) fn lines(guests: &Guests) -> Result<Vec<Line>, Failure> {
-    if !Path::new(STATUS).exists() {
-        eprintln!("  this system doesn't say what a process holds: left out");
+    if !is_known() {
         return Ok(Vec::new());
     }
     let scratch = tempfile::tempdir()?;
     let component = scratch.path().join("component.wasm");
     std::fs::write(&component, guests.shipped)?;
+    let component = component.to_str().ok_or("a folder that is no text")?;
     let mut all: [[Series; 2]; 2] = Default::default();
     for _ in 0..ROUNDS {
         for (allocation, series) in ALLOCATIONS.iter().zip(&mut all) {
             for (side, series) in SIDES.iter().zip(series) {
-                series.push(in_a_process(side, allocation, &component)?);
+                for bytes in in_a_process(&[VERB, side, allocation, component])? {
+                    series.push(bytes);
+                }
             }
         }
     }
     let [[raw_pooled, pooled], [raw_on_demand, on_demand]] = &all;
     Ok(vec![
-        Line::bytes(
+        Line::figure(
             "resident memory of a further live instance, pooled",
             BOUND,
             ("an instance alone", raw_pooled),
             pooled,
         ),
-        Line::bytes(
+        Line::figure(
             "the same on demand",
             BOUND,
             ("an instance alone", raw_on_demand),
             on_demand,
         ),
     ])
-}
-
-fn in_a_process(side: &str, allocation: &str, component: &Path) -> Result<f64, Failure> {
-    let output = Command::new(std::env::current_exe()?)
-        .args([VERB, side, allocation])
-        .arg(component)
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("{VERB} {side} {allocation}: {}", output.status).into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
 /// Makes instances, and prints the bytes that a further one adds. For a process of its own.
@@ -141,13 +125,4 @@ fn host(runtime: &Runtime, component: Vec<u8>, allocation: Allocation) -> Result
     let before = resident()?;
     called_by(counted)?;
     Ok(resident()? - before)
-}
-
-/// Bytes of memory that this process holds.
-fn resident() -> Result<f64, Failure> {
-    let status = std::fs::read_to_string(STATUS)?;
-    let kib = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-    Ok(kib.ok_or("no VmRSS")?.trim().parse::<f64>()? * 1024.0)
 }

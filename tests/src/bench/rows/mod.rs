@@ -1,12 +1,20 @@
 //! What is measured: a module for each group of lines. Each takes the guests and answers with its lines.
 
 mod calls;
+mod crowd;
+mod idle;
+mod index;
 mod install;
 mod instances;
 mod load;
-pub(crate) mod memory;
+mod loops;
+mod memory;
+mod own;
 mod process;
+mod publish;
+mod raw_loop;
 mod subject;
+mod subscribers;
 mod threads;
 mod traps;
 
@@ -17,7 +25,7 @@ use crate::guests::Guests;
 use crate::report::Line;
 
 /// The names by which groups of lines are chosen.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 15] = [
     "calls",
     "json",
     "load",
@@ -27,7 +35,24 @@ pub(crate) const NAMES: [&str; 9] = [
     "memory",
     "process",
     "install",
+    "index",
+    "publish",
+    "chain",
+    "subscribers",
+    "loops",
+    "idle",
 ];
+
+/// What a process of its own measures, if that is what its first argument asks for.
+pub(crate) fn print(arguments: &[String]) -> Option<Result<(), Failure>> {
+    let (verb, rest) = arguments.split_first()?;
+    match verb.as_str() {
+        memory::VERB => Some(memory::print(rest)),
+        loops::VERB => Some(loops::print(rest)),
+        idle::VERB => Some(idle::print(rest)),
+        _ => None,
+    }
+}
 
 /// Measures the wanted ones.
 pub(crate) fn measure(
@@ -71,6 +96,30 @@ pub(crate) fn measure(
     if wanted("install") {
         eprintln!("installing");
         lines.push(install::line(&runtime, guests)?);
+    }
+    if wanted("index") {
+        eprintln!("finding handlers");
+        lines.extend(index::lines()?);
+    }
+    if wanted("publish") {
+        eprintln!("dispatching events");
+        lines.extend(publish::lines(&runtime, guests)?);
+    }
+    if wanted("chain") {
+        eprintln!("going along chains");
+        lines.push(publish::chain(&runtime)?);
+    }
+    if wanted("subscribers") {
+        eprintln!("publishing to many");
+        lines.push(subscribers::line(&runtime)?);
+    }
+    if wanted("loops") {
+        eprintln!("waking run loops");
+        lines.extend(loops::lines(&runtime)?);
+    }
+    if wanted("idle") {
+        eprintln!("asking nobody anything");
+        lines.extend(idle::line()?);
     }
     Ok(lines)
 }
