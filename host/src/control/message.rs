@@ -10,8 +10,8 @@ use super::error::ControlError;
 use super::operator::{Hold, Operator};
 use super::problem::Problem;
 use super::requests::{
-    AddPrincipal, CallTool, Check, DisablePrincipal, Inspect, Install, Invoke, List, Logs,
-    Principals, Publish, Reload, Remove, Stop, Tools, Verify,
+    AddPrincipal, CallTool, Check, DisablePrincipal, EnablePrincipal, Inspect, Install, Invoke,
+    List, Logs, Principals, Publish, Reload, Remove, Stop, Tools, Verify,
 };
 use super::{VERSION, frame};
 use crate::manifest::CapsuleName;
@@ -139,6 +139,7 @@ requests! {
     Principals,
     AddPrincipal,
     DisablePrincipal,
+    EnablePrincipal,
     Logs,
     Stop,
 }

@@ -395,6 +395,13 @@ pub struct DisablePrincipal {
     pub name: PrincipalId,
 }
 
+/// Lets a principal be called for again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnablePrincipal {
+    /// Its name.
+    pub name: PrincipalId,
+}
+
 /// Shows what a capsule has logged for a principal, as [`Remark::Log`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logs {

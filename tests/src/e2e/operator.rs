@@ -117,6 +117,15 @@ pub(crate) fn principals_and_logs(report: &mut Report, astrid: &Astrid) {
         Ok("disabled".into())
     });
     report.ask(astrid, &as_alice, 3, error("disabled", "alice"));
+    report.ask(astrid, &["principal", "enable", "alice"], 0, |_| {
+        Ok("enabled".into())
+    });
+    report.ask(
+        astrid,
+        &as_alice,
+        0,
+        verdict("final", json!({ "greeting": "Hello, Alice!" })),
+    );
 }
 
 /// A capsule made with the published SDK.

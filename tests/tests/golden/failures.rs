@@ -207,6 +207,10 @@ fn arguments(told: &mut Told<'_>, here: &Path) {
         "not_found_principal_disable",
         &["principal", "disable", "nobody"],
     );
+    told.page(
+        "not_found_principal_enable",
+        &["principal", "enable", "nobody"],
+    );
 }
 
 /// Manifests and components that are refused, and files that are not what they are taken for.

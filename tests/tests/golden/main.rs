@@ -255,6 +255,7 @@ fn story(pages: &mut Pages, json: bool) {
         "principal_disabled",
         &["invoke", "hello", "greet", "--principal", "alice"],
     );
+    told.page("principal_enable", &["principal", "enable", "alice"]);
 
     let bin = astrid.home().join("bin");
     for component in std::fs::read_dir(bin).unwrap() {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use astrid_host::control::requests::{AddPrincipal, DisablePrincipal, Principals};
+use astrid_host::control::requests::{AddPrincipal, DisablePrincipal, EnablePrincipal, Principals};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::failure::{DONE, Failure};
 use crate::output::table;
 use crate::session::{Session, principal};
 
-/// Add, list or disable principals: on whose behalf capsules are called
+/// Add, list, disable or enable principals: on whose behalf capsules are called
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -31,6 +31,11 @@ enum Verb {
         /// Its name
         name: String,
     },
+    /// Let a disabled principal be called for again
+    Enable {
+        /// Its name
+        name: String,
+    },
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
@@ -48,6 +53,14 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
             session.out.result(
                 &json!({ "disabled": id }),
                 format!("principal {id} is disabled"),
+            );
+        }
+        Verb::Enable { name } => {
+            let id = principal(name)?;
+            session.ask(EnablePrincipal { name: id.clone() })?;
+            session.out.result(
+                &json!({ "enabled": id }),
+                format!("principal {id} is enabled"),
             );
         }
         Verb::List => {

@@ -9,8 +9,12 @@ use super::{Hold, Operator};
 use crate::control::error::ControlError;
 use crate::control::message::{Ask, Remark, Remarks};
 use crate::control::problem::Problem;
-use crate::control::requests::{AddPrincipal, DisablePrincipal, ListedPrincipal, Logs, Principals};
+use crate::control::requests::{
+    AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Logs, Principals,
+};
+use crate::kind::ErrorKind;
 use crate::package::{self, PackageError};
+use crate::principal::PrincipalId;
 use crate::storage::LogTail;
 
 /// How often a followed log is looked at where no host tells that something was written.
@@ -50,10 +54,29 @@ impl Ask for DisablePrincipal {
     const CHANGES: bool = true;
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
-        by.lock()?;
-        match by.known(&self.name) {
-            Err(problem) if problem.kind == crate::ErrorKind::NotFound => Err(problem),
-            _ => Ok(by.principals().disable(&self.name)?),
+        by.there(&self.name)?;
+        Ok(by.principals().disable(&self.name)?)
+    }
+}
+
+impl Ask for EnablePrincipal {
+    type Reply = ();
+    const HOLD: Hold = Hold::Alone;
+    const CHANGES: bool = true;
+
+    async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
+        by.there(&self.name)?;
+        Ok(by.principals().enable(&self.name)?)
+    }
+}
+
+impl Operator {
+    /// Refuses to change a principal that isn't there, with the one that may have been meant.
+    fn there(&self, id: &PrincipalId) -> Result<(), Problem> {
+        self.lock()?;
+        match self.known(id) {
+            Err(problem) if problem.kind == ErrorKind::NotFound => Err(problem),
+            _ => Ok(()),
         }
     }
 }
