@@ -467,6 +467,29 @@ fn cancelled(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
     Ok(())
 }
 
+/// A host that is just beginning is waited for.
+fn begins(report: &mut Report, astrid: &Astrid) {
+    let mut last = said(astrid, &["list"]);
+    let asked = wait(|| {
+        let is_up = |output: &Output| {
+            let document = output.document().unwrap_or_default();
+            document[0]["state"] == "loaded"
+        };
+        let over = last.code != 0 || is_up(&last);
+        if !over {
+            last = said(astrid, &["list"]);
+        }
+        over
+    });
+    let line = last.line.trim_end_matches(" --json").to_owned();
+    let judged = if asked && last.code == 0 {
+        Ok("never turned away, and answered by the host as soon as it is there".into())
+    } else {
+        Err("the host is not reached".to_owned())
+    };
+    report.line(&line, judged, || last.to_string());
+}
+
 /// A host that was killed leaves nothing that is in the way.
 fn killed(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
     let running = astrid.host(&[])?;
@@ -484,8 +507,9 @@ fn killed(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
     ];
     let greeted = || verdict("final", json!({ "greeting": "Hello, Ada!" }));
     report.ask(astrid, &greet, 0, greeted());
-    let running = astrid.host(&[])?;
+    let running = astrid.start(&["run"]);
     report.given("another one on the same home");
+    begins(report, astrid);
     report.ask(astrid, &greet, 0, greeted());
     report.ask(astrid, &["stop"], 0, |_| Ok("stopped".into()));
     running.wait();

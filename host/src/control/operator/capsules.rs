@@ -3,7 +3,7 @@
 use super::calls::DRAIN;
 use super::{Hold, Operator, warn};
 use crate::capsule::LoopState;
-use crate::control::message::{Ask, Heard, Remarks};
+use crate::control::message::{Ask, Heard, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     Check, Checked, Inspect, Inspected, InspectedManifest, Install, InstalledNow, Life, List,
@@ -246,7 +246,7 @@ impl Ask for Install {
     async fn carry_out(
         self,
         by: &Operator,
-        _remarks: &impl Remarks,
+        remarks: &impl Remarks,
     ) -> Result<InstalledNow, Problem> {
         by.known(&self.owner)?;
         let lock = by.lock()?;
@@ -260,8 +260,11 @@ impl Ask for Install {
         let installed = host
             .install(lock, package?, &this.source, &this.owner)
             .await?;
-        if by.run().is_some() {
-            by.loaded(host, &this.capsule).await?;
+        if by.run().is_some()
+            && let Err(problem) = by.loaded(host, &this.capsule).await
+        {
+            let warning = format!("it is installed, and could not be loaded: {problem}");
+            remarks.remark(Remark::Warning(warning)).await;
         }
         Ok(InstalledNow {
             meta: installed.meta,
