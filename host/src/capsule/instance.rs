@@ -105,7 +105,7 @@ impl Live {
         let mut store = Store::new(environment.engine.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(LIFT_LIMIT);
-        let clock = CpuClock::attach(&mut store);
+        let clock = CpuClock::attach(&mut store, environment.engine.pulse());
         Self {
             store,
             clock,

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, UpdateDeadline};
 
+use super::ticker::Pulse;
+
 /// How long a call may go on once its capsule is ending: what it is blocked in ends at once, so that it can end itself.
 pub const GRACE: Duration = Duration::from_secs(1);
 
@@ -33,11 +35,13 @@ pub struct CpuClock {
     afresh: AtomicBool,
     /// Whether the guest was made to yield in the poll under way, so that its end is no wait.
     yielded: AtomicBool,
+    pulse: Arc<Pulse>,
 }
 
 impl CpuClock {
-    /// A clock for `store`, whose guest from now on yields at each tick and is interrupted over budget.
-    pub fn attach<T: 'static>(store: &mut Store<T>) -> Arc<Self> {
+    /// A clock for `store`, whose guest from now on yields at each tick and is interrupted over budget. `pulse` is of
+    /// the ticker of its engine.
+    pub fn attach<T: 'static>(store: &mut Store<T>, pulse: Arc<Pulse>) -> Arc<Self> {
         let clock = Arc::new(Self {
             base: Instant::now(),
             budget: AtomicU64::new(0),
@@ -45,6 +49,7 @@ impl CpuClock {
             poll_began: AtomicU64::new(0),
             afresh: AtomicBool::new(false),
             yielded: AtomicBool::new(false),
+            pulse,
         });
         let seen = Arc::clone(&clock);
         // A store begins at deadline 0: without this even its instantiation would be interrupted.
@@ -85,6 +90,7 @@ impl CpuClock {
     }
 
     fn resume(&self, now: Instant) {
+        self.pulse.beat();
         self.yielded.store(false, Relaxed);
         self.poll_began.store(self.since_base(now), Relaxed);
     }
@@ -176,6 +182,7 @@ mod tests {
             poll_began: AtomicU64::new(0),
             afresh: AtomicBool::new(false),
             yielded: AtomicBool::new(false),
+            pulse: Arc::default(),
         }
     }
 

@@ -10,6 +10,7 @@ mod ticker;
 mod trap;
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures,
@@ -18,7 +19,7 @@ use wasmtime::{
 pub use cache::{CacheKey, CompileCache};
 pub use clock::{CpuClock, GRACE, Stopped, timed};
 pub use limits::{MemoryBudget, MemoryLimiter, Reclaim, Refusal};
-pub use ticker::TICK;
+pub use ticker::{Pulse, TICK};
 pub use trap::{Frames, TrapKind, backtrace, trap_kind};
 
 /// Mappings of an instance on demand, and of a slot of the pool in use (measured: 6.6 and 6).
@@ -52,7 +53,7 @@ pub struct GuestEngine {
     engine: Engine,
     allocation: Allocation,
     compatibility: String,
-    _ticker: ticker::Ticker,
+    ticker: ticker::Ticker,
 }
 
 impl GuestEngine {
@@ -87,13 +88,18 @@ impl GuestEngine {
             engine,
             allocation,
             compatibility,
-            _ticker: ticker,
+            ticker,
         })
     }
 
     /// The wasmtime engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// To be told of guests that run.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.ticker.pulse)
     }
 
     /// Where instances come from, after any fall-back.
