@@ -8,6 +8,7 @@ mod floods;
 mod killed;
 mod loops;
 mod order;
+mod reloads;
 mod storm;
 
 pub(crate) use floods::{
