@@ -201,7 +201,12 @@ impl HostBuilder {
                 .add_to_linker(&mut linker)
                 .map_err(BuildError::Engine)?;
         }
-        let logs = Arc::new(FileLogs::new(home.clone()));
+        let logs = if self.blocking.inline {
+            FileLogs::inline(home.clone())
+        } else {
+            FileLogs::new(home.clone())
+        };
+        let logs = Arc::new(logs);
         let mut sinks = self.sinks;
         sinks.push(Arc::clone(&logs) as Arc<dyn LogSink>);
         let total = config

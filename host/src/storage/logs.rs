@@ -89,6 +89,8 @@ pub struct FileLogs {
     home: Home,
     dropped: Dropped,
     writer: Mutex<Option<Running>>,
+    /// Writes in the thread that logs, where there is no thread for it.
+    inline: Option<Mutex<Writer>>,
     /// How many records have been written.
     written: Arc<watch::Sender<u64>>,
     /// Hears each record when it is taken. Made when somebody wants to.
@@ -108,8 +110,24 @@ impl FileLogs {
             home,
             dropped: Dropped::default(),
             writer: Mutex::default(),
+            inline: None,
             written: Arc::default(),
             heard: OnceLock::new(),
+        }
+    }
+
+    /// The same, for a program that makes a call or two: each line is written in the thread that logs it, which takes
+    /// less time than starting one for it.
+    pub fn inline(home: Home) -> Self {
+        let mut logs = Self::new(home);
+        logs.inline = Some(Mutex::new(logs.make_writer()));
+        logs
+    }
+
+    fn make_writer(&self) -> Writer {
+        Writer {
+            written: Arc::clone(&self.written),
+            ..Writer::new(self.home.clone(), Arc::clone(&self.dropped))
         }
     }
 
@@ -139,10 +157,7 @@ impl FileLogs {
 
     fn start(&self) -> std::io::Result<Running> {
         let (orders, inbox) = sync_channel(QUEUE);
-        let writer = Writer {
-            written: Arc::clone(&self.written),
-            ..Writer::new(self.home.clone(), Arc::clone(&self.dropped))
-        };
+        let writer = self.make_writer();
         let thread = std::thread::Builder::new()
             .name("astrid-logs".into())
             .spawn(move || writer.run(&inbox))?;
@@ -155,6 +170,10 @@ impl LogSink for FileLogs {
         if let Some(heard) = self.heard.get().filter(|heard| heard.receiver_count() > 0) {
             // The last one may have gone meanwhile.
             let _ = heard.send(record.clone());
+        }
+        if let Some(writer) = &self.inline {
+            let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            return writer.put(record);
         }
         let mut running = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_none() {
@@ -338,15 +357,28 @@ mod tests {
 
     #[test]
     fn lines_land_in_the_file_of_their_principal_and_capsule() {
+        for make in [FileLogs::new, FileLogs::inline] {
+            let home = Home::ephemeral().expect("a home");
+            let logs = make(home.clone());
+            // Nothing was taken, so nobody is waited for.
+            logs.flush();
+            assert!(logs.writer.lock().expect("a writer's place").is_none());
+            let record = record("default", "a\nb\u{1b}[31m");
+            logs.write(&record);
+            logs.flush();
+            assert_eq!(written(&home, "default"), [record]);
+        }
+    }
+
+    #[test]
+    fn without_a_thread_a_line_is_there_when_it_was_logged() {
         let home = Home::ephemeral().expect("a home");
-        let logs = FileLogs::new(home.clone());
-        // Nothing was taken, so nobody is waited for.
-        logs.flush();
+        let logs = FileLogs::inline(home.clone());
+        let told = logs.written();
+        logs.write(&record("default", "a line"));
+        assert_eq!(written(&home, "default").len(), 1);
+        assert!(told.has_changed().expect("it is there"));
         assert!(logs.writer.lock().expect("a writer's place").is_none());
-        let record = record("default", "a\nb\u{1b}[31m");
-        logs.write(&record);
-        logs.flush();
-        assert_eq!(written(&home, "default"), [record]);
     }
 
     #[test]
@@ -360,6 +392,7 @@ mod tests {
                 orders,
                 thread: std::thread::spawn(|| ()),
             })),
+            inline: None,
             written: Arc::default(),
             heard: OnceLock::new(),
         };

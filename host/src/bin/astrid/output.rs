@@ -171,7 +171,9 @@ pub(crate) struct StderrLog;
 
 impl LogSink for StderrLog {
     fn write(&self, record: &LogRecord) {
-        let _ = writeln!(anstream::stderr(), "{}", log_line(record));
+        // In one piece, whoever else logs at the same time.
+        let line = format!("{}\n", log_line(record));
+        let _ = anstream::stderr().lock().write_all(line.as_bytes());
     }
 }
 
