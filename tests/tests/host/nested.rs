@@ -7,7 +7,6 @@ use astrid_host::bus::Attribution;
 use astrid_host::capsule::{CustomGate, StoreState};
 use astrid_host::dispatch::{Conclusion, Event};
 use astrid_host::engine::Allocation;
-use astrid_host::policy::gate::Gate;
 use astrid_host::policy::topic::TopicPattern;
 use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
@@ -16,7 +15,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::common::{LONG, builder, call_by, id, said, with_people};
-use crate::domains::INSTANCE;
+use crate::domains::{INSTANCE, open_to_all};
 
 /// The host, once it is there, and the capsule that calls itself.
 type Around = Arc<OnceLock<(Host, Capsule)>>;
@@ -30,11 +29,7 @@ struct Nesting {
 
 impl Domain for Nesting {
     fn gates(&self) -> Vec<CustomGate> {
-        vec![CustomGate {
-            instance: INSTANCE.into(),
-            function: "charge".into(),
-            gate: Gate::OPEN,
-        }]
+        open_to_all()
     }
 
     fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
@@ -129,11 +124,7 @@ struct Doubling(Arc<OnceLock<Host>>);
 
 impl Domain for Doubling {
     fn gates(&self) -> Vec<CustomGate> {
-        vec![CustomGate {
-            instance: INSTANCE.into(),
-            function: "charge".into(),
-            gate: Gate::OPEN,
-        }]
+        open_to_all()
     }
 
     fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
@@ -191,11 +182,7 @@ struct Claims {
 
 impl Domain for Claims {
     fn gates(&self) -> Vec<CustomGate> {
-        vec![CustomGate {
-            instance: INSTANCE.into(),
-            function: "charge".into(),
-            gate: Gate::OPEN,
-        }]
+        open_to_all()
     }
 
     fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {

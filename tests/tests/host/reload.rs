@@ -8,14 +8,13 @@ use astrid_e2e::guests::Guest;
 use astrid_host::capsule::{CustomGate, LoopState, Readiness, StoreState};
 use astrid_host::dispatch::{Conclusion, Event, Outcome, Said};
 use astrid_host::manifest::CapsuleName;
-use astrid_host::policy::gate::Gate;
 use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
 use astrid_host::{CallError, Capsule, Domain, Host, InstanceState, Package};
 use tokio::sync::Semaphore;
 
 use crate::common::{ask, builder, call_by, id, said, with_people};
-use crate::domains::INSTANCE;
+use crate::domains::{INSTANCE, open_to_all};
 use crate::loops::{ticks, until};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -49,11 +48,7 @@ impl Door {
 
 impl Domain for Door {
     fn gates(&self) -> Vec<CustomGate> {
-        vec![CustomGate {
-            instance: INSTANCE.into(),
-            function: "charge".into(),
-            gate: Gate::OPEN,
-        }]
+        open_to_all()
     }
 
     fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use astrid_host::Domain;
 use astrid_host::capsule::{CustomGate, StoreState};
-use astrid_host::policy::gate::Gate;
 use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::common::LONG;
-use crate::domains::INSTANCE;
+use crate::domains::{INSTANCE, open_to_all};
 
 /// `charge(0)` answers at once; `charge(n)` says that it is there, and answers when the doors are open.
 #[derive(Clone)]
@@ -52,11 +51,7 @@ impl Doors {
 
 impl Domain for Doors {
     fn gates(&self) -> Vec<CustomGate> {
-        vec![CustomGate {
-            instance: INSTANCE.into(),
-            function: "charge".into(),
-            gate: Gate::OPEN,
-        }]
+        open_to_all()
     }
 
     fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
