@@ -20,7 +20,7 @@ pub use error::PackageError;
 pub use hash::{ComponentHash, InvalidHash};
 pub use install::{Staged, remove, stage};
 pub use meta::Meta;
-pub use source::manifest_of;
+pub use source::{component, manifest_of};
 pub use store::{installed, verify};
 
 use crate::home::Home;

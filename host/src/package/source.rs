@@ -139,7 +139,11 @@ pub(super) fn meta(folder: &Path) -> Result<Option<Meta>, PackageError> {
     }
 }
 
-pub(super) fn component(path: &Path) -> Result<Vec<u8>, PackageError> {
+/// The bytes of a component's file, whatever they are.
+///
+/// # Errors
+/// [`PackageError::NoComponent`]; [`PackageError::TooLarge`] above what any component may have.
+pub fn component(path: &Path) -> Result<Vec<u8>, PackageError> {
     match read(path, COMPONENT_BYTES as u64) {
         Err(PackageError::Io { path, source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Err(PackageError::NoComponent { path })

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use astrid_host::control::requests::{Inspect, Inspected};
+use astrid_host::package;
 use serde_json::{Map, Value, json};
 
 use crate::failure::{DONE, Failure};
 use crate::output::{bold, bytes, clean};
-use crate::session::{Session, unreadable};
+use crate::session::Session;
 use crate::sources::Source;
 
 /// Show what a capsule is: hash, imports, and which entry points it really has
@@ -22,10 +23,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let home = session.home()?;
     let inspected = match Source::find(&home, &args.target)? {
         Source::Installed(capsule) => session.ask(Inspect { capsule })?,
-        Source::Component(file) => {
-            let component = std::fs::read(&file).map_err(unreadable(&file))?;
-            Inspected::of(None, &component)?
-        }
+        Source::Component(file) => Inspected::of(None, &package::component(&file)?)?,
         source => {
             let package = source.package(session, &home)?.package;
             for warning in package.warnings() {

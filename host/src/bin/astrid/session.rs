@@ -8,7 +8,6 @@ use std::time::Duration;
 use astrid_host::control::{self, Ask, Held, Hold, Operator, Reached, Remarks};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
-use astrid_host::package::PackageError;
 use astrid_host::principal::Principals;
 use astrid_host::{ErrorKind, Host, HostBuilder, PrincipalId};
 use tokio::runtime::Runtime;
@@ -200,20 +199,6 @@ pub(crate) fn known_principal(home: &Home, id: &PrincipalId) -> Result<(), Failu
     found
         .map(drop)
         .map_err(|error| Failure::of_principal(home, id, error))
-}
-
-/// For `map_err`: a file or folder that can't be read.
-pub(crate) fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> Failure {
-    let path = path.to_owned();
-    move |source| {
-        let path = path.clone();
-        PackageError::Io {
-            doing: "read",
-            path,
-            source,
-        }
-        .into()
-    }
 }
 
 /// A path as it was given, for people.
