@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 use tar::{EntryType, Header};
 
-use crate::report::{Report, error, same, verdict};
+use crate::report::{GREET, Report, error, same, verdict};
 
 /// An archive that is well packed is installed; a hostile one is refused, and leaves nothing.
 pub(crate) fn installs(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
@@ -37,15 +37,8 @@ pub(crate) fn installs(report: &mut Report, astrid: &Astrid) -> Result<(), Strin
         same(&document["name"], &json!("hello"))?;
         Ok("installed".into())
     });
-    let greet = [
-        "invoke",
-        "hello",
-        "greet",
-        "--payload",
-        r#"{"name": "Ada"}"#,
-    ];
     let greets = || verdict("final", json!({ "greeting": "Hello, Ada!" }));
-    report.ask(astrid, &greet, 0, greets());
+    report.ask(astrid, &GREET, 0, greets());
 
     let with = |kind, name, content: &[u8]| {
         let entry = (kind, name, content.to_vec());
@@ -114,7 +107,7 @@ pub(crate) fn installs(report: &mut Report, astrid: &Astrid) -> Result<(), Strin
             return Err(format!("{} was left behind", left.display()));
         }
     }
-    report.ask(astrid, &greet, 0, greets());
+    report.ask(astrid, &GREET, 0, greets());
     Ok(())
 }
 

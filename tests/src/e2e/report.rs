@@ -7,6 +7,15 @@ use astrid_e2e::command::{Astrid, Output};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
+/// The call that hello answers as long as all is well.
+pub(crate) const GREET: [&str; 5] = [
+    "invoke",
+    "hello",
+    "greet",
+    "--payload",
+    r#"{"name": "Ada"}"#,
+];
+
 /// What a command should come to.
 pub(crate) type Judged = Result<String, String>;
 

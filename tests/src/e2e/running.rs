@@ -11,7 +11,7 @@ use astrid_e2e::guests::Guest;
 use serde_json::{Value, json};
 
 use crate::hostile::install;
-use crate::report::{Judged, Report, error, same, verdict};
+use crate::report::{GREET, Judged, Report, error, same, verdict};
 
 /// How long something may take that takes milliseconds, on a machine that has much else to do.
 const LONG: Duration = Duration::from_secs(60);
@@ -498,19 +498,12 @@ fn killed(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
     if !astrid.home().join("run/control.sock").exists() {
         return Err("a killed host has no socket".into());
     }
-    let greet = [
-        "invoke",
-        "hello",
-        "greet",
-        "--payload",
-        r#"{"name": "Ada"}"#,
-    ];
     let greeted = || verdict("final", json!({ "greeting": "Hello, Ada!" }));
-    report.ask(astrid, &greet, 0, greeted());
+    report.ask(astrid, &GREET, 0, greeted());
     let running = astrid.start(&["run"]);
     report.given("another one on the same home");
     begins(report, astrid);
-    report.ask(astrid, &greet, 0, greeted());
+    report.ask(astrid, &GREET, 0, greeted());
     report.ask(astrid, &["stop"], 0, |_| Ok("stopped".into()));
     running.wait();
     Ok(())

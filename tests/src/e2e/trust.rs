@@ -6,7 +6,7 @@ use astrid_e2e::command::Astrid;
 use astrid_e2e::guests::Guest;
 use serde_json::{Value, json};
 
-use crate::report::{Report, error, same, verdict};
+use crate::report::{GREET, Report, error, same, verdict};
 
 /// Somebody changes what was installed.
 pub(crate) fn swapped_bytes(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
@@ -17,19 +17,11 @@ pub(crate) fn swapped_bytes(report: &mut Report, astrid: &Astrid) -> Result<(), 
     let hash: Value = serde_json::from_slice(&meta).map_err(|error| error.to_string())?;
     let hash = hash["wasm_hash"].as_str().unwrap_or_default().to_owned();
     let component = astrid.home().join(format!("bin/{hash}.wasm"));
-    let invoke = [
-        "invoke",
-        "hello",
-        "greet",
-        "--payload",
-        r#"{"name": "Ada"}"#,
-    ];
-
     write(&component, Guest::Guard.component())?;
     report.given("the bytes of hello are replaced by guard's");
     report.ask(
         astrid,
-        &invoke,
+        &GREET,
         3,
         error("integrity", "is not what was installed"),
     );
@@ -59,15 +51,15 @@ pub(crate) fn swapped_bytes(report: &mut Report, astrid: &Astrid) -> Result<(), 
     });
     report.given("its meta.json is removed");
     std::fs::remove_file(&record).map_err(|error| format!("{record:?}: {error}"))?;
-    report.ask(astrid, &invoke, 3, error("integrity", "has no meta.json"));
+    report.ask(astrid, &GREET, 3, error("integrity", "has no meta.json"));
     write(&record, br#"{ "version": "0.1.0", "installed_at": "2020-01-01T00:00:00Z", "updated_at": "2020-01-01T00:00:00Z" }"#)?;
-    report.ask(astrid, &invoke, 3, error("integrity", "has no wasm_hash"));
+    report.ask(astrid, &GREET, 3, error("integrity", "has no wasm_hash"));
     report.ask(astrid, &["install", "capsules/hello", "--yes"], 0, |_| {
         Ok("mended".into())
     });
     report.ask(
         astrid,
-        &invoke,
+        &GREET,
         0,
         verdict("final", json!({ "greeting": "Hello, Ada!" })),
     );

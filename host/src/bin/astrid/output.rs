@@ -4,7 +4,8 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use astrid_host::control::{Remark, Remarks};
+use astrid_host::control::{Problem, Remark, Remarks};
+use astrid_host::manifest::CapsuleName;
 use astrid_host::package::Severity;
 use astrid_host::storage::{LogLevel, LogRecord, LogSink};
 use serde_json::Value;
@@ -110,6 +111,15 @@ pub(crate) fn severity(severity: Severity) -> String {
     match severity {
         Severity::Error => format!("{BAD}error{BAD:#}"),
         Severity::Warning => format!("{WARN}warning{WARN:#}"),
+    }
+}
+
+/// What is wrong with a capsule, one of several, and what to do about it.
+pub(crate) fn problem(capsule: &CapsuleName, problem: &Problem) -> String {
+    let message = clean(&problem.message);
+    match &problem.hint {
+        Some(hint) => format!("{capsule}: {message}\n  hint: {}", clean(hint)),
+        None => format!("{capsule}: {message}"),
     }
 }
 

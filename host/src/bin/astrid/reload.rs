@@ -6,7 +6,7 @@ use astrid_host::control::requests::Reload;
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
-use crate::output::clean;
+use crate::output::problem;
 use crate::session::{Session, capsule};
 
 /// Have the running host load a capsule anew; what waits for it is not lost
@@ -28,13 +28,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
             }
             Err(error) => {
                 all = false;
-                lines.push(format!("{name}: {}", clean(&error.message)));
-                lines.extend(
-                    error
-                        .hint
-                        .as_ref()
-                        .map(|hint| format!("  hint: {}", clean(hint))),
-                );
+                lines.push(problem(&name, &error));
                 documents.push(json!({ "name": name, "ok": false, "error": error }));
             }
         }

@@ -6,7 +6,7 @@ use astrid_host::control::requests::{Verified, Verify};
 use serde_json::json;
 
 use crate::failure::{DONE, Failure, REFUSED};
-use crate::output::clean;
+use crate::output::problem;
 use crate::session::{Session, capsule};
 
 /// Check that installed capsules are what was installed
@@ -30,13 +30,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
             }
             Err(error) => {
                 whole = false;
-                lines.push(format!("{name}: {}", clean(&error.message)));
-                lines.extend(
-                    error
-                        .hint
-                        .as_ref()
-                        .map(|hint| format!("  hint: {}", clean(hint))),
-                );
+                lines.push(problem(&name, &error));
                 documents.push(json!({ "name": name, "ok": false, "error": error }));
             }
         }
