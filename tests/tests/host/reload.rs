@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::common::{ask, builder, call_by, id, said, with_people};
 use crate::domains::{INSTANCE, open_to_all};
+use crate::load;
 use crate::loops::{ticks, until};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -134,15 +135,11 @@ async fn what_is_queued_meanwhile_is_answered_by_the_new_load() {
         let call = call_by("alice", "charge", 0);
         two.invoke(&handle, call).await
     });
-    while old.queued() < 4 {
-        tokio::task::yield_now().await;
-    }
+    load::until(async || old.queued() >= 4).await;
     let reload = host.reload(old.name(), LONG);
     // Somebody else's event is answered at once, until nobody new is let in.
     let others = tokio::spawn(others_until_reloaded(host.clone(), old.clone()));
-    while old.queued() < 5 {
-        tokio::task::yield_now().await;
-    }
+    load::until(async || old.queued() >= 5).await;
     door.go.add_permits(1);
     let new = reload.await.unwrap();
     others.await.unwrap();
@@ -383,9 +380,7 @@ async fn removing_answers_what_is_queued_as_its_manifest_says() {
         tokio::spawn(async move { host.dispatch(knock(n)).await })
     });
     door.reached(1).await;
-    while capsule.queued() < 1 {
-        tokio::task::yield_now().await;
-    }
+    load::until(async || capsule.queued() >= 1).await;
     let alone = host.home().lock_exclusive().unwrap();
     let name = capsule.name();
     host.remove(&alone, name, Duration::ZERO).await.unwrap();

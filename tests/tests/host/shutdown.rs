@@ -8,6 +8,7 @@ use astrid_host::capsule::{LoopState, Readiness};
 use astrid_host::dispatch::{DispatchError, Event};
 
 use crate::common::{call_by, host, id};
+use crate::load;
 
 const LONG: Duration = Duration::from_secs(60);
 /// Within so much after its limit a shutdown is over; twice that, for a machine that has other things to do.
@@ -70,9 +71,7 @@ async fn what_hangs_or_computes_past_the_limit_is_ended() {
         async move { host.dispatch(event.by(&id("bob"))).await }
     });
     // Three hold a guest, of 1 MiB and more each, and one waits.
-    while host.memory_used() < 3 << 20 || endless.queued() < 1 {
-        tokio::task::yield_now().await;
-    }
+    load::until(async || host.memory_used() >= 3 << 20 && endless.queued() >= 1).await;
     let began = Instant::now();
     assert!(!host.shutdown(Duration::from_millis(50)).await);
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
