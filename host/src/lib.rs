@@ -37,6 +37,7 @@ mod disk;
 pub mod dispatch;
 pub mod domain;
 pub mod engine;
+pub mod escape;
 pub mod events;
 pub mod exports;
 pub mod home;

@@ -3,6 +3,8 @@
 //! Exceeding a bound on size refuses the binary; exceeding a bound on work only makes the answer
 //! unsure, which counts as real.
 
+use crate::escape;
+
 /// Bytes of a component: 64 MiB. Capsules have 14 KB to a few MB; beyond this, compiling would
 /// take minutes.
 pub const COMPONENT_BYTES: usize = 64 << 20;
@@ -78,21 +80,9 @@ impl Budget {
     }
 }
 
-/// A text that comes from the binary, fit for a message: shortened, control characters escaped.
+/// A text that comes from the binary, fit for a message: shortened and escaped.
 pub(super) fn shown(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(SHOWN_CHARS)
-        .flat_map(|c| {
-            let escape = c.is_control().then(|| c.escape_default());
-            let plain = escape.is_none().then_some(c);
-            escape.into_iter().flatten().chain(plain)
-        })
-        .collect();
-    if text.chars().nth(SHOWN_CHARS).is_some() {
-        shown.push('…');
-    }
-    shown
+    escape::cut(text, SHOWN_CHARS)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::limits;
+use crate::escape;
 
 /// One mistake, or one warning, in one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,21 +199,7 @@ fn locate(mut findings: Vec<Finding>, text: &str, file: &str) -> Vec<Diagnostic>
 /// Text of the file between backticks: escaped, and cut at 60 characters.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
-    let mut out = String::from("`");
-    let mut rest = text.chars();
-    for character in rest.by_ref().take(SHOWN) {
-        // Quotation marks and backslashes are readable as they are.
-        if matches!(character, '"' | '\'' | '\\') {
-            out.push(character);
-        } else {
-            out.extend(character.escape_debug());
-        }
-    }
-    if rest.next().is_some() {
-        out.push('…');
-    }
-    out.push('`');
-    out
+    escape::quoted(text, SHOWN)
 }
 
 /// The candidate that was probably meant by `text`, if one is near enough.

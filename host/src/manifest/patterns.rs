@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::limits;
+use crate::escape;
 
 /// What is wrong with a value, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,8 +45,8 @@ pub(super) fn path(text: &str) -> Checked {
     if text.len() > limits::ENTRY_BYTES {
         return wrong("the path is too long");
     }
-    if text.contains(char::is_control) {
-        return wrong("a path can't hold control characters");
+    if text.contains(escape::is_hidden) {
+        return wrong("a path cannot hold control or invisible characters");
     }
     if text.contains('\\') {
         return wrong_write(
@@ -253,8 +254,8 @@ pub(super) fn line(text: &str) -> Checked {
     if text.len() > limits::ENTRY_BYTES {
         return wrong("the entry is too long");
     }
-    if text.contains(char::is_control) {
-        return wrong("an entry can't hold control characters");
+    if text.contains(escape::is_hidden) {
+        return wrong("an entry cannot hold control or invisible characters");
     }
     Ok(text.to_owned())
 }
@@ -314,7 +315,18 @@ mod tests {
             path,
             &["a.wasm", "a/b.wasm", "./a", "a..b", "...", "ä/ö.md"],
             &[
-                "", "/a", "../a", "a/../b", "a/..", "a\\b", "C:/a", "~/a", "a\0b", "a\nb",
+                "",
+                "/a",
+                "../a",
+                "a/../b",
+                "a/..",
+                "a\\b",
+                "C:/a",
+                "~/a",
+                "a\0b",
+                "a\nb",
+                "a\u{202e}b",
+                "a\u{200b}",
             ],
         );
     }

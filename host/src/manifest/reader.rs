@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Report, quoted, suggest};
 use super::limits;
 use super::patterns::Wrong;
+use crate::escape;
 
 /// Where a table or value stands: a chain of names up to the root.
 #[derive(Clone, Copy)]
@@ -336,7 +337,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A string of one line: 1 to `max` bytes, no control characters.
+    /// A string of one line: 1 to `max` bytes, no control or invisible characters.
     pub(super) fn line(&self, max: usize) -> Option<String> {
         let text = self.string()?;
         let wrong = if text.is_empty() {
@@ -345,6 +346,8 @@ impl<'a> Value<'a> {
             format!("has {} bytes, more than {max}", text.len())
         } else if text.contains(char::is_control) {
             "must not hold control characters".to_owned()
+        } else if text.contains(escape::is_hidden) {
+            "must not hold invisible characters".to_owned()
         } else {
             return Some(text.to_owned());
         };
@@ -352,7 +355,8 @@ impl<'a> Value<'a> {
         None
     }
 
-    /// Text for people: lines and tabs, possibly empty, bounded.
+    /// Text for people: lines and tabs, possibly empty, bounded. Invisible characters belong to some scripts and
+    /// emoji: they are spelt out where the text is shown.
     pub(super) fn prose(&self) -> Option<String> {
         let text = self.string()?;
         let control = |found: char| found.is_control() && !matches!(found, '\n' | '\r' | '\t');

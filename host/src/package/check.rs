@@ -8,6 +8,7 @@ mod imports;
 
 use serde::{Deserialize, Serialize};
 
+use crate::escape;
 use crate::exports::{Binary, EntryPoint};
 use crate::manifest::{CapsuleManifest, ComponentKind, Isolation};
 
@@ -178,15 +179,7 @@ fn wants_hooks(manifest: &CapsuleManifest, binary: &Binary) -> bool {
 
 /// A name between backticks, escaped and cut: it may come from the binary.
 fn quoted(name: &str) -> String {
-    let mut shown: String = name
-        .chars()
-        .take(SHOWN)
-        .flat_map(char::escape_debug)
-        .collect();
-    if name.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    format!("`{shown}`")
+    escape::quoted(name, SHOWN)
 }
 
 #[cfg(test)]

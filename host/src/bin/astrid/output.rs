@@ -1,10 +1,11 @@
 //! Results on stdout, everything else on stderr; what guests and files say is escaped before a terminal sees it.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use astrid_host::control::{Problem, Remark, Remarks};
+use astrid_host::escape;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::package::Severity;
 use astrid_host::storage::{LogLevel, LogRecord, LogSink};
@@ -128,23 +129,9 @@ pub(crate) fn bold(text: impl Display) -> String {
     format!("{BOLD}{text}{BOLD:#}")
 }
 
-/// Text with every control character but a line's end spelt out, so that it can't move a terminal's cursor.
+/// Text from outside that keeps its lines, escaped.
 pub(crate) fn clean(text: &str) -> String {
-    let mut cleaned = String::with_capacity(text.len());
-    for character in text.chars() {
-        if (character.is_control() && character != '\n') || is_invisible(character) {
-            // Writing to a String can't fail.
-            let _ = write!(cleaned, "{}", character.escape_unicode());
-        } else {
-            cleaned.push(character);
-        }
-    }
-    cleaned
-}
-
-/// Characters that reorder or hide what stands around them.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    escape::lines(text)
 }
 
 /// A log line as `astrid logs` and a running guest show it.
@@ -156,7 +143,7 @@ pub(crate) fn log_line(record: &LogRecord) -> String {
         LogLevel::Warn => ("WARN", WARN),
         LogLevel::Error => ("ERROR", BAD),
     };
-    let message = clean(&record.message).replace('\n', "\\n");
+    let message = escape::line(&record.message);
     format!(
         "{DIM}{:.3}{DIM:#} {style}{word:<5}{style:#} {}: {message}",
         record.time,
@@ -236,7 +223,7 @@ mod tests {
     fn nothing_that_moves_a_cursor_gets_through() {
         assert_eq!(
             clean("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"),
-            "a\\u{1b}[2Jb\\u{d}\\u{9b}\\u{202e}c\nd"
+            "a\\u{1b}[2Jb\\r\\u{9b}\\u{202e}c\nd"
         );
     }
 }

@@ -527,7 +527,7 @@ mod tests {
         case(
             "",
             "h\"\u{1b} a.b",
-            &["error: handler `h\\\"\\u{1b}` declares what no … "],
+            &["error: handler `h\"\\u{1b}` declares what no … "],
         );
     }
 
