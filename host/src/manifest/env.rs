@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::diagnostic::{quoted, suggest};
 use super::limits;
-use super::model::{EnvKey, EnvKind};
+use super::model::{EnvKey, EnvKind, OptionsFrom, OptionsRequest};
 use super::patterns;
 use super::reader::{Table, Value};
 use super::values::plain;
@@ -26,7 +26,13 @@ const KINDS: &[(&str, EnvKind)] = &[
     ("secret", EnvKind::Secret),
     ("select", EnvKind::Select),
     ("array", EnvKind::Array),
+    ("string", EnvKind::Text),
+    ("integer", EnvKind::Integer),
+    ("number", EnvKind::Number),
+    ("boolean", EnvKind::Boolean),
 ];
+
+const OPTIONS_KEYS: &[&str] = &["http", "bearer", "select", "after"];
 
 /// Reads `[env]`.
 pub(super) fn env<'a>(root: &'a Table<'a>) -> BTreeMap<String, EnvKey> {
@@ -58,7 +64,7 @@ fn env_key(table: &Table<'_>) -> Option<EnvKey> {
         request: prose("request"),
         description: prose("description"),
         placeholder: prose("placeholder"),
-        options_from: options_from.and_then(|value| value.line(limits::ENTRY_BYTES)),
+        options_from: options_from.and_then(self::options_from),
         kind: kind?,
         default: table
             .get("default")
@@ -70,13 +76,41 @@ fn env_key(table: &Table<'_>) -> Option<EnvKey> {
             "a `select` needs `enum_values` or `options_from`",
             Some("or write type = \"text\"".to_owned()),
         ),
-        (EnvKind::Text | EnvKind::Secret, Some(value), _) => value.error(
+        (EnvKind::Select | EnvKind::Array, _, _) => {}
+        (_, Some(value), _) => value.error(
             "`enum_values` belongs to the types `select` and `array`",
             Some("write type = \"select\"".to_owned()),
         ),
         _ => {}
     }
     Some(key)
+}
+
+/// A name, or a table that says how the choices are fetched.
+fn options_from(value: Value<'_>) -> Option<OptionsFrom> {
+    match value.raw() {
+        DeValue::String(_) => value.line(limits::ENTRY_BYTES).map(OptionsFrom::Named),
+        DeValue::Table(_) => options_request(&value.table()?).map(OptionsFrom::Http),
+        _ => value.wrong_type("a string or a table", None),
+    }
+}
+
+fn options_request(table: &Table<'_>) -> Option<OptionsRequest> {
+    table.only(OPTIONS_KEYS, &[]);
+    let line = |key| {
+        table
+            .get(key)
+            .and_then(|value| value.line(limits::ENTRY_BYTES))
+    };
+    Some(OptionsRequest {
+        http: table.required("http")?.line(limits::ENTRY_BYTES)?,
+        bearer: line("bearer"),
+        select: line("select").unwrap_or_else(|| OptionsRequest::SELECT.to_owned()),
+        after: table
+            .get("after")
+            .map(|value| value.lines())
+            .unwrap_or_default(),
+    })
 }
 
 fn default(value: Value<'_>, kind: EnvKind, choices: &[String]) -> Option<toml::Value> {
@@ -105,5 +139,25 @@ fn default(value: Value<'_>, kind: EnvKind, choices: &[String]) -> Option<toml::
         // A guest is given other JSON values in their serialised form.
         (EnvKind::Text, DeValue::Datetime(_)) => value.wrong_type("a string", None),
         (EnvKind::Text, _) => plain(value),
+        (EnvKind::Integer | EnvKind::Number | EnvKind::Boolean, _) => formed(value, kind),
     }
+}
+
+/// The default of a type that has a form. Existing manifests write it as a string or as a value of TOML; one of
+/// another form is the author's mistake, and is what the guest gets all the same.
+fn formed(value: Value<'_>, kind: EnvKind) -> Option<toml::Value> {
+    let found = match value.raw() {
+        DeValue::String(_) => value.prose().map(toml::Value::String),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => plain(value),
+        _ => value.wrong_type("a string, a number or a boolean", None),
+    }?;
+    let text = match &found {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if !text.is_empty() && !kind.accepts(&text) {
+        let message = format!("{} is no {}", quoted(&text), kind.as_str());
+        value.warn(message, Some("or write type = \"text\"".to_owned()));
+    }
+    Some(found)
 }

@@ -345,14 +345,14 @@ pub struct EnvKey {
     /// What an empty field shows.
     pub placeholder: Option<String>,
     /// Where the values to choose from come from.
-    pub options_from: Option<String>,
+    pub options_from: Option<OptionsFrom>,
 }
 
 /// `type` of an `[env]` key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvKind {
-    /// Plain text.
+    /// Plain text; also spelt `string`.
     #[default]
     Text,
     /// Kept in the secret store.
@@ -361,6 +361,65 @@ pub enum EnvKind {
     Select,
     /// A list of texts.
     Array,
+    /// The text of a whole number.
+    Integer,
+    /// The text of a number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+}
+
+impl EnvKind {
+    /// The name by which a manifest asks for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Secret => "secret",
+            Self::Select => "select",
+            Self::Array => "array",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+        }
+    }
+
+    /// Whether a text has the form of this type. Only `integer`, `number` and `boolean` have one.
+    pub fn accepts(self, text: &str) -> bool {
+        match self {
+            Self::Text | Self::Secret | Self::Select | Self::Array => true,
+            Self::Integer => text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok(),
+            Self::Number => text.parse::<f64>().is_ok_and(f64::is_finite),
+            Self::Boolean => matches!(text, "true" | "false"),
+        }
+    }
+}
+
+/// `options_from` of an `[env]` key: where the choices of a `select` come from. The host does not fetch them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum OptionsFrom {
+    /// A name that the asker knows.
+    Named(String),
+    /// A JSON document on the web.
+    Http(OptionsRequest),
+}
+
+/// `options_from` as a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OptionsRequest {
+    /// The document's address; it may name other keys as `{key}`.
+    pub http: String,
+    /// The key whose value authorizes the request.
+    pub bearer: Option<String>,
+    /// Which values of the document are the choices.
+    pub select: String,
+    /// Keys that are asked for before.
+    pub after: Vec<String>,
+}
+
+impl OptionsRequest {
+    /// The `select` of a table that has none.
+    pub const SELECT: &'static str = "data[].id";
 }
 
 /// `[[command]]`.
