@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::CallScope;
+pub use crate::payload::MAX_PAYLOAD;
+use crate::payload::{self, PayloadError};
 use crate::principal::{PrincipalId, PrincipalScope};
 
-/// Most bytes of a payload, in either direction (abi.md's bound for messages too).
-pub const MAX_PAYLOAD: usize = 1024 * 1024;
 /// Most bytes of an action's name.
 pub const MAX_ACTION: usize = 256;
 /// How deep a call may be nested in others.
@@ -21,12 +21,9 @@ pub enum InvalidCall {
     /// The action's name is empty or longer than [`MAX_ACTION`].
     #[error("an action's name has 1 to {MAX_ACTION} bytes, not {0}")]
     Action(usize),
-    /// The payload is larger than [`MAX_PAYLOAD`].
-    #[error("the payload is larger than {MAX_PAYLOAD} bytes")]
-    TooLarge(usize),
-    /// The payload isn't JSON.
-    #[error("the payload is no JSON: {0}")]
-    NotJson(String),
+    /// The payload is none.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
 }
 
 impl InvalidCall {
@@ -34,10 +31,7 @@ impl InvalidCall {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Action(_) => "name a handler; `astrid inspect` shows which there are",
-            Self::TooLarge(_) => "hand over less, or in several calls",
-            Self::NotJson(_) => {
-                r#"write JSON, in single quotes for the shell: --payload '{"name": "Ada"}', or --payload @FILE"#
-            }
+            Self::Payload(error) => error.hint(),
         }
     }
 }
@@ -68,9 +62,8 @@ impl Call {
         action: impl Into<String>,
         payload: &P,
     ) -> Result<CallDraft, InvalidCall> {
-        let payload =
-            serde_json::to_vec(payload).map_err(|error| InvalidCall::NotJson(error.to_string()))?;
-        Self::draft(action.into(), payload)
+        let payload = serde_json::to_vec(payload).map_err(payload::not_json)?;
+        Self::raw(action, payload)
     }
 
     /// A call of `action` with bytes that are JSON already.
@@ -82,23 +75,16 @@ impl Call {
         payload: impl Into<Vec<u8>>,
     ) -> Result<CallDraft, InvalidCall> {
         let payload = payload.into();
-        if payload.len() > MAX_PAYLOAD {
-            return Err(InvalidCall::TooLarge(payload.len()));
-        }
-        // What is skipped isn't looked at, so whether strings are UTF-8 is asked apart.
-        let text = std::str::from_utf8(&payload)
-            .map_err(|error| InvalidCall::NotJson(error.to_string()))?;
-        serde_json::from_str::<serde::de::IgnoredAny>(text)
-            .map_err(|error| InvalidCall::NotJson(error.to_string()))?;
+        let text = std::str::from_utf8(&payload).map_err(|error| PayloadError::NotUtf8 {
+            at: error.valid_up_to(),
+        })?;
+        payload::check(text)?;
         Self::draft(action.into(), payload)
     }
 
     fn draft(action: String, payload: Vec<u8>) -> Result<CallDraft, InvalidCall> {
         if action.is_empty() || action.len() > MAX_ACTION {
             return Err(InvalidCall::Action(action.len()));
-        }
-        if payload.len() > MAX_PAYLOAD {
-            return Err(InvalidCall::TooLarge(payload.len()));
         }
         Ok(CallDraft { action, payload })
     }
@@ -240,18 +226,18 @@ mod tests {
             Call::raw("a".repeat(257), "{}"),
             Err(InvalidCall::Action(257))
         ));
-        assert!(matches!(Call::raw("a", "{"), Err(InvalidCall::NotJson(_))));
-        assert!(matches!(
-            Call::raw("a", b"\"\xe4\""),
-            Err(InvalidCall::NotJson(_))
-        ));
-        assert!(matches!(
-            Call::raw("a", vec![b' '; MAX_PAYLOAD + 1]),
-            Err(InvalidCall::TooLarge(_))
-        ));
+        for payload in [
+            &b"{"[..],
+            b"\"\xe4\"",
+            br#"{"a":1,"a":2}"#,
+            &[b' '; MAX_PAYLOAD + 1],
+        ] {
+            let refused = Call::raw("a", payload);
+            assert!(matches!(refused, Err(InvalidCall::Payload(_))));
+        }
         assert!(matches!(
             Call::json("a", &"x".repeat(MAX_PAYLOAD)),
-            Err(InvalidCall::TooLarge(_))
+            Err(InvalidCall::Payload(PayloadError::TooLarge { .. }))
         ));
         assert!(Call::json("a".repeat(256), "x").is_ok());
     }

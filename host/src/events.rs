@@ -44,10 +44,7 @@ impl InvalidEvent {
             Self::Topic { .. } => {
                 "a topic is up to eight segments of a-z, 0-9, _ and -, with dots between them: user.v1.prompt".into()
             }
-            Self::Payload(PayloadError::TooLarge { .. }) => {
-                "hand it over in pieces, or as a file that is named in the payload".into()
-            }
-            Self::Payload(_) => "a string is JSON only in quotes: --payload '\"text\"'".into(),
+            Self::Payload(error) => error.hint().into(),
         }
     }
 }

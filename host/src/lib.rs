@@ -46,6 +46,7 @@ pub mod kind;
 pub mod manifest;
 mod nearest;
 pub mod package;
+pub mod payload;
 pub mod policy;
 pub mod principal;
 pub mod registry;

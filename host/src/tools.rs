@@ -12,6 +12,7 @@ use crate::dispatch::CallScope;
 use crate::host::Host;
 use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
+use crate::payload::Payload;
 use crate::principal::PrincipalId;
 
 /// How a tool's handler is called.
@@ -35,8 +36,8 @@ pub struct Tool {
 /// What a tool answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolAnswer {
-    /// Its text, or any other JSON.
-    pub content: Value,
+    /// Its text, or any other JSON, as it was written.
+    pub content: Payload,
     /// Whether the text says what went wrong.
     pub is_error: bool,
 }
@@ -135,6 +136,13 @@ struct DescribedTool {
     input_schema: Value,
 }
 
+#[derive(Serialize)]
+struct Execute<'a, A: ?Sized> {
+    call_id: String,
+    tool_name: &'a str,
+    arguments: &'a A,
+}
+
 #[derive(Deserialize)]
 struct Executed {
     result: ExecutedResult,
@@ -142,7 +150,7 @@ struct Executed {
 
 #[derive(Deserialize)]
 struct ExecutedResult {
-    content: Value,
+    content: Payload,
     #[serde(default)]
     is_error: bool,
 }
@@ -204,7 +212,7 @@ impl Host {
     pub async fn call_tool(
         &self,
         name: &str,
-        arguments: &Value,
+        arguments: &(impl Serialize + ?Sized + Sync),
         principal: &PrincipalId,
     ) -> Result<ToolAnswer, ToolError> {
         let (capsule, call) = self.tool_call(name, arguments)?;
@@ -221,7 +229,7 @@ impl Host {
         &self,
         scope: &CallScope,
         name: &str,
-        arguments: &Value,
+        arguments: &(impl Serialize + ?Sized + Sync),
     ) -> Result<ToolAnswer, ToolError> {
         let (capsule, call) = self.tool_call(name, arguments)?;
         let reply = self.invoke_within(scope, &capsule, call).await?;
@@ -229,7 +237,11 @@ impl Host {
     }
 
     /// The capsule that offers a tool, and the call by which it is called.
-    fn tool_call(&self, name: &str, arguments: &Value) -> Result<(Capsule, CallDraft), ToolError> {
+    fn tool_call(
+        &self,
+        name: &str,
+        arguments: &(impl Serialize + ?Sized),
+    ) -> Result<(Capsule, CallDraft), ToolError> {
         let action = format!("{EXECUTE}{name}");
         let mut offered = self.capsules();
         offered.retain(|capsule| capsule.handles(&action));
@@ -245,9 +257,11 @@ impl Host {
                 nearest: self.nearest_tool(name),
             });
         };
-        let request = serde_json::json!({
-            "call_id": uuid::Uuid::new_v4().to_string(), "tool_name": name, "arguments": arguments,
-        });
+        let request = Execute {
+            call_id: uuid::Uuid::new_v4().to_string(),
+            tool_name: name,
+            arguments,
+        };
         Ok((capsule, Call::json(action, &request)?))
     }
 

@@ -25,7 +25,9 @@ pub use index::{Edit, EntryId, PatternUse, Snapshot, TopicIndex};
 pub use mailbox::{
     BATCH_BYTES, BATCH_MESSAGES, Batch, Closed, QUEUE_BYTES, QUEUE_MESSAGES, REPORT_EVERY,
 };
-pub use message::{Attribution, Draft, Message, Payload, PayloadError};
+pub use message::{Attribution, Draft, Message};
+
+pub use crate::payload::{Payload, PayloadError};
 pub use owner::{CAPSULE_BYTES, Owner, SubscribeError};
 pub use rate::{PUBLISH_RATE, PublishRate, RateLimited};
 pub use subscription::{RECV_MAX, Readiness, Subscription};

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::problem::Problem;
 use crate::call::{Call, CallDraft, InstanceState, InvalidCall, Reply, Verdict};
@@ -15,6 +14,7 @@ use crate::events::EventDraft;
 use crate::exports::Binary;
 use crate::manifest::{CapsuleName, Diagnostic};
 use crate::package::{ComponentHash, Finding, Meta};
+use crate::payload::{Payload, PayloadError};
 use crate::principal::PrincipalId;
 
 /// Calls a handler of an installed capsule.
@@ -170,22 +170,21 @@ impl CallTool {
     /// # Errors
     /// A [`Problem`] of the kind `usage` where they aren't.
     pub fn new(tool: &str, arguments: Vec<u8>, principal: &PrincipalId) -> Result<Self, Problem> {
-        serde_json::from_slice::<Value>(&arguments).map_err(|error| no_arguments(&error))?;
+        let arguments = Payload::from_bytes(arguments).map_err(|error| no_arguments(&error))?;
         Ok(Self {
             tool: tool.to_owned(),
-            // JSON is UTF-8.
-            arguments: String::from_utf8(arguments).unwrap_or_default(),
+            arguments: arguments.to_string(),
             principal: principal.clone(),
         })
     }
 
-    pub(super) fn value(&self) -> Result<Value, Problem> {
-        serde_json::from_str(&self.arguments).map_err(|error| no_arguments(&error))
+    pub(super) fn payload(&self) -> Result<Payload, Problem> {
+        Payload::parse(self.arguments.as_str()).map_err(|error| no_arguments(&error))
     }
 }
 
-fn no_arguments(error: &serde_json::Error) -> Problem {
-    Problem::usage(format!("the arguments are no JSON: {error}"))
+fn no_arguments(error: &PayloadError) -> Problem {
+    Problem::usage(format!("the arguments cannot be handed over: {error}"))
         .hint(r#"give an object that fits the tool's schema (astrid tools --json): --arguments '{"city": "Oslo"}'"#)
 }
 

@@ -22,7 +22,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const USAGE: &str = "usage: cargo xtask bench [--json PATH] [ROW...]
 
   --json PATH  where the numbers go (target/bench.json unless set)
-  ROW          which lines: calls, json, load, threads, instances, traps, memory, process,
+  ROW          which lines: calls, json, door, load, threads, instances, traps, memory, process,
                install, index, publish, chain, subscribers, loops, idle (all unless named)";
 
 fn main() -> ExitCode {

@@ -100,7 +100,7 @@ pub(crate) fn mistakes(report: &mut Report, astrid: &Astrid) {
         astrid,
         &["invoke", "hello", "greet", "--payload", "{name: Ada}"],
         2,
-        error("usage", "the payload is no JSON"),
+        error("usage", "a payload is one JSON value"),
     );
     report.ask(
         astrid,

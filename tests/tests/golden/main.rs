@@ -208,6 +208,17 @@ fn story(pages: &mut Pages, json: bool) {
         "publish_bad_principal",
         &[prompt, &["--principal", "eve"]].concat(),
     );
+    let exact = r#"{"text": "", "n":1.50, "m":1e400}"#;
+    told.page("publish_exact", &[prompt, &["--payload", exact]].concat());
+    let twice = r#"{"text": "hello", "tags": [{"a b": 1, "a\u0020b": 2}]}"#;
+    told.page(
+        "publish_key_twice",
+        &[prompt, &["--payload", twice]].concat(),
+    );
+    told.page(
+        "invoke_key_twice",
+        &["invoke", "guard", "check", "--payload", twice],
+    );
     told.page("tools_none", &["tools"]);
     let weather = Guest::WeatherTool.lay_out(&made).unwrap();
     astrid.run(&["install", weather.to_str().unwrap(), "--yes"]);
@@ -223,6 +234,15 @@ fn story(pages: &mut Pages, json: bool) {
     told.page(
         "call_bad_arguments",
         &["call", "forecast", "--arguments", "Oslo"],
+    );
+    told.page(
+        "call_key_twice",
+        &[
+            "call",
+            "forecast",
+            "--arguments",
+            r#"{"city": "Oslo", "city": "Rome"}"#,
+        ],
     );
     astrid.run(&["remove", "weather-tool"]);
     for (page, guest, more) in [

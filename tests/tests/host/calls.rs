@@ -115,7 +115,7 @@ async fn a_payload_of_the_largest_size_passes_and_no_larger_one() {
     let reply = ask(&host, &noop, "echo", &largest).await.unwrap();
     assert_eq!(said(&reply), ("final", json!(largest)));
     let larger = Call::json("echo", &format!("{largest}x"));
-    assert!(matches!(larger, Err(InvalidCall::TooLarge(_))));
+    assert!(matches!(larger, Err(InvalidCall::Payload(_))));
 }
 
 #[tokio::test]

@@ -35,6 +35,16 @@ const ROOMS: &[Room] = &[
         ],
     },
     Room {
+        path: "host/src/payload",
+        may_not: &[
+            "wasmtime",
+            "tokio",
+            "std::fs",
+            "crate::engine",
+            "crate::bus",
+        ],
+    },
+    Room {
         path: "host/src/package",
         may_not: &[
             "wasmtime",

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use astrid_host::control::requests::CallTool;
-use serde_json::{Value, json};
+use astrid_host::payload::Payload;
+use serde::Serialize;
 
 use crate::failure::{DONE, Failure};
 use crate::output::clean;
@@ -28,19 +29,27 @@ pub(crate) struct Args {
     principal: String,
 }
 
+#[derive(Serialize)]
+struct Document<'a> {
+    tool: &'a str,
+    principal: &'a str,
+    content: &'a Payload,
+    is_error: bool,
+}
+
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let principal = principal(&args.principal)?;
     let arguments = payload::read(&args.arguments)?;
     let answer = session.ask(CallTool::new(&args.tool, arguments, &principal)?)?;
-    let document = json!({
-        "tool": args.tool, "principal": args.principal, "content": answer.content,
-        "is_error": answer.is_error,
-    });
-    let text = match &answer.content {
-        Value::String(text) => clean(text),
-        other => other.to_string(),
+    let document = Document {
+        tool: &args.tool,
+        principal: &args.principal,
+        content: &answer.content,
+        is_error: answer.is_error,
     };
-    session.out.result(&document, text);
+    let text = answer.content.read::<String>();
+    let text = text.unwrap_or_else(|_| answer.content.to_string());
+    session.out.result(&document, clean(&text));
     Ok(if answer.is_error {
         ExitCode::FAILURE
     } else {

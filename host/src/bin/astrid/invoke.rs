@@ -7,12 +7,13 @@ use astrid_host::control::requests::{Invoke, Invoked};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::principal::Principals;
-use astrid_host::{Call, PrincipalId};
-use serde_json::{Value, json};
+use astrid_host::{Call, InstanceState, PrincipalId};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::duration::duration;
 use crate::failure::{DONE, Failure, REFUSED};
-use crate::output::{bytes, clean, verdict};
+use crate::output::{bytes, clean, verbatim, verdict};
 use crate::payload;
 use crate::session::{Session, known_principal, principal};
 use crate::sources::Source;
@@ -39,6 +40,19 @@ pub(crate) struct Args {
     /// How long it may take, such as 500ms or 2s; at most what the capsule may
     #[arg(long, value_name = "T", value_parser = duration)]
     timeout: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    capsule: &'a CapsuleName,
+    action: &'a str,
+    principal: &'a str,
+    verdict: &'a str,
+    data: Option<Box<RawValue>>,
+    reason: Option<&'a str>,
+    elapsed_us: u64,
+    memory_peak: usize,
+    instance: InstanceState,
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
@@ -88,17 +102,26 @@ fn throw_away(principal: &PrincipalId) -> Result<Home, Failure> {
 
 fn show(session: &Session, args: &Args, name: &CapsuleName, reply: &Invoked) -> ExitCode {
     let word = reply.verdict.as_ref();
-    let document = json!({
-        "capsule": name, "action": args.action, "principal": args.principal, "verdict": word,
-        "data": reply.data.as_deref().map(parsed), "reason": reply.reason, "elapsed_us": reply.elapsed_us,
-        "memory_peak": reply.memory_peak, "instance": reply.instance,
-    });
+    let document = Document {
+        capsule: name,
+        action: &args.action,
+        principal: &args.principal,
+        verdict: word,
+        data: reply.data.as_deref().map(verbatim),
+        reason: reply.reason.as_deref(),
+        elapsed_us: reply.elapsed_us,
+        memory_peak: reply.memory_peak,
+        instance: reply.instance,
+    };
     let said = reply.data.as_deref().or(reply.reason.as_deref());
     let said = said.map(clean).unwrap_or_default();
     session
         .out
         .result(&document, format!("{} {said}", verdict(word)).trim_end());
-    let instance = document["instance"].as_str().unwrap_or_default();
+    let instance = match reply.instance {
+        InstanceState::Fresh => "fresh",
+        InstanceState::Reused => "reused",
+    };
     session.out.note(format!(
         "{name} {} for {}: {} us, {}, {instance} instance",
         clean(&args.action),
@@ -111,9 +134,4 @@ fn show(session: &Session, args: &Args, name: &CapsuleName, reply: &Invoked) -> 
     } else {
         DONE
     }
-}
-
-/// A guest's data as a document, or as a string if it is none.
-fn parsed(data: &str) -> Value {
-    serde_json::from_str(data).unwrap_or_else(|_| json!(data))
 }

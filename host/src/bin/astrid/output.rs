@@ -1,6 +1,6 @@
 //! Results on stdout, everything else on stderr; what guests and files say is escaped before a terminal sees it.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
@@ -9,7 +9,8 @@ use astrid_host::escape;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::package::Severity;
 use astrid_host::storage::{LogLevel, LogRecord, LogSink};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::failure::{Failure, document};
 
@@ -36,18 +37,18 @@ impl Output {
     }
 
     /// The result: a document where JSON was asked for, else a text.
-    pub(crate) fn result(self, document: &Value, text: impl Display) {
+    pub(crate) fn result(self, document: &impl Serialize, text: impl Display) {
         if self.json {
-            // A pipe that was closed early has had enough.
-            let _ = writeln!(anstream::stdout(), "{document:#}");
+            self.document(document);
         } else {
             let _ = writeln!(anstream::stdout(), "{text}");
         }
     }
 
     /// A document that has no text.
-    pub(crate) fn document(self, document: &Value) {
-        let _ = writeln!(anstream::stdout(), "{document:#}");
+    pub(crate) fn document(self, document: &impl Serialize) {
+        // A pipe that was closed early has had enough.
+        let _ = writeln!(anstream::stdout(), "{}", Pretty(document));
     }
 
     /// A line of a result that comes in parts.
@@ -75,7 +76,7 @@ impl Output {
 
     pub(crate) fn failure(self, failure: &Failure) {
         if self.json {
-            let _ = writeln!(anstream::stdout(), "{:#}", document(failure));
+            self.document(&document(failure));
             return;
         }
         let mut err = anstream::stderr().lock();
@@ -99,6 +100,25 @@ impl Output {
         io::stdin().read_line(&mut answer)?;
         Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
     }
+}
+
+/// A document on several lines; what is in it verbatim stays as it is.
+struct Pretty<'a, T>(&'a T);
+
+impl<T: Serialize> Display for Pretty<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string_pretty(self.0).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// A payload or an answer as it goes into a document: byte for byte, or as a string where it is no JSON.
+pub(crate) fn verbatim(data: &str) -> Box<RawValue> {
+    let text = |_| serde_json::value::to_raw_value(data);
+    // A string always has a JSON form.
+    RawValue::from_string(data.to_owned())
+        .or_else(text)
+        .unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 /// A verdict's word, coloured.

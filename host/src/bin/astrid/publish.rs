@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use astrid_host::control::requests::{Publish, Published};
+use astrid_host::control::requests::{Publish, Published, PublishedStep};
 use astrid_host::dispatch::Event;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::failure::{DONE, Failure, REFUSED};
-use crate::output::{clean, table, verdict};
+use crate::output::{clean, table, verbatim, verdict};
 use crate::payload;
 use crate::session::{Session, principal};
 
@@ -29,6 +30,16 @@ pub(crate) struct Args {
     principal: String,
 }
 
+#[derive(Serialize)]
+struct Document<'a> {
+    topic: &'a str,
+    principal: &'a str,
+    verdict: &'a str,
+    payload: Box<RawValue>,
+    reason: Option<&'a str>,
+    steps: &'a [PublishedStep],
+}
+
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let principal = principal(&args.principal)?;
     let event = Event::raw(&args.topic, payload::read(&args.payload)?)?;
@@ -38,11 +49,14 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
 
 fn show(session: &Session, args: &Args, published: &Published) -> ExitCode {
     let (word, payload) = (published.verdict.as_ref(), published.payload.as_str());
-    let document = json!({
-        "topic": args.topic, "principal": args.principal, "verdict": word,
-        "payload": serde_json::from_str(payload).unwrap_or_else(|_| json!(payload)),
-        "reason": published.reason, "steps": published.steps,
-    });
+    let document = Document {
+        topic: &args.topic,
+        principal: &args.principal,
+        verdict: word,
+        payload: verbatim(payload),
+        reason: published.reason.as_deref(),
+        steps: &published.steps,
+    };
     let said = published.reason.as_deref().unwrap_or(payload);
     let mut text = format!("{} {}", verdict(word), clean(said));
     if published.steps.is_empty() {

@@ -153,7 +153,7 @@ impl Ask for CallTool {
     }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<ToolAnswer, Problem> {
-        let arguments = self.value()?;
+        let arguments = self.payload()?;
         by.any_host().await?;
         by.known(&self.principal)?;
         let host = by.full_host(remarks).await?;

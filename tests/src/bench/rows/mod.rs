@@ -2,6 +2,7 @@
 
 mod calls;
 mod crowd;
+mod door;
 mod idle;
 mod index;
 mod install;
@@ -25,9 +26,10 @@ use crate::guests::Guests;
 use crate::report::Line;
 
 /// The names by which groups of lines are chosen.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 16] = [
     "calls",
     "json",
+    "door",
     "load",
     "threads",
     "instances",
@@ -68,6 +70,10 @@ pub(crate) fn measure(
     if wanted("json") {
         eprintln!("calling a guest that reads and prints JSON");
         lines.push(calls::json(&runtime, guests)?);
+    }
+    if wanted("door") {
+        eprintln!("judging payloads");
+        lines.extend(door::lines()?);
     }
     if wanted("load") {
         eprintln!("loading a known capsule");
