@@ -84,7 +84,12 @@ impl LoadedCapsule {
         let _turn = match tenant.lane.try_enter() {
             Some(turn) => turn,
             // Boxed, like what else is rare: every call has room for what isn't.
-            None => Box::pin(self.turn(&tenant)).await?,
+            None => {
+                let turn = Box::pin(self.turn(&tenant)).await?;
+                // It may have been disabled meanwhile.
+                self.known_tenant(&call.principal)?;
+                turn
+            }
         };
         let request = Request {
             action: &call.action,
@@ -357,7 +362,7 @@ impl LoadedCapsule {
         let resolve = move || {
             let found = environment.principals.resolve(&id)?;
             let sinks = Arc::clone(&environment.sinks);
-            Ok(PrincipalScope::resolve(found, &name, sinks))
+            PrincipalScope::resolve(found, &name, sinks)
         };
         let scope = match self.environment.blocking.run(resolve).await {
             Ok(scope) => scope.map_err(CallError::Principal)?,

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
+use tokio::sync::watch;
 
 use super::{InvalidPrincipal, PrincipalId, PrincipalProfile};
 use crate::home::{Home, HomeError, io_error, make_dir, write_private};
@@ -38,6 +40,14 @@ pub enum PrincipalError {
         /// What is wrong with it, and where.
         reason: String,
     },
+    /// What it set for a capsule can't be read: the manifest's defaults are not what it wants.
+    #[error("the configuration {path} cannot be used: {reason}")]
+    Overlay {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
     /// The home can't be read or written.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -49,7 +59,9 @@ impl PrincipalError {
         match self {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Disabled(_) => ErrorKind::Disabled,
-            Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } => ErrorKind::Principal,
+            Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } | Self::Overlay { .. } => {
+                ErrorKind::Principal
+            }
             Self::Home(error) => error.kind(),
         }
     }
@@ -61,7 +73,9 @@ impl PrincipalError {
             Self::NotFound(id) => format!("add it with: astrid principal add {id}"),
             Self::Exists(_) => "see: astrid principal list".into(),
             Self::Disabled(id) => format!("enable it with: astrid principal enable {id}"),
-            Self::Profile { path, .. } => format!("mend or remove {}", path.display()),
+            Self::Profile { path, .. } | Self::Overlay { path, .. } => {
+                format!("mend or remove {}", path.display())
+            }
             Self::Home(error) => error.hint(),
         }
     }
@@ -82,7 +96,13 @@ pub struct Principal {
 pub struct Principals {
     home: Home,
     resolved: Cache<PrincipalId, Arc<Principal>>,
+    /// Shared by look-ups from reading a profile to keeping it, and held alone while a changed principal is forgotten: so
+    /// what was read before a change isn't kept after it.
+    keeping: RwLock<()>,
+    /// Held from reading a profile to writing it back.
+    changing: Mutex<()>,
     changes: AtomicU64,
+    changed: watch::Sender<()>,
 }
 
 impl Principals {
@@ -91,7 +111,10 @@ impl Principals {
         Self {
             home,
             resolved: Cache::new(KEPT),
+            keeping: RwLock::default(),
+            changing: Mutex::default(),
             changes: AtomicU64::new(0),
+            changed: watch::Sender::new(()),
         }
     }
 
@@ -102,11 +125,7 @@ impl Principals {
     pub fn resolve(&self, id: &PrincipalId) -> Result<Arc<Principal>, PrincipalError> {
         let found = match self.resolved.get(id) {
             Some(found) => found,
-            None => {
-                let found = Arc::new(self.read(id)?);
-                self.resolved.insert(id.clone(), Arc::clone(&found));
-                found
-            }
+            None => self.look_up(id, || ())?,
         };
         if found.profile.enabled {
             Ok(found)
@@ -115,9 +134,27 @@ impl Principals {
         }
     }
 
+    /// Reads a principal and keeps it; `meanwhile` happens in between.
+    fn look_up(
+        &self,
+        id: &PrincipalId,
+        meanwhile: impl FnOnce(),
+    ) -> Result<Arc<Principal>, PrincipalError> {
+        let _keeping = self.keeping.read();
+        let found = Arc::new(self.read(id)?);
+        meanwhile();
+        self.resolved.insert(id.clone(), Arc::clone(&found));
+        Ok(found)
+    }
+
     /// How often a principal was changed: who keeps one asks again when this differs.
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
+    }
+
+    /// Tells when a principal is changed after this.
+    pub(crate) fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Adds a principal with the default profile.
@@ -171,6 +208,7 @@ impl Principals {
     }
 
     fn set_enabled(&self, id: &PrincipalId, enabled: bool) -> Result<(), PrincipalError> {
+        let _changing = self.changing.lock();
         let mut profile = self.read(id)?.profile;
         profile.enabled = enabled;
         let path = self.profile_path(id);
@@ -179,8 +217,11 @@ impl Principals {
             reason: error.to_string(),
         })?;
         write_private(&path, text.as_bytes())?;
+        let keeping = self.keeping.write();
         self.resolved.remove(id);
         self.changes.fetch_add(1, Ordering::Release);
+        drop(keeping);
+        self.changed.send_replace(());
         Ok(())
     }
 
@@ -269,6 +310,42 @@ mod tests {
         ));
         principals.enable(&id("bob")).expect("enabled");
         assert!(principals.resolve(&id("bob")).is_ok());
+    }
+
+    #[test]
+    fn a_look_up_that_is_overtaken_by_a_change_keeps_nothing_of_before() {
+        let principals = Principals::new(Home::ephemeral().expect("a home"));
+        principals.add(&id("bob")).expect("added");
+        std::thread::scope(|scope| {
+            let disabling = std::cell::OnceCell::new();
+            let overtaken = || {
+                let thread = scope.spawn(|| principals.disable(&id("bob")));
+                let disabled = || {
+                    principals
+                        .read(&id("bob"))
+                        .is_ok_and(|bob| !bob.profile.enabled)
+                };
+                while !disabled() {
+                    std::thread::yield_now();
+                }
+                // It is done, or waits for this look-up.
+                for _ in 0..10_000 {
+                    if thread.is_finished() {
+                        break;
+                    }
+                    std::thread::yield_now();
+                }
+                disabling.set(thread).expect("once");
+            };
+            let before = principals.look_up(&id("bob"), overtaken).expect("there");
+            assert!(before.profile.enabled, "it was read before");
+            let disabling = disabling.into_inner().expect("begun");
+            disabling.join().expect("no panic").expect("disabled");
+        });
+        assert!(matches!(
+            principals.resolve(&id("bob")),
+            Err(PrincipalError::Disabled(_))
+        ));
     }
 
     #[test]

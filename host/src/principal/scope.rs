@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::Principal;
+use super::{Principal, PrincipalError};
 use crate::manifest::CapsuleName;
 use crate::storage::{LogLevel, LogRecord, LogSink};
 
@@ -42,21 +42,24 @@ impl std::fmt::Debug for PrincipalScope {
 
 impl PrincipalScope {
     /// Resolves the scope: reads the env overlay, `home/<principal>/env/<capsule>.env.json`, if there is one.
-    /// A damaged overlay is logged and counts as empty.
+    ///
+    /// # Errors
+    /// [`PrincipalError::Overlay`]: an overlay that cannot be read isn't the same as none, since a guard could be open by
+    /// its manifest's default.
     pub fn resolve(
         principal: Arc<Principal>,
         capsule: &CapsuleName,
         sinks: Arc<[Arc<dyn LogSink>]>,
-    ) -> Self {
-        let overlay = read_overlay(&principal, capsule);
-        Self {
+    ) -> Result<Self, PrincipalError> {
+        let overlay = read_overlay(&principal, capsule)?;
+        Ok(Self {
             principal,
             capsule: capsule.clone(),
             overlay,
             rate: RateLimiter::direct(Quota::per_second(LOG_RATE)),
             dropped: AtomicU64::new(0),
             sinks,
-        }
+        })
     }
 
     /// What the principal set for this key.
@@ -116,7 +119,10 @@ impl PrincipalScope {
     }
 }
 
-fn read_overlay(principal: &Principal, capsule: &CapsuleName) -> BTreeMap<String, String> {
+fn read_overlay(
+    principal: &Principal,
+    capsule: &CapsuleName,
+) -> Result<BTreeMap<String, String>, PrincipalError> {
     let path = principal
         .dir
         .join("env")
@@ -127,21 +133,20 @@ fn read_overlay(principal: &Principal, capsule: &CapsuleName) -> BTreeMap<String
                 return Ok(BTreeMap::new());
             }
             Ok(found) if found.len() > OVERLAY_BYTES => {
-                return Err(format!("larger than {OVERLAY_BYTES} bytes"));
+                return Err(format!("it is larger than {OVERLAY_BYTES} bytes"));
             }
             _ => {}
         }
         let text = std::fs::read(&path).map_err(|error| error.to_string())?;
         serde_json::from_slice(&text).map_err(|error| error.to_string())
     };
-    let values = read().unwrap_or_else(|error| {
-        tracing::warn!(path = %path.display(), error, "an env overlay is ignored");
-        BTreeMap::new()
-    });
-    values
-        .into_iter()
-        .map(|(key, value)| (key, plain(value)))
-        .collect()
+    match read() {
+        Ok(values) => Ok(values
+            .into_iter()
+            .map(|(key, value)| (key, plain(value)))
+            .collect()),
+        Err(reason) => Err(PrincipalError::Overlay { path, reason }),
+    }
 }
 
 /// A configuration value as guests see it: strings raw, anything else as JSON.
@@ -169,6 +174,10 @@ mod tests {
     }
 
     fn scope(home: &Home, lines: &Arc<Lines>) -> PrincipalScope {
+        resolve(home, lines).expect("no overlay, or a good one")
+    }
+
+    fn resolve(home: &Home, lines: &Arc<Lines>) -> Result<PrincipalScope, PrincipalError> {
         let principals = Principals::new(home.clone());
         let principal = principals
             .resolve(&PrincipalId::default_principal())
@@ -217,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_overlay_is_read_and_a_damaged_one_is_empty() {
+    fn the_overlay_is_read_and_a_damaged_one_is_an_error_with_its_place() {
         let home = Home::ephemeral().expect("a home");
         let env = home
             .principal_dir(&PrincipalId::default_principal())
@@ -230,7 +239,16 @@ mod tests {
             (resolved.overlay("A"), resolved.overlay("B")),
             (Some("raw"), Some("[1,2]"))
         );
-        std::fs::write(env.join("hello.env.json"), "{").expect("written");
-        assert_eq!(scope(&home, &lines).overlay("A"), None);
+        for damaged in [r#"{"A":"raw","#, "[]", "\"A\"", "{\"A\":\"\u{0}\"}", ""] {
+            std::fs::write(env.join("hello.env.json"), damaged).expect("written");
+            let error = resolve(&home, &lines).expect_err("refused").to_string();
+            assert!(
+                error.contains("env/hello.env.json") && error.contains("line 1"),
+                "{damaged:?}: {error}"
+            );
+        }
+        std::fs::write(env.join("hello.env.json"), vec![b' '; 1024 * 1024 + 1]).expect("written");
+        let error = resolve(&home, &lines).expect_err("refused").to_string();
+        assert!(error.contains("1048576"), "{error}");
     }
 }

@@ -113,6 +113,11 @@ pub(crate) fn principals_and_logs(report: &mut Report, astrid: &Astrid) {
             Ok("one line, and none of what others did".into())
         },
     );
+    // What she set can't be read: that isn't the same as if she had set nothing.
+    let overlay = astrid.home().join("home/alice/env/hello.env.json");
+    std::fs::write(&overlay, "{").expect("her folder is there");
+    report.ask(astrid, &as_alice, 1, error("principal", "hello.env.json"));
+    std::fs::remove_file(overlay).expect("it was just written");
     report.ask(astrid, &["principal", "disable", "alice"], 0, |_| {
         Ok("disabled".into())
     });

@@ -78,6 +78,30 @@ async fn log_lines_arrive_in_order_with_whom_they_are_of() {
 }
 
 #[tokio::test]
+async fn a_damaged_configuration_refuses_calls_for_its_principal() {
+    let host = with_people(builder()).await;
+    let env = host.home().principal_dir(&id("bob"));
+    let env = env.join("env/conformance.env.json");
+    std::fs::write(&env, "{ \"GREETING\": \"Moin\"\n").unwrap();
+    let capsule = host.load(Guest::Conformance.package()).await.unwrap();
+    let by = async |principal| {
+        host.invoke(&capsule, call_by(principal, "config", ()))
+            .await
+    };
+    for _ in 0..2 {
+        let error = by("bob").await.unwrap_err();
+        assert_eq!(error.kind(), "principal");
+        for part in ["bob/env/conformance.env.json", "line 2 column 0"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        assert!(error.hint().unwrap().contains("mend"), "{error}");
+    }
+    assert_eq!(said(&by("alice").await.unwrap()).1["set"], "Hello");
+    std::fs::write(env, r#"{ "GREETING": "Moin" }"#).unwrap();
+    assert_eq!(said(&by("bob").await.unwrap()).1["set"], "Moin");
+}
+
+#[tokio::test]
 async fn a_principals_own_configuration_outranks_the_manifests() {
     let host = with_people(builder()).await;
     let env = host

@@ -11,7 +11,7 @@ use astrid_host::engine::Allocation;
 use astrid_host::{CallError, Capsule, Host};
 
 use crate::common::{
-    ALLOCATIONS, Lines, Sink, ask, builder, call_by, fresh, loaded, said, with_people,
+    ALLOCATIONS, Lines, Sink, ask, builder, call_by, fresh, id, loaded, said, with_people,
 };
 
 /// A host, a capsule that can fall asleep, and what it says.
@@ -70,6 +70,18 @@ async fn calls_of_one_principal_wait_for_each_other_and_for_nobody_else() {
 
     drop(first);
     assert_eq!(said(&second.await.unwrap()).0, "continue");
+}
+
+#[tokio::test]
+async fn who_is_disabled_while_a_call_waits_is_not_called_for() {
+    let (host, capsule, lines) = sleeper().await;
+    let mut first = Box::pin(host.invoke(&capsule, call_by("alice", "misbehave", ())));
+    fall_asleep(first.as_mut(), &lines).await;
+    let mut second = Box::pin(host.invoke(&capsule, call_by("alice", "behave", ())));
+    assert!(waits(second.as_mut()).await);
+    host.principals().disable(&id("alice")).unwrap();
+    drop(first);
+    assert_eq!(second.await.unwrap_err().kind(), "disabled");
 }
 
 #[tokio::test]
