@@ -9,6 +9,7 @@ use crate::dispatch::CallScope;
 pub use crate::payload::MAX_PAYLOAD;
 use crate::payload::{self, PayloadError};
 use crate::principal::{PrincipalId, PrincipalScope};
+use crate::registry::CapsuleInfo;
 
 /// Most bytes of an action's name.
 pub const MAX_ACTION: usize = 256;
@@ -174,10 +175,34 @@ impl Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceId(pub u64);
 
+/// The entry point that a guest is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// The hook: one of its handlers is called.
+    Handler,
+    /// The install or the upgrade hook.
+    Lifecycle,
+    /// The run loop, with the message that it received last: none before the first one and after an empty receive.
+    RunLoop(Option<Received>),
+}
+
+/// What a run loop is told of the message that it received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// When it was published.
+    pub published: jiff::Timestamp,
+    /// Whether the host itself published it, and so for no principal.
+    pub by_host: bool,
+}
+
 /// What is known about the call that a guest is serving. Each domain's view is built with one, so "who is
 /// calling" is always a value and never a default.
 #[derive(Debug, Clone)]
 pub struct CallContext {
+    /// The capsule.
+    pub capsule: Arc<CapsuleInfo>,
+    /// The entry point that is called.
+    pub entry: Entry,
     /// The principal, with what was resolved for it and this capsule.
     pub scope: Arc<PrincipalScope>,
     /// The topic of the event; none for a direct call.

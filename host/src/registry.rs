@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::RwLock;
 use tokio::sync::watch;
@@ -23,8 +24,18 @@ pub struct CapsuleInfo {
     /// The capabilities it holds, sorted.
     pub capabilities: Vec<&'static str>,
     ready: watch::Sender<bool>,
+    undelivered: AtomicU64,
     unloaded: CancellationToken,
     subscriptions: Owner,
+}
+
+impl std::fmt::Debug for CapsuleInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CapsuleInfo")
+            .field("name", &self.name)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CapsuleInfo {
@@ -39,6 +50,7 @@ impl CapsuleInfo {
             manifest,
             session: Uuid::new_v4(),
             ready: watch::Sender::new(false),
+            undelivered: AtomicU64::new(0),
             unloaded: host.child_token(),
         }
     }
@@ -61,6 +73,15 @@ impl CapsuleInfo {
     /// Whether it has said so.
     pub fn is_ready(&self) -> bool {
         *self.ready.borrow()
+    }
+
+    /// Messages that its run loop did not get, because their principal could not be acted for.
+    pub fn undelivered(&self) -> u64 {
+        self.undelivered.load(Relaxed)
+    }
+
+    pub(crate) fn count_undelivered(&self, count: u64) {
+        self.undelivered.fetch_add(count, Relaxed);
     }
 
     /// Whose its subscriptions are.

@@ -12,7 +12,7 @@ use super::slots::Slot;
 use super::tenant::Tenant;
 use super::{CallError, Ceilings};
 use crate::call::{
-    Call, CallContext, CallDraft, InstanceState, MAX_DEPTH, MAX_PAYLOAD, Reply, Verdict,
+    Call, CallContext, CallDraft, Entry, InstanceState, MAX_DEPTH, MAX_PAYLOAD, Reply, Verdict,
 };
 use crate::dispatch::{CallScope, Turn};
 use crate::exports::EntryPoint;
@@ -46,11 +46,15 @@ pub(super) struct Request<'a> {
 impl Request<'_> {
     pub(super) fn context(
         &self,
+        capsule: &LoadedCapsule,
+        entry: Entry,
         tenant: &Tenant,
         began: Instant,
         ceilings: Ceilings,
     ) -> CallContext {
         CallContext {
+            capsule: Arc::clone(&capsule.info),
+            entry,
             scope: Arc::clone(&tenant.scope),
             topic: self.topic.map(|topic| topic.as_str().into()),
             claimed_by: self.claimed_by,
@@ -202,7 +206,8 @@ impl LoadedCapsule {
                 let Some(slot) = Box::pin(self.slot(request.depth)).await else {
                     return self.answer_newer(request).await;
                 };
-                let context = request.context(tenant, Instant::now(), ceilings);
+                let context =
+                    request.context(self, Entry::Handler, tenant, Instant::now(), ceilings);
                 let began = context.began;
                 let live = Box::new(Live::new(self, slot, context, ceilings.memory, None, None));
                 (live, InstanceState::Fresh, began)
@@ -284,7 +289,7 @@ impl LoadedCapsule {
             source: self.environment.session,
             depth: 0,
         };
-        let context = request.context(&tenant, Instant::now(), ceilings);
+        let context = request.context(self, Entry::Lifecycle, &tenant, Instant::now(), ceilings);
         let live = Live::new(self, slot, context, ceilings.memory, previous_version, None);
         live.call_lifecycle(self, ceilings, which).await
     }

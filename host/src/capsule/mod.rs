@@ -106,6 +106,12 @@ impl Capsule {
         self.loaded.run_loop.restarts()
     }
 
+    /// Messages that its run loop did not get since the capsule was loaded, because their principal isn't there, is
+    /// disabled, or has a profile or a configuration that cannot be read.
+    pub fn undelivered(&self) -> u64 {
+        self.loaded.info.undelivered()
+    }
+
     /// How many calls and events wait for it, those of all principals together.
     pub fn queued(&self) -> usize {
         self.loaded.queued()

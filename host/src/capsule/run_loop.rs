@@ -1,8 +1,8 @@
 //! The run loop of a capsule: a task of its own, on an instance of its own, which hears many principals.
 //!
 //! A loop that fails is started again, after a pause that grows; when it has failed too often it stays down, with its
-//! reason. One that computes for long without waiting on anything is stopped. It never waits in a lane, and its
-//! capsule's handlers work beside it.
+//! reason. One that computes for long without waiting on anything is stopped, and so is one whose owner is disabled, until
+//! it is enabled. It never waits in a lane, and its capsule's handlers work beside it.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -15,8 +15,9 @@ use super::instance::Live;
 use super::invoke::Request;
 use super::load::LoadedCapsule;
 use super::{CallError, Ceilings};
-use crate::domain::ipc::{Listener, Scopes};
-use crate::principal::{PrincipalId, PrincipalScope};
+use crate::call::Entry;
+use crate::domain::ipc::{Listener, Scope, Scopes};
+use crate::principal::{PrincipalError, PrincipalId};
 
 /// CPU time that a loop may use without waiting on anything (formats.md, "Defaults"), unless its manifest's `cpu_ms` is
 /// less.
@@ -28,6 +29,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause. A loop that ran for longer than this has its restarts back.
 const LONGEST: Duration = Duration::from_secs(120);
 
+/// How long it is waited before an owner whose profile or configuration cannot be read is looked for again.
+const OWNER_RETRY: Duration = Duration::from_secs(10);
+
 /// What a run loop is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoopState {
@@ -35,6 +39,11 @@ pub enum LoopState {
     Starting,
     /// It runs. Whether it is ready is another matter: [`super::Capsule::is_ready`].
     Running,
+    /// It doesn't run, because its owner is disabled or cannot be acted for; it is started when that changes.
+    Paused {
+        /// What is the matter with the owner.
+        reason: String,
+    },
     /// It failed, and is started again after a pause.
     Restarting {
         /// How it failed.
@@ -118,7 +127,9 @@ impl RunLoop {
                 }
                 match &*state.borrow_and_update() {
                     LoopState::Absent => return Readiness::Ready,
-                    LoopState::Failed { reason } | LoopState::Restarting { reason, .. } => {
+                    LoopState::Failed { reason }
+                    | LoopState::Paused { reason }
+                    | LoopState::Restarting { reason, .. } => {
                         let reason = reason.clone();
                         return Readiness::Crashed { reason };
                     }
@@ -175,11 +186,23 @@ impl LoadedCapsule {
         let mut restarts = 0;
         loop {
             let began = Instant::now();
-            let ended = self.run_once().await;
+            // From before the owner is looked up: a change that comes after is seen.
+            let mut changes = self.environment.principals.watch();
+            let ended = tokio::select! {
+                biased;
+                ended = self.run_once() => ended,
+                error = self.owner_is_refused(&mut changes) => Err(error.into()),
+            };
             if self.info.unloaded().is_cancelled() {
                 return;
             }
             let error = match ended {
+                Err(CallError::Principal(error)) => {
+                    if self.pause_for_owner(&error, changes).await {
+                        continue;
+                    }
+                    return;
+                }
                 Ok(true) => return,
                 Ok(false) => {
                     self.record_no_loop().await;
@@ -213,6 +236,43 @@ impl LoadedCapsule {
                 () = self.info.unloaded().cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// Waits until the owner may not be acted for any more.
+    async fn owner_is_refused(&self, changes: &mut watch::Receiver<()>) -> PrincipalError {
+        loop {
+            // Its sender is the environment's.
+            let _ = changes.changed().await;
+            match self.tenant(&self.owner).await {
+                // What cannot be read just now says nothing of the owner.
+                Ok(_) | Err(CallError::Principal(PrincipalError::Home(_))) => {}
+                Err(CallError::Principal(error)) => return error,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Waits until it is worth looking for the owner again; false when the capsule was unloaded meanwhile.
+    async fn pause_for_owner(
+        &self,
+        error: &PrincipalError,
+        mut changes: watch::Receiver<()>,
+    ) -> bool {
+        let reason = error.to_string();
+        // What it said of itself holds no longer; said before its state tells that it is paused.
+        self.info.not_ready();
+        let paused = LoopState::Paused { reason };
+        if *self.run_loop.state.borrow() != paused {
+            tracing::warn!(capsule = %self.info.name, %error, "the run loop is paused");
+            self.run_loop.state.send_replace(paused);
+        }
+        let disabled = matches!(error, PrincipalError::Disabled(_));
+        tokio::select! {
+            biased;
+            () = self.info.unloaded().cancelled() => false,
+            _ = changes.changed() => true,
+            () = tokio::time::sleep(OWNER_RETRY), if !disabled => true,
         }
     }
 
@@ -266,11 +326,10 @@ impl LoadedCapsule {
             source: self.info.session,
             depth: 0,
         };
-        let listener = Listener {
-            own: Arc::clone(&tenant.scope),
-            scopes: Arc::new(TenantScopes(Arc::downgrade(self))),
-        };
-        let context = request.context(&tenant, Instant::now(), ceilings);
+        let scopes = Arc::new(TenantScopes(Arc::downgrade(self)));
+        let listener = Listener::new(Arc::clone(&tenant.scope), scopes);
+        let entry = Entry::RunLoop(None);
+        let context = request.context(self, entry, &tenant, Instant::now(), ceilings);
         let live = Live::new(self, slot, context, ceilings.memory, None, Some(listener));
         self.run_loop.state.send_replace(LoopState::Running);
         live.call_run(self, ceilings).await
@@ -281,14 +340,12 @@ impl LoadedCapsule {
 struct TenantScopes(Weak<LoadedCapsule>);
 
 impl Scopes for TenantScopes {
-    fn scope<'a>(
-        &'a self,
-        principal: &'a PrincipalId,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<PrincipalScope>>> + Send + 'a>> {
+    fn scope<'a>(&'a self, principal: &'a PrincipalId) -> Scope<'a> {
         Box::pin(async move {
-            let capsule = self.0.upgrade()?;
-            let tenant = capsule.tenant(principal).await.ok()?;
-            Some(Arc::clone(&tenant.scope))
+            let capsule = self.0.upgrade().ok_or("the capsule was unloaded")?;
+            let tenant = capsule.tenant(principal).await;
+            let tenant = tenant.map_err(|error| error.to_string())?;
+            Ok(Arc::clone(&tenant.scope))
         })
     }
 }

@@ -228,6 +228,8 @@ pub enum State {
     Running,
     /// Its run loop runs, and has said that it is ready.
     Ready,
+    /// Its run loop doesn't run, because its owner is disabled or cannot be acted for.
+    Paused,
     /// Its run loop failed, and is started again after a pause.
     Restarting,
     /// Its run loop failed too often.
@@ -245,6 +247,7 @@ impl State {
             Self::Loaded => "loaded",
             Self::Running => "running",
             Self::Ready => "ready",
+            Self::Paused => "paused",
             Self::Restarting => "restarting",
             Self::Failed => "failed",
             Self::Ended => "ended",

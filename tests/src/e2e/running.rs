@@ -113,6 +113,7 @@ pub(crate) fn host(report: &mut Report, binary: PathBuf) -> Result<(), String> {
         either_way(report, &astrid, asked, alone);
     }
     changes(report, &astrid);
+    paused(report, &astrid);
     logs(report, &astrid);
     strangers(report, &astrid)?;
     drained(report, &astrid, running);
@@ -251,6 +252,37 @@ fn changes(report: &mut Report, astrid: &Astrid) {
         Box::new(|_| Ok("disabled".into())),
     );
     ask(&carol, 3, Box::new(error("disabled", "carol")));
+}
+
+/// A run loop acts for its owner, and so for nobody while that one is disabled.
+fn paused(report: &mut Report, astrid: &Astrid) {
+    let ticker = Guest::Ticker.lay_out(&astrid.workspace());
+    ticker.expect("a folder in the workspace");
+    report.ask_in(
+        astrid,
+        &astrid.workspace(),
+        &["install", "ticker", "--yes"],
+        "",
+        0,
+        |_| Ok("installed, with a run loop".into()),
+    );
+    let is = |expected: &str| {
+        let listed = said(astrid, &["list"]);
+        let document: Value = serde_json::from_str(&listed.stdout).unwrap_or_default();
+        let mut all = document.as_array().into_iter().flatten();
+        all.any(|one| one["name"] == "ticker" && one["state"] == expected)
+    };
+    for (verb, expected) in [("disable", "paused"), ("enable", "ready")] {
+        let told = astrid.run(&["principal", verb, "default"]);
+        let judged = if wait(|| is(expected)) {
+            Ok(format!("ticker, which is its own, is {expected}"))
+        } else {
+            Err(format!("ticker is never {expected}"))
+        };
+        let line = format!("astrid principal {verb} default");
+        report.line(&line, judged, || told.to_string());
+    }
+    astrid.run(&["remove", "ticker"]);
 }
 
 /// A log is followed as it is written.

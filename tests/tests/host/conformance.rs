@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use astrid_e2e::guests::Guest;
+use astrid_host::capsule::Readiness;
+use astrid_host::policy::topic::TopicPattern;
 use astrid_host::storage::LogLevel;
-use conformance::{CAPABILITIES, ENV, EXPECTED, LOGS, PRINCIPAL};
+use conformance::{CAPABILITIES, ENV, EXPECTED, LOGS, LOOP_EXPECTED, LOOP_REPORT, PRINCIPAL};
 use serde_json::{Value, json};
 
-use crate::common::{Lines, Sink, builder, call_by, id, loaded, said, with_people};
+use crate::common::{LONG, Lines, Sink, builder, call_by, host, id, loaded, said, with_people};
 
 #[tokio::test]
 pub(crate) async fn every_area_reports_what_is_expected() {
     let (host, capsule) = loaded(Guest::Conformance).await;
+    // Its loop has subscribed by then, and does no more.
+    assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);
     for (action, expected) in EXPECTED {
         let reply = host
             .invoke(&capsule, call_by(PRINCIPAL, action, ()))
@@ -20,6 +24,17 @@ pub(crate) async fn every_area_reports_what_is_expected() {
         let expected: Value = serde_json::from_str(expected).unwrap();
         assert_eq!(said(&reply), ("final", expected), "{action}");
     }
+}
+
+#[tokio::test]
+async fn a_run_loop_is_told_of_a_caller_only_after_a_message() {
+    let host = host().await;
+    let reports = TopicPattern::parse(LOOP_REPORT).unwrap();
+    let reports = host.subscribe(&reports).unwrap();
+    host.load(Guest::Conformance.package()).await.unwrap();
+    let report = reports.next().await.unwrap();
+    let value = |text| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(value(report.payload.as_str()), value(LOOP_EXPECTED));
 }
 
 #[tokio::test]

@@ -1,16 +1,18 @@
 //! Run loops: they run beside the handlers of their capsule, are started again when they fail, and end with it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
+use astrid_host::bus::{Attribution, Payload};
 use astrid_host::capsule::{LoopState, Readiness};
 use astrid_host::dispatch::Event;
-use astrid_host::policy::topic::TopicPattern;
+use astrid_host::policy::topic::{Topic, TopicPattern};
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 
-use crate::common::{ask, host, id, loaded};
+use crate::common::{Lines, Sink, ask, builder, host, id, loaded, with_people};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -115,6 +117,89 @@ async fn a_capsule_without_a_run_loop_is_ready() {
     let (_host, capsule) = loaded(Guest::Noop).await;
     assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);
     assert_eq!(capsule.run_loop(), None);
+}
+
+#[tokio::test]
+async fn a_message_for_whom_nobody_can_act_never_reaches_a_run_loop() {
+    let lines = Arc::<Lines>::default();
+    let sink = Arc::new(Sink(Arc::clone(&lines)));
+    let host = with_people(builder().log_sink(sink)).await;
+    for name in ["carol", "dave"] {
+        host.principals().add(&id(name)).unwrap();
+    }
+    let listener = host.load(Guest::Listener.package()).await.unwrap();
+    assert_eq!(listener.wait_ready(LONG).await, Readiness::Ready);
+    let heard = TopicPattern::parse("listener.v1.heard").unwrap();
+    let heard = host.subscribe(&heard).unwrap();
+
+    host.principals().disable(&id("bob")).unwrap();
+    let home = host.home();
+    std::fs::write(home.profiles_dir().join("carol.toml"), "enabled = ").unwrap();
+    let overlay = home
+        .principal_dir(&id("dave"))
+        .join("env/listener.env.json");
+    std::fs::write(overlay, "{").unwrap();
+
+    let uplink = host.load(Guest::Claimer.package()).await.unwrap().session();
+    let event = |who: &str| Event::json("listener.v1.ask", &()).unwrap().by(&id(who));
+    let claim = |who: &str| {
+        let topic = Topic::parse("listener.v1.ask").unwrap();
+        Event::claimed(topic, Payload::json(&()).unwrap(), id(who), uplink)
+    };
+    let nobody = ["nobody", "bob", "carol", "dave"];
+    for who in nobody {
+        host.publish(event(who)).await.unwrap();
+        host.publish(claim(who)).await.unwrap();
+    }
+    // They come in order: whatever came of those before came first.
+    host.publish(claim("alice")).await.unwrap();
+    host.publish(event("alice")).await.unwrap();
+    let by = [
+        Attribution::Claimed {
+            principal: id("alice"),
+            by: uplink,
+        },
+        Attribution::Verified(id("alice")),
+    ];
+    for attribution in by {
+        let answer = heard.next().await.unwrap();
+        assert_eq!(answer.attribution, attribution, "a claim stays one");
+    }
+    assert_eq!(listener.undelivered(), 2 * nobody.len() as u64);
+    let told = lines.all().remove(0);
+    assert_eq!(told.1, "default", "whose loop it is");
+    assert!(told.3.contains("1 messages were not delivered"), "{told:?}");
+    assert!(told.3.contains("there is no principal nobody"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_run_loop_is_paused_while_its_owner_is_disabled() {
+    let (host, ticker) = loaded(Guest::Ticker).await;
+    assert_eq!(ticker.wait_ready(LONG).await, Readiness::Ready);
+    let owner = id("default");
+    for _ in 0..2 {
+        host.principals().disable(&owner).unwrap();
+        let paused = until(&ticker, |state| matches!(state, LoopState::Paused { .. })).await;
+        let LoopState::Paused { reason } = paused else {
+            unreachable!("waited for")
+        };
+        assert_eq!(reason, "principal default is disabled");
+        assert!(!ticker.is_ready());
+        let crashed = Readiness::Crashed { reason };
+        assert_eq!(ticker.wait_ready(LONG).await, crashed);
+        // Others' changes leave it so.
+        host.principals().disable(&id("bob")).unwrap();
+        host.principals().enable(&id("bob")).unwrap();
+
+        host.principals().enable(&owner).unwrap();
+        until(&ticker, |state| *state == LoopState::Running).await;
+        assert_eq!(ticker.wait_ready(LONG).await, Readiness::Ready);
+        assert!(ticks(&host, "alice").await["body"].is_number());
+    }
+    assert_eq!(ticker.restarts(), 0, "it never failed");
+    host.principals().disable(&owner).unwrap();
+    host.unload(&ticker);
+    until(&ticker, |state| *state == LoopState::Ended).await;
 }
 
 #[tokio::test(start_paused = true)]

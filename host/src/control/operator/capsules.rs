@@ -101,6 +101,7 @@ fn life(capsule: &Capsule) -> Life {
             (State::Ready, None)
         }
         Some(LoopState::Starting | LoopState::Running) => (State::Running, None),
+        Some(LoopState::Paused { reason }) => (State::Paused, Some(reason)),
         Some(LoopState::Restarting { reason, .. }) => (State::Restarting, Some(reason)),
         Some(LoopState::Failed { reason }) => (State::Failed, Some(reason)),
         Some(LoopState::Ended) => (State::Ended, None),

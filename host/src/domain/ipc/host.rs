@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wasmtime::component::Resource;
 
 use super::wit::{
@@ -10,7 +11,8 @@ use super::wit::{
     PrincipalAttribution,
 };
 use super::{Heard, IpcView, Refused, acl};
-use crate::bus::{Attribution, Batch, Draft, Payload, Readiness};
+use crate::bus::{Attribution, Batch, Draft, Payload, RECV_MAX, Readiness};
+use crate::call::{Entry, Received};
 use crate::domain::io::{Pollable, Source, Wait};
 use crate::policy::topic::Topic;
 use crate::principal::PrincipalId;
@@ -32,10 +34,16 @@ impl HostSubscription for IpcView<'_> {
         &mut self,
         subscription: Resource<Heard>,
     ) -> wasmtime::Result<Result<IpcEnvelope, ErrorCode>> {
-        let heard = &self.table.get(&subscription)?.0;
-        match heard.poll() {
-            Ok(batch) => Ok(Ok(self.received(batch).await)),
-            Err(_) => Ok(Err(ErrorCode::Closed)),
+        let mut lost = 0;
+        loop {
+            let Ok(mut batch) = self.table.get(&subscription)?.0.poll() else {
+                return Ok(Err(ErrorCode::Closed));
+            };
+            batch.dropped += std::mem::take(&mut lost);
+            match self.received(batch).await {
+                Ok(envelope) => return Ok(Ok(envelope)),
+                Err(undelivered) => lost = undelivered.dropped,
+            }
         }
     }
 
@@ -44,12 +52,20 @@ impl HostSubscription for IpcView<'_> {
         subscription: Resource<Heard>,
         timeout_ms: u64,
     ) -> wasmtime::Result<Result<IpcEnvelope, ErrorCode>> {
-        let heard = &self.table.get(&subscription)?.0;
-        // Longer than a minute is a minute: the subscription sees to it.
-        let batch = heard.recv(Duration::from_millis(timeout_ms));
-        match self.waiting.within(RECV, batch).await {
-            Ok(batch) => Ok(Ok(self.received(batch).await)),
-            Err(_) => Ok(Err(ErrorCode::Closed)),
+        let most = Duration::from_millis(timeout_ms).min(RECV_MAX);
+        let began = Instant::now();
+        let mut lost = 0;
+        loop {
+            let heard = &self.table.get(&subscription)?.0;
+            let batch = heard.recv(most.saturating_sub(began.elapsed()));
+            let Ok(mut batch) = self.waiting.within(RECV, batch).await else {
+                return Ok(Err(ErrorCode::Closed));
+            };
+            batch.dropped += std::mem::take(&mut lost);
+            match self.received(batch).await {
+                Ok(envelope) => return Ok(Ok(envelope)),
+                Err(undelivered) => lost = undelivered.dropped,
+            }
         }
     }
 
@@ -145,23 +161,37 @@ impl IpcView<'_> {
             })
     }
 
-    /// What the guest gets; a run loop is from now on who the messages are of, or itself if there are none.
-    async fn received(&mut self, batch: Batch) -> IpcEnvelope {
-        if let Some(listener) = &self.ctx.listener {
+    /// What the guest gets. A run loop is from now on for whom the messages are, or itself if there are none; messages for
+    /// a principal that cannot be acted for are not delivered, and given back.
+    async fn received(&mut self, batch: Batch) -> Result<IpcEnvelope, Batch> {
+        if let Some(listener) = &mut self.ctx.listener {
             let first = batch.messages.first();
-            let principal = first.and_then(|message| message.attribution.principal());
+            let attribution = first.map(|message| &message.attribution);
+            let principal = attribution.and_then(Attribution::principal);
             let scope = match principal {
-                Some(principal) => listener.scopes.scope(principal).await,
-                None => None,
+                Some(principal) => match listener.scopes.scope(principal).await {
+                    Ok(scope) => scope,
+                    Err(reason) => {
+                        let count = batch.messages.len() as u64;
+                        self.ctx.capsule.count_undelivered(count);
+                        listener.tell_undelivered(principal, count, &reason);
+                        return Err(batch);
+                    }
+                },
+                // Nothing came, or the host itself says something.
+                None => Arc::clone(&listener.own),
             };
-            // A principal that isn't there selects nobody's state: the loop stays itself.
-            self.call.claimed_by = match first.map(|message| &message.attribution) {
-                Some(Attribution::Claimed { by, .. }) if scope.is_some() => Some(*by),
+            self.call.scope = scope;
+            self.call.claimed_by = match attribution {
+                Some(Attribution::Claimed { by, .. }) => Some(*by),
                 _ => None,
             };
-            self.call.scope = scope.unwrap_or_else(|| Arc::clone(&listener.own));
             self.call.source = first.map_or(self.ctx.capsule.session, |message| message.source);
             self.call.topic = first.map(|message| message.topic.as_str().into());
+            self.call.entry = Entry::RunLoop(first.map(|message| Received {
+                published: message.timestamp,
+                by_host: message.attribution == Attribution::System,
+            }));
         }
         let message = |message: Arc<crate::bus::Message>| IpcMessage {
             topic: message.topic.to_string(),
@@ -169,11 +199,11 @@ impl IpcView<'_> {
             source_id: message.source.to_string(),
             principal: attribution(&message.attribution),
         };
-        IpcEnvelope {
+        Ok(IpcEnvelope {
             messages: batch.messages.into_iter().map(message).collect(),
             dropped: batch.dropped,
             lagged: batch.lagged,
-        }
+        })
     }
 }
 

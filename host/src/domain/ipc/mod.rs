@@ -10,7 +10,9 @@
 mod acl;
 mod host;
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
@@ -18,6 +20,7 @@ use crate::bus::{Draft, Subscription};
 use crate::call::{CallContext, Waiting};
 use crate::principal::{PrincipalId, PrincipalScope};
 use crate::registry::CapsuleInfo;
+use crate::storage::LogLevel;
 
 mod bindings {
     #![expect(
@@ -86,21 +89,53 @@ pub trait Outlet: Send + Sync + 'static {
     ) -> Result<Subscription, wit::ErrorCode>;
 }
 
-/// What a run loop is at the moment: it speaks for itself, or for whose message it has last received.
+/// The least time between two lines that tell of messages which were not delivered.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// A run loop's principals: it acts for its own, or for that of the message that it received last.
 pub struct Listener {
-    /// Its own principal, with what was resolved for it.
-    pub own: Arc<PrincipalScope>,
-    /// Finds another principal's scope; none if there is no such principal, or it is disabled.
-    pub scopes: Arc<dyn Scopes>,
+    own: Arc<PrincipalScope>,
+    scopes: Arc<dyn Scopes>,
+    /// Messages that were not delivered, since this was last told.
+    undelivered: u64,
+    told: Option<Instant>,
 }
+
+impl Listener {
+    /// That of a loop whose own principal has this scope; `scopes` finds those of others.
+    pub fn new(own: Arc<PrincipalScope>, scopes: Arc<dyn Scopes>) -> Self {
+        Self {
+            own,
+            scopes,
+            undelivered: 0,
+            told: None,
+        }
+    }
+
+    /// Writes into the capsule's log that messages for `principal` were not delivered; at most once in [`TELL_EVERY`],
+    /// with how many there were.
+    fn tell_undelivered(&mut self, principal: &PrincipalId, count: u64, reason: &str) {
+        self.undelivered += count;
+        if self.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+            return;
+        }
+        self.told = Some(Instant::now());
+        let count = std::mem::take(&mut self.undelivered);
+        let line = format!(
+            "{count} messages were not delivered to the run loop, the last one for {principal}: {reason}"
+        );
+        self.own.log_always(LogLevel::Warn, line);
+    }
+}
+
+/// A principal's scope with a capsule, or why there is none.
+pub type Scope<'a> = Pin<Box<dyn Future<Output = Result<Arc<PrincipalScope>, String>> + Send + 'a>>;
 
 /// Resolves principals for a capsule.
 pub trait Scopes: Send + Sync + 'static {
-    /// The principal's scope with the capsule.
-    fn scope<'a>(
-        &'a self,
-        principal: &'a PrincipalId,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<PrincipalScope>>> + Send + 'a>>;
+    /// The principal's scope. There is none if there is no such principal, it is disabled, or its profile or its
+    /// configuration of the capsule cannot be read.
+    fn scope<'a>(&'a self, principal: &'a PrincipalId) -> Scope<'a>;
 }
 
 /// What lives with one instance.

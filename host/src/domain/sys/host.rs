@@ -7,6 +7,7 @@ use super::wit::{
     LogLevel as Level,
 };
 use super::{PANIC, SysView};
+use crate::call::Entry;
 use crate::storage::LogLevel;
 
 /// Most bytes of entropy for one call.
@@ -20,12 +21,29 @@ impl Host for SysView<'_> {
     }
 
     fn get_caller(&mut self) -> Result<CallerContext, ErrorCode> {
-        let (started, wall) = self.ctx.shared.started;
-        let began = wall.saturating_add(self.call.began.saturating_duration_since(started));
+        let principal = || Some(self.call.principal().to_string());
+        let (principal, time) = match self.call.entry {
+            Entry::RunLoop(None) => {
+                return Ok(CallerContext {
+                    principal: None,
+                    source_id: String::new(),
+                    timestamp: String::new(),
+                });
+            }
+            Entry::RunLoop(Some(received)) => (
+                if received.by_host { None } else { principal() },
+                Some(received.published),
+            ),
+            Entry::Handler | Entry::Lifecycle => {
+                let (started, wall) = self.ctx.shared.started;
+                let began = self.call.began.saturating_duration_since(started);
+                (principal(), wall.saturating_add(began).ok())
+            }
+        };
         Ok(CallerContext {
-            principal: Some(self.call.principal().to_string()),
+            principal,
             source_id: self.call.source.to_string(),
-            timestamp: began.map(|time| time.to_string()).unwrap_or_default(),
+            timestamp: time.map(|time| time.to_string()).unwrap_or_default(),
         })
     }
 

@@ -47,7 +47,7 @@ impl Subscription {
         let batch = state.bus.take(self.id);
         // A run loop goes on for whom it heard, or for itself.
         if state.in_run_loop {
-            state.caller = match batch.messages.last() {
+            state.caller = match batch.messages.first() {
                 Some(message) => Caller {
                     principal: message.principal.name().map(String::from),
                     source_id: message.source_id.clone(),

@@ -89,6 +89,12 @@ pub const EXPECTED: [(&str, &str); 14] = [
     ),
 ];
 
+/// Where the run loop publishes its report.
+pub const LOOP_REPORT: &str = "conformance.v1.loop.report";
+
+/// What it must report: of whom it is told in `get-caller` before its first message, after one, and after an empty receive.
+pub const LOOP_EXPECTED: &str = r#"{"before":{"principal":false,"source":false,"timestamp":false},"heard":{"principal":true,"source":true,"timestamp":true},"empty":{"principal":false,"source":false,"timestamp":false}}"#;
+
 type Report = Verdict<(), Value>;
 
 /// The capsule.
@@ -97,6 +103,14 @@ pub struct Conformance;
 
 #[capsule]
 impl Conformance {
+    /// Publishes its report, says that it is ready, and ends.
+    #[astrid::run]
+    fn run(&self) -> Result<()> {
+        messages::run_loop()?;
+        runtime::ready();
+        Ok(())
+    }
+
     #[astrid::hook]
     fn log(&self) -> Report {
         log::trace("a trace");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use astrid_sdk::{ipc, poll, prelude::*};
 use serde_json::{Value, json};
 
-use crate::CLOSED;
+use crate::{CLOSED, LOOP_REPORT};
 
 /// Long enough for a message that is on its way, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -143,6 +143,30 @@ pub fn bindings() -> Result<Value> {
         .iter()
         .map(|one| json!({ "action": one.action, "topic": one.topic }));
     Ok(bindings.collect())
+}
+
+pub fn run_loop() -> Result<()> {
+    let before = caller()?;
+    let own = ipc::subscribe("conformance.v1.loop")?;
+    ipc::publish("conformance.v1.loop", &1)?;
+    own.recv(PATIENCE)?;
+    let heard = caller()?;
+    own.poll()?;
+    let empty = caller()?;
+    // A handler that subscribes as often as it may does so later.
+    drop(own);
+    let report = json!({ "before": before, "heard": heard, "empty": empty });
+    Ok(ipc::publish(LOOP_REPORT, &report)?)
+}
+
+/// What there is of the caller.
+fn caller() -> Result<Value> {
+    let caller = runtime::caller()?;
+    Ok(json!({
+        "principal": caller.principal.is_some(),
+        "source": !caller.source_id.is_empty(),
+        "timestamp": !caller.timestamp.is_empty(),
+    }))
 }
 
 fn outcome(result: Result<(), ipc::Error>) -> &'static str {

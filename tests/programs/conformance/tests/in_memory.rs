@@ -4,7 +4,10 @@ use astrid_sdk::{
     ipc::Error,
     testing::{Host, Kind},
 };
-use conformance::{BINDINGS, CAPABILITIES, CLOSED, Conformance, ENV, EXPECTED, LOGS, PRINCIPAL};
+use conformance::{
+    BINDINGS, CAPABILITIES, CLOSED, Conformance, ENV, EXPECTED, LOGS, LOOP_EXPECTED, LOOP_REPORT,
+    PRINCIPAL,
+};
 
 fn host() -> Host {
     let host = ENV
@@ -35,6 +38,17 @@ fn every_area_reports_what_is_expected() {
         );
         assert_eq!(outcome.data, Some(expected), "{action}");
     }
+}
+
+#[test]
+fn a_run_loop_is_told_of_a_caller_only_after_a_message() {
+    let host = host();
+    assert_eq!(host.start(&Conformance), Some(Ok(())));
+    let published = host.published();
+    let report = published.last().unwrap();
+    assert_eq!(report.topic, LOOP_REPORT);
+    let value = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(value(&report.payload), value(LOOP_EXPECTED));
 }
 
 #[test]
