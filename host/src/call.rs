@@ -1,5 +1,7 @@
 //! A call of a handler: what goes in, what comes out, and what is known about it while it runs.
 
+pub(crate) mod gate;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! A host: builds the rooms, joins them, and is what an embedder holds.
 
 mod builder;
+mod linking;
 mod loading;
 mod replacing;
 
@@ -9,18 +10,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use indexmap::IndexMap;
-use parking_lot::Mutex;
-use tokio::sync::{broadcast, watch};
-use wasmtime::component::Linker;
-
 pub use self::builder::{BuildError, HostBuilder};
+pub use self::linking::DomainLinker;
 pub use self::replacing::Installed;
 use crate::bus::{BusMetrics, Owner, SubscribeError, Subscription};
 use crate::call::{Call, CallDraft, Reply, TraceId};
-use crate::capsule::{
-    CallError, Capsule, CapsuleHandler, CustomGate, Environment, NameLocks, StoreState,
-};
+use crate::capsule::{CallError, Capsule, CapsuleHandler, CustomGate, Environment, NameLocks};
 use crate::dispatch::{Answer, CallScope, DispatchError, Dispatcher, Event, Figures, Outcome};
 use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
@@ -29,17 +24,21 @@ use crate::manifest::CapsuleName;
 use crate::policy::topic::TopicPattern;
 use crate::principal::Principals;
 use crate::storage::{FileLogs, LogRecord};
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+use tokio::sync::{broadcast, watch};
 
 /// Host functions of an embedder's own. One that calls the host holds a [`WeakHost`], and no [`Capsule`].
 pub trait Domain: Send + Sync + 'static {
     /// A row for each function: what isn't here can't be linked.
     fn gates(&self) -> Vec<CustomGate>;
 
-    /// Adds the functions. In them, [`StoreState::call`] tells on whose behalf they are called.
+    /// Adds the functions. In them, [`StoreState::call`](crate::capsule::StoreState::call) tells on whose behalf they are
+    /// called.
     ///
     /// # Errors
     /// wasmtime's.
-    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()>;
+    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()>;
 }
 
 struct Inner {

@@ -57,7 +57,7 @@ pub mod tools;
 pub use call::{Call, CallContext, CallDraft, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};
 pub use home::Home;
-pub use host::{BuildError, Domain, Host, HostBuilder, Installed, WeakHost};
+pub use host::{BuildError, Domain, DomainLinker, Host, HostBuilder, Installed, WeakHost};
 pub use kind::ErrorKind;
 pub use nearest::nearest;
 pub use package::Package;

@@ -2,6 +2,7 @@
 //!
 //! A value is looked up in this order: the secret store for a key of type `secret` (the
 //! principal's, then the host's), the calling principal's own setting, the manifest's default.
+//! A key of type `secret` is refused, with `capability-denied`, where an uplink only claims on whose behalf the call is.
 //!
 //! ```
 //! use astrid_sdk::prelude::*;

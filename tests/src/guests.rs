@@ -59,6 +59,8 @@ guests! {
     Conformance => "tests/programs/conformance",
     /// Publishes what it is called for.
     Cycle => "tests/programs/cycle",
+    /// Calls whichever host function it is told.
+    Gates => "tests/programs/gates",
     /// Does something when it is installed and when it is upgraded.
     Installer => "tests/programs/installer",
     /// Answers whatever it hears: a run loop.

@@ -36,7 +36,7 @@ impl StoreState {
 impl IoStore for StoreState {
     fn io(&mut self) -> IoView<'_> {
         self.asked = true;
-        IoView::new(&mut self.handles, self.sys.unloaded(), &mut self.waiting)
+        IoView::new(&mut self.handles, &self.call, &mut self.waiting)
     }
 }
 

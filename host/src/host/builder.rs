@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wasmtime::component::Linker;
 
-use super::{Domain, Host, Inner};
+use super::{Domain, DomainLinker, Host, Inner};
 use crate::blocking::Blocking;
 use crate::bus::Owner;
 use crate::capsule::{Components, Environment, NameLocks, RESERVED, Slots, Surroundings};
@@ -196,10 +196,11 @@ impl HostBuilder {
         domain::link(&mut linker).map_err(BuildError::Engine)?;
         let mut custom = Vec::new();
         for domain in &self.domains {
-            custom.extend(domain.gates());
+            let rows = domain.gates();
             domain
-                .add_to_linker(&mut linker)
+                .add_to_linker(&mut DomainLinker::new(&mut linker, &rows))
                 .map_err(BuildError::Engine)?;
+            custom.extend(rows);
         }
         let logs = if self.blocking.inline {
             FileLogs::inline(home.clone())

@@ -3,42 +3,35 @@
 //! A function without a row can't be linked, so a new one is closed until somebody has decided. A test walks
 //! the WIT and fails on a function without a row, and on a row without a function.
 
-use crate::policy::gate::{Gate, Needs};
+use crate::policy::gate::{Gate, List, Row};
 
 const OPEN: Gate = Gate::OPEN;
 const OPEN_VERIFIED: Gate = Gate::OPEN.verified();
-const PUBLISH: Gate = Gate {
-    needs: Needs::PublishAcl,
-    verified: false,
-};
-const SUBSCRIBE: Gate = Gate {
-    needs: Needs::SubscribeAcl,
-    verified: false,
-};
-const LIFECYCLE: Gate = Gate {
-    needs: Needs::Lifecycle,
-    verified: true,
-};
+const PUBLISH: Gate = Gate::OPEN.listed(List::Publish);
+const SUBSCRIBE: Gate = Gate::OPEN.listed(List::Subscribe);
+const LIFECYCLE: Gate = Gate::OPEN.in_lifecycle().verified();
 const UPLINK: Gate = Gate::capability(&["uplink"]);
+const PUBLISH_AS: Gate = UPLINK.listed(List::Publish);
 const NET: Gate = Gate::capability(&["net"]);
 const NET_BIND: Gate = Gate::capability(&["net_bind"]);
 const NET_CONNECT: Gate = Gate::capability(&["net_connect"]);
 const NET_UDP: Gate = Gate::capability(&["net_udp"]);
-const NET_LOOKUP: Gate = Gate {
-    needs: Needs::Any(&["net_connect", "net_udp"]),
-    verified: false,
-};
+const NET_LOOKUP: Gate = Gate::any_capability(&["net_connect", "net_udp"]);
 const FS_READ: Gate = Gate::capability(&["fs_read"]);
 const FS_WRITE: Gate = Gate::capability(&["fs_write"]);
-const FS_ANY: Gate = Gate {
-    needs: Needs::Any(&["fs_read", "fs_write"]),
-    verified: false,
-};
+const FS_ANY: Gate = Gate::any_capability(&["fs_read", "fs_write"]);
 const FS_BOTH: Gate = Gate::capability(&["fs_read", "fs_write"]);
 const HOST_PROCESS: Gate = Gate::capability(&["host_process"]);
 const PERSISTENT: Gate = Gate::capability(&["host_process", "allow_persistent"]);
 const IDENTITY: Gate = Gate::capability(&["identity"]);
 const IDENTITY_VERIFIED: Gate = IDENTITY.verified();
+
+/// `get-config` of a key whose type is `secret`; any other key is open to all, as the function's own row says.
+pub const SECRET_CONFIG: Row<'static> = Row {
+    interface: "astrid:sys/host",
+    function: "get-config",
+    gate: OPEN_VERIFIED,
+};
 
 /// One interface of the contract, with all the versions in which it is known.
 #[derive(Debug)]
@@ -49,6 +42,9 @@ pub struct Interface {
     pub versions: &'static [&'static str],
     /// Whether this host offers it. What it doesn't offer has its gates decided all the same.
     pub served: bool,
+    /// What a guest is told of a denial: a case of the interface's error code or decision, `unknown` (with the text) where
+    /// there is none for it, or nothing where all is open.
+    pub denial: Option<&'static str>,
     /// Functions by their name in a binary, with what opens them. A version has these or fewer.
     pub functions: &'static [(&'static str, Gate)],
 }
@@ -59,18 +55,21 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:approval/host",
         versions: &["1.0.0"],
         served: false,
+        denial: Some("denied"),
         functions: &[("request-approval", OPEN_VERIFIED)],
     },
     Interface {
         name: "astrid:elicit/host",
         versions: &["1.0.0"],
         served: false,
+        denial: Some("not-in-lifecycle"),
         functions: &[("elicit", LIFECYCLE), ("has-secret", OPEN_VERIFIED)],
     },
     Interface {
         name: "astrid:fs/host",
         versions: &["1.0.0"],
         served: false,
+        denial: Some("capability-denied"),
         functions: &[
             ("[method]file-handle.read-at", OPEN),
             ("[method]file-handle.write-at", OPEN),
@@ -101,12 +100,14 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:guest/lifecycle",
         versions: &["1.0.0"],
         served: true,
+        denial: None,
         functions: &[],
     },
     Interface {
         name: "astrid:http/host",
         versions: &["1.0.0", "1.1.0"],
         served: false,
+        denial: Some("capability-denied"),
         functions: &[
             ("[method]http-stream.status", OPEN),
             ("[method]http-stream.headers", OPEN),
@@ -129,6 +130,7 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:identity/host",
         versions: &["1.0.0"],
         served: false,
+        denial: Some("capability-denied"),
         functions: &[
             ("identity-resolve", IDENTITY),
             ("identity-link", IDENTITY_VERIFIED),
@@ -141,12 +143,14 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:io/error",
         versions: &["1.0.0"],
         served: false,
+        denial: None,
         functions: &[("[method]error.to-debug-string", OPEN)],
     },
     Interface {
         name: "astrid:io/poll",
         versions: &["1.0.0"],
         served: true,
+        denial: Some("unknown"),
         functions: &[
             ("[method]pollable.ready", OPEN),
             ("[method]pollable.block", OPEN),
@@ -157,6 +161,7 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:io/streams",
         versions: &["1.0.0"],
         served: false,
+        denial: None,
         functions: &[
             ("[method]input-stream.read", OPEN),
             ("[method]input-stream.blocking-read", OPEN),
@@ -182,12 +187,13 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:ipc/host",
         versions: &["1.0.0"],
         served: true,
+        denial: Some("capability-denied"),
         functions: &[
             ("[method]subscription.poll", OPEN),
             ("[method]subscription.recv", OPEN),
             ("[method]subscription.subscribe-readiness", OPEN),
             ("publish", PUBLISH),
-            ("publish-as", UPLINK),
+            ("publish-as", PUBLISH_AS),
             ("subscribe", SUBSCRIBE),
             ("get-interceptor-bindings", OPEN),
         ],
@@ -196,6 +202,7 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:kv/host",
         versions: &["1.0.0"],
         served: false,
+        denial: None,
         functions: &[
             ("kv-get", OPEN),
             ("kv-set", OPEN),
@@ -210,6 +217,7 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:net/host",
         versions: &["1.0.0"],
         served: false,
+        denial: Some("capability-denied"),
         functions: &[
             ("[method]unix-listener.accept", OPEN),
             ("[method]unix-listener.poll-accept", OPEN),
@@ -264,6 +272,7 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:process/host",
         versions: &["1.0.0", "1.1.0"],
         served: false,
+        denial: Some("capability-denied"),
         functions: &[
             ("[method]process-handle.read-logs", OPEN),
             ("[method]process-handle.write-stdin", OPEN),
@@ -298,12 +307,14 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:request-context/host",
         versions: &["1.0.0"],
         served: false,
+        denial: None,
         functions: &[("connection-owner", OPEN), ("connection-principal", OPEN)],
     },
     Interface {
         name: "astrid:sys/host",
         versions: &["1.0.0"],
         served: true,
+        denial: Some("capability-denied"),
         functions: &[
             ("get-config", OPEN),
             ("get-caller", OPEN),
@@ -321,6 +332,7 @@ pub const INTERFACES: &[Interface] = &[
         name: "astrid:uplink/host",
         versions: &["1.0.0"],
         served: false,
+        denial: Some("capability-denied"),
         functions: &[("uplink-register", UPLINK), ("uplink-send", UPLINK)],
     },
 ];
@@ -328,4 +340,39 @@ pub const INTERFACES: &[Interface] = &[
 /// The interface of this name.
 pub fn interface(name: &str) -> Option<&'static Interface> {
     INTERFACES.iter().find(|interface| interface.name == name)
+}
+
+/// The row of a function, for the code that serves it: looked up when that is compiled.
+///
+/// # Panics
+/// If there is none; in a constant that is an error of the compiler.
+pub const fn row(interface: &'static str, function: &'static str) -> Row<'static> {
+    let mut at = 0;
+    while at < INTERFACES.len() {
+        let rows = INTERFACES[at].functions;
+        let mut row = 0;
+        while same(INTERFACES[at].name, interface) && row < rows.len() {
+            let (name, gate) = rows[row];
+            if same(name, function) {
+                return Row {
+                    interface,
+                    function,
+                    gate,
+                };
+            }
+            row += 1;
+        }
+        at += 1;
+    }
+    panic!("the gate table has no row for this function")
+}
+
+/// `==`, which is not for constants.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }

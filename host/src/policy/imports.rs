@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gate::{Gate, Missing};
+use super::gate::{Gate, Missing, Row};
 use super::gates;
 
 /// The gate of one function that an embedder adds.
@@ -12,8 +12,19 @@ pub struct CustomGate {
     pub instance: String,
     /// The function.
     pub function: String,
-    /// What opens it; judged when a capsule is loaded.
+    /// What opens it. Its capabilities are asked for when a capsule is loaded, all of it at each call.
     pub gate: Gate,
+}
+
+impl CustomGate {
+    /// The row.
+    pub fn row(&self) -> Row<'_> {
+        Row {
+            interface: &self.instance,
+            function: &self.function,
+            gate: self.gate,
+        }
+    }
 }
 
 /// An import that a host doesn't offer to this capsule.

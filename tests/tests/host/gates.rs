@@ -1,10 +1,17 @@
-//! The gate table and the contract say the same.
+//! The gate table and the contract say the same, and the host does what the table says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use astrid_e2e::folders;
-use astrid_host::policy::gates::{self, INTERFACES};
-use wit_parser::Resolve;
+use astrid_e2e::guests::Guest;
+use astrid_host::dispatch::CallScope;
+use astrid_host::policy::gate::{Closed, Gate, Standing};
+use astrid_host::policy::gates::{self, INTERFACES, Interface};
+use astrid_host::{Call, Capsule, Host};
+use wit_parser::{Resolve, TypeDefKind};
+
+use crate::common::{Lines, Sink, builder, host, id, said, with_people};
 
 /// What is known of an interface: versions, and the functions of all of them by their name in a binary.
 type Known = (BTreeSet<String>, BTreeSet<String>);
@@ -67,4 +74,232 @@ fn no_interface_and_no_function_has_two_rows() {
             interface.name
         );
     }
+}
+
+/// The cases of the variants and enumerations that an interface of `wit/` names.
+fn cases(resolve: &Resolve, interface: &str) -> BTreeSet<String> {
+    let mut cases = BTreeSet::new();
+    for (_, known) in &resolve.interfaces {
+        let package = &resolve.packages[known.package.unwrap()].name;
+        let name = known.name.as_deref().unwrap();
+        if format!("{}:{}/{name}", package.namespace, package.name) != interface {
+            continue;
+        }
+        for id in known.types.values() {
+            match &resolve.types[*id].kind {
+                TypeDefKind::Variant(variant) => {
+                    cases.extend(variant.cases.iter().map(|case| case.name.clone()));
+                }
+                TypeDefKind::Enum(all) => {
+                    cases.extend(all.cases.iter().map(|case| case.name.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+    cases
+}
+
+#[test]
+fn a_denial_is_a_case_that_the_contract_has() {
+    let mut resolve = Resolve::new();
+    resolve.push_dir(folders::root().join("wit")).unwrap();
+    for interface in INTERFACES {
+        let open = interface
+            .functions
+            .iter()
+            .all(|(_, gate)| *gate == Gate::OPEN);
+        match interface.denial {
+            Some(denial) => {
+                let cases = cases(&resolve, interface.name);
+                assert!(cases.contains(denial), "{}: {denial}", interface.name);
+            }
+            None => assert!(open, "{} says nothing of its denials", interface.name),
+        }
+    }
+}
+
+/// The name of a case in the guest's language.
+fn in_rust(case: &str) -> String {
+    let words = case.split('-').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    });
+    words.collect()
+}
+
+/// A call of the guest, as far as gates ask.
+#[derive(Clone, Copy)]
+struct As<'a> {
+    standing: Standing<'a>,
+    /// Whether the manifest lists the topic.
+    listed: bool,
+    /// Whether the guest has kept handles.
+    handles: bool,
+}
+
+impl As<'_> {
+    /// Whether what a function came to is what its row says.
+    fn judge(self, interface: &Interface, function: &str, gate: Gate, came: &str) {
+        let name = format!("{}.{function}", interface.name);
+        let listed = |list| match self.listed {
+            true => Ok(()),
+            false => Err(Closed::NoTopic(list)),
+        };
+        if function.starts_with("[method]") && !self.handles {
+            assert_eq!(came, "no handle", "{name}");
+        } else if gate.admit(self.standing, listed).is_err() {
+            let code = in_rust(interface.denial.expect("it has one"));
+            assert!(came.contains(&code), "{name} is denied: {came}");
+        } else if function == "poll" && !self.handles {
+            assert!(came.contains("InvalidInput"), "{name}: {came}");
+        } else {
+            assert_eq!(came, "ok", "{name}");
+        }
+    }
+
+    /// Calls each function of each served interface, and judges what came of it.
+    async fn calls_each(self, host: &Host, capsule: &Capsule) {
+        for interface in INTERFACES.iter().filter(|interface| interface.served) {
+            for (function, gate) in interface.functions {
+                let name = format!("{}.{function}", interface.name);
+                let came = self.ask(host, capsule, "call", &name).await;
+                self.judge(interface, function, *gate, &came);
+            }
+        }
+    }
+
+    /// What a hook answers.
+    async fn ask(self, host: &Host, capsule: &Capsule, hook: &str, payload: &str) -> String {
+        let call = Call::json(hook, payload).unwrap();
+        let reply = if self.standing.verified {
+            host.invoke(capsule, call.by(&id("alice"))).await
+        } else {
+            let scope = CallScope {
+                principal: id("alice"),
+                claimed_by: Some(capsule.session()),
+                source: capsule.session(),
+                depth: 0,
+                deadline: None,
+            };
+            host.invoke_within(&scope, capsule, call).await
+        };
+        // A function without an error to answer traps instead.
+        let reply = match reply {
+            Ok(reply) => said(&reply),
+            Err(error) => return error.to_string(),
+        };
+        let ("final", answer) = reply else {
+            panic!("{hook} {payload}: {reply:?}")
+        };
+        answer.as_str().unwrap().to_owned()
+    }
+}
+
+const NOTHING: As<'static> = As {
+    standing: Standing {
+        held: &[],
+        verified: true,
+        lifecycle: false,
+    },
+    listed: false,
+    handles: false,
+};
+
+const CLAIMED: Standing<'static> = Standing {
+    verified: false,
+    ..NOTHING.standing
+};
+
+#[tokio::test]
+pub(crate) async fn each_call_is_judged_by_the_row_of_its_function() {
+    let host = host().await;
+    let gates = host.load(Guest::Gates.package()).await.unwrap();
+    NOTHING.calls_each(&host, &gates).await;
+    let claimed = As {
+        standing: CLAIMED,
+        ..NOTHING
+    };
+    claimed.calls_each(&host, &gates).await;
+}
+
+#[tokio::test]
+async fn a_method_is_judged_by_its_row_whoever_made_the_handle() {
+    let host = host().await;
+    let manifest = Guest::Gates.manifest()
+        + "[capabilities]\nuplink = true\n\n[publish]\n\"gates.v1.*\" = {}\n\n[subscribe]\n\"gates.v1.*\" = {}\n";
+    let gates = host
+        .load(Guest::Gates.package_with(&manifest))
+        .await
+        .unwrap();
+    let all = As {
+        standing: Standing {
+            held: &["uplink"],
+            ..NOTHING.standing
+        },
+        listed: true,
+        handles: true,
+    };
+    assert_eq!(all.ask(&host, &gates, "keep", "").await, "ok");
+    all.calls_each(&host, &gates).await;
+    let claimed = As {
+        standing: Standing {
+            verified: false,
+            ..all.standing
+        },
+        ..all
+    };
+    claimed.calls_each(&host, &gates).await;
+}
+
+#[tokio::test]
+async fn an_install_hook_passes_the_same_gates() {
+    let lines = Arc::<Lines>::default();
+    let host = with_people(builder().log_sink(Arc::new(Sink(Arc::clone(&lines))))).await;
+    let alone = host.home().lock_exclusive().unwrap();
+    let package = Guest::Gates.package();
+    host.install(&alone, package, "a test", &id("alice"))
+        .await
+        .unwrap();
+    let hook = As {
+        standing: Standing {
+            lifecycle: true,
+            ..NOTHING.standing
+        },
+        ..NOTHING
+    };
+    let lines = lines.messages();
+    let came: BTreeMap<&str, &str> = lines
+        .iter()
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    for interface in INTERFACES.iter().filter(|interface| interface.served) {
+        for (function, gate) in interface.functions {
+            let came = came[format!("{}.{function}", interface.name).as_str()];
+            hook.judge(interface, function, *gate, came);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_refused_to_a_claimed_caller() {
+    let host = host().await;
+    let manifest = Guest::Gates.manifest()
+        + "[env]\nTOKEN = { type = \"secret\" }\nNAME = { type = \"text\", default = \"x\" }\n";
+    let secrets = host.home().root().join("secrets/alice/gates");
+    std::fs::create_dir_all(&secrets).unwrap();
+    std::fs::write(secrets.join("TOKEN"), "hush").unwrap();
+    let gates = host
+        .load(Guest::Gates.package_with(&manifest))
+        .await
+        .unwrap();
+    let claimed = As {
+        standing: CLAIMED,
+        ..NOTHING
+    };
+    let config = async |caller: As<'static>, key| caller.ask(&host, &gates, "config", key).await;
+    assert_eq!(config(NOTHING, "TOKEN").await, "Some(\"hush\")");
+    let refused = config(claimed, "TOKEN").await;
+    assert!(refused.contains("CapabilityDenied"), "{refused}");
+    assert_eq!(config(claimed, "NAME").await, "Some(\"x\")");
 }

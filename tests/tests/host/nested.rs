@@ -8,14 +8,13 @@ use astrid_host::capsule::{CustomGate, StoreState};
 use astrid_host::dispatch::{Conclusion, Event};
 use astrid_host::engine::Allocation;
 use astrid_host::policy::topic::TopicPattern;
-use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
-use astrid_host::{Call, Capsule, Domain, Host, Verdict};
+use astrid_host::{Call, Capsule, Domain, DomainLinker, Host, Verdict};
 use serde_json::json;
 use tokio::time::timeout;
 
 use crate::common::{LONG, builder, call_by, id, said, with_people};
-use crate::domains::{INSTANCE, open_to_all};
+use crate::domains::{INSTANCE, denied, open_to_all};
 
 /// The host, once it is there, and the capsule that calls itself.
 type Around = Arc<OnceLock<(Host, Capsule)>>;
@@ -32,10 +31,12 @@ impl Domain for Nesting {
         open_to_all()
     }
 
-    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
         let (around, by_event) = (Arc::clone(&self.around), self.by_event);
-        linker.instance(INSTANCE)?.func_wrap_async(
+        linker.func_wrap_async(
+            INSTANCE,
             "charge",
+            denied,
             move |store: StoreContextMut<'_, StoreState>, (left,): (u32,)| {
                 let scope = store.data().call().nesting();
                 let around = Arc::clone(&around);
@@ -127,10 +128,12 @@ impl Domain for Doubling {
         open_to_all()
     }
 
-    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
         let host = Arc::clone(&self.0);
-        linker.instance(INSTANCE)?.func_wrap_async(
+        linker.func_wrap_async(
+            INSTANCE,
             "charge",
+            denied,
             move |store: StoreContextMut<'_, StoreState>, (number,): (u32,)| {
                 let scope = store.data().call().nesting();
                 let host = Arc::clone(&host);
@@ -185,10 +188,12 @@ impl Domain for Claims {
         open_to_all()
     }
 
-    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
         let (around, seen) = (Arc::clone(&self.around), Arc::clone(&self.seen));
-        linker.instance(INSTANCE)?.func_wrap_async(
+        linker.func_wrap_async(
+            INSTANCE,
             "charge",
+            denied,
             move |store: StoreContextMut<'_, StoreState>, (left,): (u32,)| {
                 let call = store.data().call();
                 let by = call.claimed_by.map(|by| by.to_string());

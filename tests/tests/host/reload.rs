@@ -8,13 +8,12 @@ use astrid_e2e::guests::Guest;
 use astrid_host::capsule::{CustomGate, LoopState, Readiness, StoreState};
 use astrid_host::dispatch::{Conclusion, Event, Outcome, Said};
 use astrid_host::manifest::CapsuleName;
-use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
-use astrid_host::{CallError, Capsule, Domain, Host, InstanceState, Package};
+use astrid_host::{CallError, Capsule, Domain, DomainLinker, Host, InstanceState, Package};
 use tokio::sync::Semaphore;
 
 use crate::common::{ask, builder, call_by, id, said, with_people};
-use crate::domains::{INSTANCE, open_to_all};
+use crate::domains::{INSTANCE, denied, open_to_all};
 use crate::load;
 use crate::loops::{ticks, until};
 
@@ -52,10 +51,12 @@ impl Domain for Door {
         open_to_all()
     }
 
-    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
         let door = self.clone();
-        linker.instance(INSTANCE)?.func_wrap_async(
+        linker.func_wrap_async(
+            INSTANCE,
             "charge",
+            denied,
             move |_: StoreContextMut<'_, StoreState>, (number,): (u32,)| {
                 let door = door.clone();
                 Box::new(async move {

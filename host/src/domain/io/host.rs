@@ -7,14 +7,26 @@ use wasmtime::component::Resource;
 
 use super::wit::{ErrorCode, Host, HostPollable};
 use super::{IoView, Pollable};
+use crate::policy::gate::{Denied, Row};
+use crate::policy::gates;
 
+const READY_ROW: Row<'static> = gates::row("astrid:io/poll", "[method]pollable.ready");
+const BLOCK_ROW: Row<'static> = gates::row("astrid:io/poll", "[method]pollable.block");
+const POLL_ROW: Row<'static> = gates::row("astrid:io/poll", "poll");
 const BLOCK: &str = "astrid:io/poll.block";
 const POLL: &str = "astrid:io/poll.poll";
 /// Handles that one wait may be for.
 const MOST: usize = 256;
 
+impl From<Denied> for ErrorCode {
+    fn from(denied: Denied) -> Self {
+        Self::Unknown(denied.to_string())
+    }
+}
+
 impl HostPollable for IoView<'_> {
     fn ready(&mut self, pollable: Resource<Pollable>) -> wasmtime::Result<bool> {
+        self.call.gate(&READY_ROW)?;
         Ok(self.table.get(&pollable)?.0.is_ready())
     }
 
@@ -22,11 +34,14 @@ impl HostPollable for IoView<'_> {
         &mut self,
         pollable: Resource<Pollable>,
     ) -> wasmtime::Result<Result<(), ErrorCode>> {
+        if let Err(denied) = self.call.gate(&BLOCK_ROW) {
+            return Ok(Err(denied.into()));
+        }
         let source = &self.table.get(&pollable)?.0;
         let ready = async {
             tokio::select! {
                 biased;
-                () = self.unloaded.cancelled() => Err(ErrorCode::Cancelled),
+                () = self.call.capsule.unloaded().cancelled() => Err(ErrorCode::Cancelled),
                 () = source.ready() => Ok(()),
             }
         };
@@ -44,6 +59,9 @@ impl Host for IoView<'_> {
         &mut self,
         pollables: Vec<Resource<Pollable>>,
     ) -> wasmtime::Result<Result<Vec<u32>, ErrorCode>> {
+        if let Err(denied) = self.call.gate(&POLL_ROW) {
+            return Ok(Err(denied.into()));
+        }
         if pollables.is_empty() {
             return Ok(Err(ErrorCode::InvalidInput));
         }
@@ -70,7 +88,7 @@ impl Host for IoView<'_> {
         let ready = async {
             tokio::select! {
                 biased;
-                () = self.unloaded.cancelled() => Err(ErrorCode::Cancelled),
+                () = self.call.capsule.unloaded().cancelled() => Err(ErrorCode::Cancelled),
                 ready = any => Ok(ready),
             }
         };
@@ -83,11 +101,11 @@ mod tests {
     use std::sync::Arc;
 
     use tokio::sync::watch;
-    use tokio_util::sync::CancellationToken;
     use wasmtime::component::ResourceTable;
 
     use super::*;
-    use crate::call::Waiting;
+    use crate::call::gate::tests::a_call;
+    use crate::call::{CallContext, Waiting};
     use crate::domain::io::{Source, Wait, handles};
 
     struct Flag(watch::Receiver<bool>);
@@ -110,7 +128,7 @@ mod tests {
 
     struct Case {
         table: ResourceTable,
-        unloaded: CancellationToken,
+        call: CallContext,
         waiting: Waiting,
         flags: Vec<Arc<watch::Sender<bool>>>,
         handles: Vec<u32>,
@@ -120,7 +138,7 @@ mod tests {
         fn new(count: usize) -> Self {
             let mut case = Self {
                 table: handles(),
-                unloaded: CancellationToken::new(),
+                call: a_call(""),
                 waiting: Waiting::default(),
                 flags: Vec::new(),
                 handles: Vec::new(),
@@ -142,7 +160,7 @@ mod tests {
 
         async fn poll(&mut self) -> Result<Vec<u32>, ErrorCode> {
             let pollables = self.pollables();
-            IoView::new(&mut self.table, &self.unloaded, &mut self.waiting)
+            IoView::new(&mut self.table, &self.call, &mut self.waiting)
                 .poll(pollables)
                 .await
                 .expect("handles of this table")
@@ -173,11 +191,11 @@ mod tests {
     #[tokio::test]
     async fn unloading_ends_a_wait() {
         let mut case = Case::new(1);
-        let unloaded = case.unloaded.clone();
-        let (ended, ()) = tokio::join!(case.poll(), async { unloaded.cancel() });
+        let capsule = Arc::clone(&case.call.capsule);
+        let (ended, ()) = tokio::join!(case.poll(), async { capsule.end() });
         assert!(matches!(ended, Err(ErrorCode::Cancelled)));
         let pollable = case.pollables().remove(0);
-        let blocked = IoView::new(&mut case.table, &case.unloaded, &mut case.waiting)
+        let blocked = IoView::new(&mut case.table, &case.call, &mut case.waiting)
             .block(pollable)
             .await;
         assert!(matches!(blocked, Ok(Err(ErrorCode::Cancelled))));

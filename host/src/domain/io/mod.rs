@@ -8,10 +8,9 @@ mod host;
 use std::future::Future;
 use std::pin::Pin;
 
-use tokio_util::sync::CancellationToken;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
-use crate::call::Waiting;
+use crate::call::{CallContext, Waiting};
 
 mod bindings {
     #![expect(
@@ -69,20 +68,20 @@ impl Pollable {
 /// The instance's handles, lent for one call.
 pub struct IoView<'a> {
     pub(super) table: &'a mut ResourceTable,
-    pub(super) unloaded: &'a CancellationToken,
+    pub(super) call: &'a CallContext,
     pub(super) waiting: &'a mut Waiting,
 }
 
 impl<'a> IoView<'a> {
-    /// Lends the handles; `unloaded` ends every wait.
+    /// Lends the handles; unloading the call's capsule ends every wait.
     pub fn new(
         table: &'a mut ResourceTable,
-        unloaded: &'a CancellationToken,
+        call: &'a CallContext,
         waiting: &'a mut Waiting,
     ) -> Self {
         Self {
             table,
-            unloaded,
+            call,
             waiting,
         }
     }

@@ -1,59 +1,82 @@
 //! Whether a capsule may publish to a topic, and subscribe to a pattern.
 
 use super::wit::ErrorCode;
-use crate::manifest::CapsuleManifest;
+use crate::call::CallContext;
+use crate::policy::gate::{Closed, List, Row};
 use crate::policy::speech::{self, Speaker};
 use crate::policy::topic::{Topic, TopicPattern};
 
-/// The topic, if the capsule may publish to it.
-pub(super) fn to_publish(manifest: &CapsuleManifest, topic: &str) -> Result<Topic, ErrorCode> {
-    let topic = Topic::parse(topic).map_err(|_| ErrorCode::InvalidInput)?;
-    let listed = manifest
-        .publish
-        .iter()
-        .any(|entry| entry.topic.matches_acl(&topic));
-    let may_speak = match speech::speaker(&topic) {
-        Speaker::Anybody => true,
-        Speaker::Uplink => manifest.capabilities.uplink,
-        Speaker::Host => false,
+/// The topic, if the call may publish to it by this row.
+pub(super) fn to_publish(
+    call: &CallContext,
+    row: &Row<'_>,
+    topic: &str,
+) -> Result<Topic, ErrorCode> {
+    let parsed = Topic::parse(topic);
+    call.gate_listed(row, |list| {
+        let entries = &call.capsule.manifest.publish;
+        match &parsed {
+            Ok(topic) if !entries.iter().any(|entry| entry.topic.matches_acl(topic)) => {
+                Err(unlisted(list, topic.as_str()))
+            }
+            // What is no topic is told below.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    })?;
+    let topic = parsed.map_err(|_| ErrorCode::InvalidInput)?;
+    let whose = match speech::speaker(&topic) {
+        Speaker::Anybody => return Ok(topic),
+        Speaker::Uplink if call.capsule.manifest.capabilities.uplink => return Ok(topic),
+        Speaker::Uplink => "uplinks",
+        Speaker::Host => "the host",
     };
-    if listed && may_speak {
-        Ok(topic)
-    } else {
-        Err(ErrorCode::CapabilityDenied)
-    }
+    let topic = topic.to_string();
+    Err(row.denied(Closed::Reserved { topic, whose }).into())
 }
 
-/// The pattern, if the capsule may subscribe to all that it admits.
+/// The pattern, if the call may subscribe by this row to all that it admits.
 pub(super) fn to_subscribe(
-    manifest: &CapsuleManifest,
+    call: &CallContext,
+    row: &Row<'_>,
     pattern: &str,
 ) -> Result<TopicPattern, ErrorCode> {
-    let pattern = TopicPattern::parse(pattern).map_err(|_| ErrorCode::InvalidInput)?;
-    let mut segments = pattern.as_str().rsplit('.');
-    let _last = segments.next();
-    if segments.any(|segment| segment == "*") {
-        return Err(ErrorCode::InvalidInput);
-    }
-    let listed = manifest
-        .subscribe
-        .iter()
-        .any(|entry| entry.topic.covers_acl(&pattern));
-    if listed {
-        Ok(pattern)
-    } else {
-        Err(ErrorCode::CapabilityDenied)
+    let parsed = TopicPattern::parse(pattern).ok().filter(|pattern| {
+        let mut segments = pattern.as_str().rsplit('.');
+        let _last = segments.next();
+        segments.all(|segment| segment != "*")
+    });
+    call.gate_listed(row, |list| {
+        let entries = &call.capsule.manifest.subscribe;
+        match &parsed {
+            Some(pattern) if !entries.iter().any(|entry| entry.topic.covers_acl(pattern)) => {
+                Err(unlisted(list, pattern.as_str()))
+            }
+            // What is no pattern is told below.
+            Some(_) | None => Ok(()),
+        }
+    })?;
+    parsed.ok_or(ErrorCode::InvalidInput)
+}
+
+fn unlisted(list: List, topic: &str) -> Closed {
+    Closed::Unlisted {
+        list,
+        topic: topic.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::gate::tests::a_call as manifest;
+    use crate::policy::gates;
 
-    fn manifest(rest: &str) -> CapsuleManifest {
-        let text = format!("[package]\nname = \"demo\"\nversion = \"1.0.0\"\n{rest}");
-        let parsed = CapsuleManifest::parse(&text, "Capsule.toml");
-        parsed.expect("a manifest").manifest
+    fn to_publish(call: &CallContext, topic: &str) -> Result<Topic, ErrorCode> {
+        super::to_publish(call, &gates::row("astrid:ipc/host", "publish"), topic)
+    }
+
+    fn to_subscribe(call: &CallContext, pattern: &str) -> Result<TopicPattern, ErrorCode> {
+        super::to_subscribe(call, &gates::row("astrid:ipc/host", "subscribe"), pattern)
     }
 
     #[test]
@@ -93,11 +116,11 @@ mod tests {
 
     #[test]
     fn what_speaks_for_the_host_only_the_host_says() {
-        let mut all = manifest("[publish]\n\"*\" = \"x\"\n");
+        let all = manifest("[publish]\n\"*\" = \"x\"\n");
         assert!(to_publish(&all, "astrid.v1.lifecycle.capsule_loaded").is_err());
         let answer = "astrid.v1.approval.response.7";
         assert!(to_publish(&all, answer).is_err());
-        all.capabilities.uplink = true;
+        let all = manifest("[publish]\n\"*\" = \"x\"\n[capabilities]\nuplink = true\n");
         assert!(to_publish(&all, answer).is_ok());
         assert!(to_publish(&all, "astrid.v1.health.failed").is_err());
     }

@@ -14,10 +14,27 @@ use super::{Heard, IpcView, Refused, acl};
 use crate::bus::{Attribution, Batch, Draft, Payload, RECV_MAX, Readiness};
 use crate::call::{Entry, Received};
 use crate::domain::io::{Pollable, Source, Wait};
+use crate::policy::gate::{Denied, Row};
+use crate::policy::gates;
 use crate::policy::topic::Topic;
 use crate::principal::PrincipalId;
 
+const POLL_ROW: Row<'static> = gates::row(IPC, "[method]subscription.poll");
+const RECV_ROW: Row<'static> = gates::row(IPC, "[method]subscription.recv");
+const READINESS_ROW: Row<'static> = gates::row(IPC, "[method]subscription.subscribe-readiness");
+const PUBLISH_ROW: Row<'static> = gates::row(IPC, "publish");
+const PUBLISH_AS_ROW: Row<'static> = gates::row(IPC, "publish-as");
+const SUBSCRIBE_ROW: Row<'static> = gates::row(IPC, "subscribe");
+const BINDINGS_ROW: Row<'static> = gates::row(IPC, "get-interceptor-bindings");
+
+const IPC: &str = "astrid:ipc/host";
 const RECV: &str = "astrid:ipc/host.recv";
+
+impl From<Denied> for ErrorCode {
+    fn from(_: Denied) -> Self {
+        Self::CapabilityDenied
+    }
+}
 
 impl Source for Readiness {
     fn is_ready(&self) -> bool {
@@ -34,6 +51,9 @@ impl HostSubscription for IpcView<'_> {
         &mut self,
         subscription: Resource<Heard>,
     ) -> wasmtime::Result<Result<IpcEnvelope, ErrorCode>> {
+        if let Err(denied) = self.call.gate(&POLL_ROW) {
+            return Ok(Err(denied.into()));
+        }
         let mut lost = 0;
         loop {
             let Ok(mut batch) = self.table.get(&subscription)?.0.poll() else {
@@ -52,6 +72,9 @@ impl HostSubscription for IpcView<'_> {
         subscription: Resource<Heard>,
         timeout_ms: u64,
     ) -> wasmtime::Result<Result<IpcEnvelope, ErrorCode>> {
+        if let Err(denied) = self.call.gate(&RECV_ROW) {
+            return Ok(Err(denied.into()));
+        }
         let most = Duration::from_millis(timeout_ms).min(RECV_MAX);
         let began = Instant::now();
         let mut lost = 0;
@@ -73,6 +96,7 @@ impl HostSubscription for IpcView<'_> {
         &mut self,
         subscription: Resource<Heard>,
     ) -> wasmtime::Result<Resource<Pollable>> {
+        self.call.gate(&READINESS_ROW)?;
         let readiness = self.table.get(&subscription)?.0.readiness();
         Ok(self.table.push(Pollable::new(readiness))?)
     }
@@ -85,7 +109,7 @@ impl HostSubscription for IpcView<'_> {
 
 impl Host for IpcView<'_> {
     fn publish(&mut self, topic: String, payload: String) -> Result<(), ErrorCode> {
-        let topic = acl::to_publish(&self.ctx.capsule.manifest, &topic)?;
+        let topic = acl::to_publish(self.call, &PUBLISH_ROW, &topic)?;
         // What a claimed principal causes stays claimed, and what the host causes is the capsule's own doing.
         let principal = self.call.principal().clone();
         let attribution = match self.call.claimed_by {
@@ -101,13 +125,9 @@ impl Host for IpcView<'_> {
         payload: String,
         principal: String,
     ) -> Result<(), ErrorCode> {
-        let capsule = &self.ctx.capsule;
-        if !capsule.manifest.capabilities.uplink {
-            return Err(ErrorCode::CapabilityDenied);
-        }
-        let topic = acl::to_publish(&capsule.manifest, &topic)?;
+        let topic = acl::to_publish(self.call, &PUBLISH_AS_ROW, &topic)?;
         let principal: PrincipalId = principal.parse().map_err(|_| ErrorCode::InvalidInput)?;
-        let by = capsule.session;
+        let by = self.ctx.capsule.session;
         self.put(topic, payload, Attribution::Claimed { principal, by })
     }
 
@@ -116,7 +136,8 @@ impl Host for IpcView<'_> {
         topic_pattern: String,
     ) -> wasmtime::Result<Result<Resource<Heard>, ErrorCode>> {
         let capsule = &self.ctx.capsule;
-        let subscribed = acl::to_subscribe(&capsule.manifest, &topic_pattern).and_then(|pattern| {
+        let pattern = acl::to_subscribe(self.call, &SUBSCRIBE_ROW, &topic_pattern);
+        let subscribed = pattern.and_then(|pattern| {
             let only = self.ctx.listener.is_none().then(|| self.call.principal());
             self.ctx.outlet.subscribe(capsule, &pattern, only)
         });
@@ -127,6 +148,7 @@ impl Host for IpcView<'_> {
     }
 
     fn get_interceptor_bindings(&mut self) -> Result<Vec<InterceptorBinding>, ErrorCode> {
+        self.call.gate(&BINDINGS_ROW)?;
         let bindings = (0..).zip(self.ctx.capsule.manifest.handlers());
         Ok(bindings
             .map(|(handle_id, handler)| InterceptorBinding {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::SysView;
+use super::wit::ErrorCode;
 use crate::manifest::EnvKind;
+use crate::policy::gates;
 use crate::principal::plain;
 
 /// Set only while an upgrade hook runs.
@@ -15,8 +17,8 @@ impl SysView<'_> {
     /// The value of `key` for the caller, `None` when it isn't set.
     ///
     /// # Errors
-    /// What is wrong with the secret store.
-    pub(super) async fn config(&self, key: &str) -> Result<Option<String>, String> {
+    /// [`ErrorCode::CapabilityDenied`] for a secret and a claimed caller; what is wrong with the secret store.
+    pub(super) async fn config(&self, key: &str) -> Result<Option<String>, ErrorCode> {
         if key == PREVIOUS_VERSION {
             return Ok(self.ctx.previous_version.clone());
         }
@@ -24,10 +26,12 @@ impl SysView<'_> {
             return Ok(None);
         }
         let declared = self.ctx.capsule.manifest.env.get(key);
-        if declared.is_some_and(|env| env.kind == EnvKind::Secret)
-            && let Some(secret) = self.secret(key).await?
-        {
-            return Ok(Some(secret));
+        if declared.is_some_and(|env| env.kind == EnvKind::Secret) {
+            self.call.gate(&gates::SECRET_CONFIG)?;
+            let secret = self.secret(key).await.map_err(ErrorCode::Unknown)?;
+            if secret.is_some() {
+                return Ok(secret);
+            }
         }
         if let Some(value) = self.call.scope.overlay(key) {
             return Ok(Some(value.to_owned()));

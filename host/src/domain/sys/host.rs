@@ -8,6 +8,8 @@ use super::wit::{
 };
 use super::{PANIC, SysView};
 use crate::call::Entry;
+use crate::policy::gate::{Denied, Row};
+use crate::policy::gates;
 use crate::storage::LogLevel;
 
 /// Most bytes of entropy for one call.
@@ -15,12 +17,32 @@ const MAX_RANDOM: u64 = 4_096;
 /// The longest sleep, in nanoseconds: 60 s.
 const MAX_SLEEP: u64 = 60_000_000_000;
 
+const SYS: &str = "astrid:sys/host";
+const GET_CONFIG: Row<'static> = gates::row(SYS, "get-config");
+const GET_CALLER: Row<'static> = gates::row(SYS, "get-caller");
+const LOG: Row<'static> = gates::row(SYS, "log");
+const SIGNAL_READY: Row<'static> = gates::row(SYS, "signal-ready");
+const CLOCK_MS: Row<'static> = gates::row(SYS, "clock-ms");
+const CLOCK_MONOTONIC_NS: Row<'static> = gates::row(SYS, "clock-monotonic-ns");
+const SLEEP_NS: Row<'static> = gates::row(SYS, "sleep-ns");
+const RANDOM_BYTES: Row<'static> = gates::row(SYS, "random-bytes");
+const CHECK_CAPSULE_CAPABILITY: Row<'static> = gates::row(SYS, "check-capsule-capability");
+const ENUMERATE_CAPABILITIES: Row<'static> = gates::row(SYS, "enumerate-capabilities");
+
+impl From<Denied> for ErrorCode {
+    fn from(_: Denied) -> Self {
+        Self::CapabilityDenied
+    }
+}
+
 impl Host for SysView<'_> {
     async fn get_config(&mut self, key: String) -> Result<Option<String>, ErrorCode> {
-        self.config(&key).await.map_err(ErrorCode::Unknown)
+        self.call.gate(&GET_CONFIG)?;
+        self.config(&key).await
     }
 
     fn get_caller(&mut self) -> Result<CallerContext, ErrorCode> {
+        self.call.gate(&GET_CALLER)?;
         let principal = || Some(self.call.principal().to_string());
         let (principal, time) = match self.call.entry {
             Entry::RunLoop(None) => {
@@ -47,7 +69,8 @@ impl Host for SysView<'_> {
         })
     }
 
-    fn log(&mut self, level: Level, message: String) {
+    fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        self.call.gate(&LOG)?;
         let level = match level {
             Level::Trace => LogLevel::Trace,
             Level::Debug => LogLevel::Debug,
@@ -62,25 +85,32 @@ impl Host for SysView<'_> {
             // Not held back by the rate, once for an instance: the trap ends it, and a guest that only pretends
             // gets no second line.
             if !std::mem::replace(&mut self.ctx.announced, true) {
-                return self.call.scope.log_always(level, message);
+                self.call.scope.log_always(level, message);
+                return Ok(());
             }
         }
         self.call.scope.log(level, message);
+        Ok(())
     }
 
-    fn signal_ready(&mut self) {
+    fn signal_ready(&mut self) -> wasmtime::Result<()> {
+        self.call.gate(&SIGNAL_READY)?;
         self.ctx.capsule.signal_ready();
+        Ok(())
     }
 
-    fn clock_ms(&mut self) -> u64 {
-        u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+    fn clock_ms(&mut self) -> wasmtime::Result<u64> {
+        self.call.gate(&CLOCK_MS)?;
+        Ok(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0))
     }
 
-    fn clock_monotonic_ns(&mut self) -> u64 {
-        u64::try_from(self.ctx.born.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    fn clock_monotonic_ns(&mut self) -> wasmtime::Result<u64> {
+        self.call.gate(&CLOCK_MONOTONIC_NS)?;
+        Ok(u64::try_from(self.ctx.born.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
     async fn sleep_ns(&mut self, duration_ns: u64) -> Result<(), ErrorCode> {
+        self.call.gate(&SLEEP_NS)?;
         if duration_ns > MAX_SLEEP {
             return Err(ErrorCode::TooLarge);
         }
@@ -96,6 +126,7 @@ impl Host for SysView<'_> {
     }
 
     fn random_bytes(&mut self, length: u64) -> Result<Vec<u8>, ErrorCode> {
+        self.call.gate(&RANDOM_BYTES)?;
         if length > MAX_RANDOM {
             return Err(ErrorCode::TooLarge);
         }
@@ -109,6 +140,7 @@ impl Host for SysView<'_> {
         &mut self,
         request: CapabilityCheckRequest,
     ) -> Result<CapabilityCheckResponse, ErrorCode> {
+        self.call.gate(&CHECK_CAPSULE_CAPABILITY)?;
         let allowed = request
             .source_uuid
             .parse()
@@ -118,12 +150,9 @@ impl Host for SysView<'_> {
         Ok(CapabilityCheckResponse { allowed })
     }
 
-    fn enumerate_capabilities(&mut self) -> Vec<String> {
-        self.ctx
-            .capsule
-            .capabilities
-            .iter()
-            .map(|&name| name.to_owned())
-            .collect()
+    fn enumerate_capabilities(&mut self) -> wasmtime::Result<Vec<String>> {
+        self.call.gate(&ENUMERATE_CAPABILITIES)?;
+        let held = self.ctx.capsule.capabilities.iter();
+        Ok(held.map(|&name| name.to_owned()).collect())
     }
 }

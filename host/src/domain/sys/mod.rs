@@ -28,6 +28,12 @@ mod bindings {
         imports: {
             "astrid:sys/host@1.0.0.get-config": async,
             "astrid:sys/host@1.0.0.sleep-ns": async,
+            // Those without a result trap when their gate is closed.
+            "astrid:sys/host@1.0.0.log": trappable,
+            "astrid:sys/host@1.0.0.signal-ready": trappable,
+            "astrid:sys/host@1.0.0.clock-ms": trappable,
+            "astrid:sys/host@1.0.0.clock-monotonic-ns": trappable,
+            "astrid:sys/host@1.0.0.enumerate-capabilities": trappable,
         },
         anyhow: false,
     });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Finding, IMPORT_FINDINGS, quoted};
 use crate::exports::{Binary, EntryPoint};
 use crate::manifest::CapsuleManifest;
-use crate::policy::gate::{Gate, Needs};
+use crate::policy::gate::{Gate, List, Needs};
 use crate::policy::gates::{self, Interface};
 use crate::policy::imports::{self, ImportError};
 
@@ -77,23 +77,27 @@ fn missing(
     let lifecycle = binary.is_real(EntryPoint::Install) || binary.is_real(EntryPoint::Upgrade);
     let mut denied: BTreeMap<(String, Option<String>), BTreeSet<&str>> = BTreeMap::new();
     for (name, gate) in taken {
-        let lacking = match gate.needs {
-            Needs::PublishAcl if manifest.publish.is_empty() => {
-                Some(("[publish] names no topic: nothing can be published".to_owned(), None))
-            }
-            Needs::SubscribeAcl if manifest.subscribe.is_empty() => {
-                Some(("[subscribe] names no topic: nothing can be heard".to_owned(), None))
-            }
-            Needs::Lifecycle if !lifecycle => {
-                Some(("it has no install or upgrade hook, where alone that works".to_owned(), None))
-            }
-            _ => gate.check(&held).err().map(|missing| {
+        let lacking = match (gate.check(&held), gate.list()) {
+            (Err(missing), _) => {
                 let capability = missing.capability();
                 let why = format!(
                     "the capability `{capability}` is missing, so every call is denied; add to [capabilities]"
                 );
-                (why, Some(missing.line()))
-            }),
+                Some((why, Some(missing.line())))
+            }
+            (Ok(()), Some(List::Publish)) if manifest.publish.is_empty() => Some((
+                "[publish] names no topic: nothing can be published".to_owned(),
+                None,
+            )),
+            (Ok(()), Some(List::Subscribe)) if manifest.subscribe.is_empty() => Some((
+                "[subscribe] names no topic: nothing can be heard".to_owned(),
+                None,
+            )),
+            (Ok(()), _) if gate.lifecycle_only() && !lifecycle => Some((
+                "it has no install or upgrade hook, where alone that works".to_owned(),
+                None,
+            )),
+            (Ok(()), _) => None,
         };
         if let Some(lacking) = lacking {
             denied.entry(lacking).or_default().insert(name);
@@ -131,13 +135,13 @@ fn unused(
         "uplink"
             if taken
                 .iter()
-                .any(|(_, gate)| gate.needs == Needs::PublishAcl) =>
+                .any(|(_, gate)| gate.list() == Some(List::Publish)) =>
         {
             true
         }
-        _ => taken.iter().any(|(_, gate)| match gate.needs {
+        _ => taken.iter().any(|(_, gate)| match gate.needs() {
             Needs::All(names) | Needs::Any(names) => names.contains(&capability),
-            Needs::Nothing | Needs::PublishAcl | Needs::SubscribeAcl | Needs::Lifecycle => false,
+            Needs::Nothing => false,
         }),
     };
     let held = manifest.capabilities.held();

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use astrid_host::Domain;
 use astrid_host::capsule::{CustomGate, StoreState};
-use astrid_host::wasmtime::component::Linker;
 use astrid_host::wasmtime::{self, StoreContextMut};
+use astrid_host::{Domain, DomainLinker};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::common::LONG;
-use crate::domains::{INSTANCE, open_to_all};
+use crate::domains::{INSTANCE, denied, open_to_all};
 
 /// `charge(0)` answers at once; `charge(n)` says that it is there, and answers when the doors are open.
 #[derive(Clone)]
@@ -54,10 +53,12 @@ impl Domain for Doors {
         open_to_all()
     }
 
-    fn add_to_linker(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
         let (open, there) = (self.open.subscribe(), Arc::clone(&self.there));
-        linker.instance(INSTANCE)?.func_wrap_async(
+        linker.func_wrap_async(
+            INSTANCE,
             "charge",
+            denied,
             move |_: StoreContextMut<'_, StoreState>, (cents,): (u32,)| {
                 let (mut open, there) = (open.clone(), Arc::clone(&there));
                 Box::new(async move {

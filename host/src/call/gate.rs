@@ -1,0 +1,118 @@
+//! Gates at the call: a host function passes its row here before it does anything, and here alone is it denied.
+//!
+//! An open gate costs a few comparisons: no lock, no allocation.
+
+use super::{CallContext, Entry};
+use crate::policy::gate::{Closed, Denied, List, Row, Standing};
+
+impl CallContext {
+    /// Passes the gate of a function that isn't called for a topic.
+    ///
+    /// # Errors
+    /// [`Denied`], with what would open it. A row that asks for a listed topic is always closed here.
+    pub fn gate(&self, row: &Row<'_>) -> Result<(), Denied> {
+        self.gate_listed(row, |list| Err(Closed::NoTopic(list)))
+    }
+
+    /// Passes the gate of a function that is called for a topic: `listed` tells whether the table of the manifest for which
+    /// the row asks lists it.
+    ///
+    /// # Errors
+    /// [`Denied`], with what would open it.
+    pub(crate) fn gate_listed(
+        &self,
+        row: &Row<'_>,
+        listed: impl FnOnce(List) -> Result<(), Closed>,
+    ) -> Result<(), Denied> {
+        let standing = Standing {
+            held: &self.capsule.capabilities,
+            verified: self.claimed_by.is_none(),
+            lifecycle: self.entry == Entry::Lifecycle,
+        };
+        let admitted = row.gate.admit(standing, listed);
+        admitted.map_err(|why| row.denied(why))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use tokio_util::sync::CancellationToken;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::call::TraceId;
+    use crate::home::Home;
+    use crate::manifest::CapsuleManifest;
+    use crate::policy::gate::Gate;
+    use crate::principal::{PrincipalId, PrincipalScope, Principals};
+    use crate::registry::CapsuleInfo;
+
+    /// A call of a handler for `default`, of a capsule whose manifest ends so.
+    pub(crate) fn a_call(manifest: &str) -> CallContext {
+        let text = format!("[package]\nname = \"demo\"\nversion = \"1.0.0\"\n{manifest}");
+        let parsed = CapsuleManifest::parse(&text, "Capsule.toml").expect("a manifest");
+        let capsule = Arc::new(CapsuleInfo::new(parsed.manifest, &CancellationToken::new()));
+        let principals = Principals::new(Home::ephemeral().expect("a home"));
+        let principal = principals
+            .resolve(&PrincipalId::default_principal())
+            .expect("there");
+        let scope = PrincipalScope::resolve(principal, &capsule.name, Arc::new([]));
+        CallContext {
+            entry: Entry::Handler,
+            source: capsule.session,
+            capsule,
+            scope: Arc::new(scope.expect("no overlay")),
+            topic: None,
+            claimed_by: None,
+            began: Instant::now(),
+            deadline: Instant::now(),
+            depth: 0,
+            trace: TraceId(0),
+        }
+    }
+
+    #[test]
+    fn a_call_passes_or_is_denied_by_its_row() {
+        let row = |gate| Row {
+            interface: "acme:billing/host@1.0.0",
+            function: "charge",
+            gate,
+        };
+        let mut call = a_call("[capabilities]\nkv = true\n");
+        let (open, kv) = (row(Gate::OPEN), row(Gate::capability(&["kv"])));
+        let (verified, hook) = (row(Gate::OPEN.verified()), row(Gate::OPEN.in_lifecycle()));
+        let passes =
+            |call: &CallContext| [open, kv, verified, hook].map(|row| call.gate(&row).is_ok());
+        assert_eq!(passes(&call), [true, true, true, false]);
+        call.claimed_by = Some(Uuid::nil());
+        assert_eq!(passes(&call), [true, true, false, false]);
+        call.entry = Entry::Lifecycle;
+        assert_eq!(passes(&call), [true, true, false, true]);
+        call.entry = Entry::RunLoop(None);
+        assert_eq!(passes(&call), [true, true, false, false]);
+        let denied = call
+            .gate(&row(Gate::capability(&["net"])))
+            .expect_err("denied");
+        assert!(
+            denied.to_string().ends_with("net = [\"example.com\"]"),
+            "{denied}"
+        );
+    }
+
+    #[test]
+    fn a_row_that_asks_for_a_topic_is_closed_without_one() {
+        let call = a_call("[publish]\n\"*\" = {}\n");
+        let publish = crate::policy::gates::row("astrid:ipc/host", "publish");
+        assert!(matches!(
+            call.gate(&publish),
+            Err(Denied {
+                why: Closed::NoTopic(List::Publish),
+                ..
+            })
+        ));
+        assert_eq!(call.gate_listed(&publish, |_| Ok(())), Ok(()));
+    }
+}

@@ -1,0 +1,164 @@
+//! Calls whichever function of the served interfaces it is told, by the names of the gate table, and answers what came of
+//! it. Its manifest asks for nothing.
+
+use std::cell::RefCell;
+use std::fmt::Debug;
+
+use astrid_sdk::prelude::*;
+
+wit_bindgen::generate!({
+    path: "../../../wit",
+    inline: "
+        package test:gates;
+
+        world all {
+            import astrid:sys/host@1.0.0;
+            import astrid:ipc/host@1.0.0;
+            import astrid:io/poll@1.0.0;
+        }
+    ",
+    world: "test:gates/all",
+    generate_all,
+});
+
+use crate::astrid::io::poll::{self, Pollable};
+use crate::astrid::ipc::host::{self as ipc_host, Subscription};
+use crate::astrid::sys::host as sys_host;
+
+/// Every function that it knows.
+pub const FUNCTIONS: [&str; 20] = [
+    "astrid:io/poll.[method]pollable.ready",
+    "astrid:io/poll.[method]pollable.block",
+    "astrid:io/poll.poll",
+    "astrid:ipc/host.[method]subscription.poll",
+    "astrid:ipc/host.[method]subscription.recv",
+    "astrid:ipc/host.[method]subscription.subscribe-readiness",
+    "astrid:ipc/host.publish",
+    "astrid:ipc/host.publish-as",
+    "astrid:ipc/host.subscribe",
+    "astrid:ipc/host.get-interceptor-bindings",
+    "astrid:sys/host.get-config",
+    "astrid:sys/host.get-caller",
+    "astrid:sys/host.log",
+    "astrid:sys/host.signal-ready",
+    "astrid:sys/host.clock-ms",
+    "astrid:sys/host.clock-monotonic-ns",
+    "astrid:sys/host.sleep-ns",
+    "astrid:sys/host.random-bytes",
+    "astrid:sys/host.check-capsule-capability",
+    "astrid:sys/host.enumerate-capabilities",
+];
+
+/// The topic that it publishes and subscribes to.
+const TOPIC: &str = "gates.v1.topic";
+
+thread_local! {
+    /// Handles of an earlier call.
+    static KEPT: RefCell<Option<(Subscription, Pollable)>> = const { RefCell::new(None) };
+}
+
+#[derive(Default)]
+struct Gates;
+
+#[capsule]
+impl Gates {
+    /// Answers `ok` or the error of a function.
+    #[astrid::hook]
+    fn call(&self, function: String) -> Verdict<(), String> {
+        Verdict::Final(outcome(&function))
+    }
+
+    /// Answers the value of a key.
+    #[astrid::hook]
+    fn config(&self, key: String) -> Verdict<(), String> {
+        Verdict::Final(match sys_host::get_config(&key) {
+            Ok(value) => format!("{value:?}"),
+            Err(error) => format!("{error:?}"),
+        })
+    }
+
+    /// Keeps handles for later calls, with something to hear.
+    #[astrid::hook]
+    fn keep(&self) -> Verdict<(), String> {
+        let subscription = match ipc_host::subscribe(TOPIC) {
+            Ok(subscription) => subscription,
+            Err(error) => return Verdict::Final(format!("{error:?}")),
+        };
+        let readiness = subscription.subscribe_readiness();
+        KEPT.set(Some((subscription, readiness)));
+        Verdict::Final(said(ipc_host::publish(TOPIC, "1")))
+    }
+
+    /// Logs what comes of each function.
+    #[astrid::install]
+    fn install(&self) -> Result<()> {
+        for function in FUNCTIONS {
+            log::info!("{function} {}", outcome(function));
+        }
+        Ok(())
+    }
+}
+
+fn outcome(function: &str) -> String {
+    if function.contains("[method]") {
+        return KEPT.with_borrow(|kept| match kept {
+            Some((subscription, readiness)) => method(function, subscription, readiness),
+            None => "no handle".into(),
+        });
+    }
+    match function {
+        "astrid:io/poll.poll" => KEPT.with_borrow(|kept| {
+            let handles = kept.iter().map(|(_, readiness)| readiness);
+            said(poll::poll(&handles.collect::<Vec<_>>()))
+        }),
+        "astrid:ipc/host.publish" => said(ipc_host::publish(TOPIC, "1")),
+        "astrid:ipc/host.publish-as" => said(ipc_host::publish_as(TOPIC, "1", "alice")),
+        "astrid:ipc/host.subscribe" => said(ipc_host::subscribe(TOPIC)),
+        "astrid:ipc/host.get-interceptor-bindings" => said(ipc_host::get_interceptor_bindings()),
+        "astrid:sys/host.get-config" => said(sys_host::get_config("KEY")),
+        "astrid:sys/host.get-caller" => said(sys_host::get_caller()),
+        "astrid:sys/host.log" => {
+            sys_host::log(sys_host::LogLevel::Trace, "a line");
+            done(())
+        }
+        "astrid:sys/host.signal-ready" => {
+            sys_host::signal_ready();
+            done(())
+        }
+        "astrid:sys/host.clock-ms" => done(sys_host::clock_ms()),
+        "astrid:sys/host.clock-monotonic-ns" => done(sys_host::clock_monotonic_ns()),
+        "astrid:sys/host.sleep-ns" => said(sys_host::sleep_ns(0)),
+        "astrid:sys/host.random-bytes" => said(sys_host::random_bytes(1)),
+        "astrid:sys/host.check-capsule-capability" => {
+            let request = sys_host::CapabilityCheckRequest {
+                source_uuid: String::new(),
+                capability: "kv".into(),
+            };
+            said(sys_host::check_capsule_capability(&request))
+        }
+        "astrid:sys/host.enumerate-capabilities" => done(sys_host::enumerate_capabilities()),
+        _ => "no such function".into(),
+    }
+}
+
+fn method(function: &str, subscription: &Subscription, readiness: &Pollable) -> String {
+    match function {
+        "astrid:io/poll.[method]pollable.ready" => done(readiness.ready()),
+        "astrid:io/poll.[method]pollable.block" => said(readiness.block()),
+        "astrid:ipc/host.[method]subscription.poll" => said(subscription.poll()),
+        "astrid:ipc/host.[method]subscription.recv" => said(subscription.recv(0)),
+        "astrid:ipc/host.[method]subscription.subscribe-readiness" => {
+            done(subscription.subscribe_readiness())
+        }
+        _ => "no such method".into(),
+    }
+}
+
+fn said<T, E: Debug>(result: Result<T, E>) -> String {
+    result.map_or_else(|error| format!("{error:?}"), done)
+}
+
+/// What is there is all that is asked for.
+fn done<T>(_: T) -> String {
+    "ok".into()
+}
