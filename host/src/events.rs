@@ -17,6 +17,8 @@ use crate::dispatch::{CallScope, DispatchError, Dispatcher, Event, Lane};
 use crate::domain::ipc::wit::ErrorCode;
 use crate::domain::ipc::{Outlet, Refused};
 use crate::manifest::CapsuleName;
+use crate::people::{Questions, Unasked};
+use crate::policy::speech;
 use crate::policy::topic::{Topic, TopicError, TopicPattern};
 use crate::principal::PrincipalId;
 use crate::registry::CapsuleInfo;
@@ -104,6 +106,7 @@ pub(crate) struct Events {
     pub(crate) bus: EventBus,
     pub(crate) dispatcher: Dispatcher<CapsuleHandler>,
     rate: PublishRate,
+    questions: Questions,
     /// The host's own.
     session: Uuid,
 }
@@ -120,6 +123,7 @@ impl Events {
             bus,
             dispatcher,
             rate: PublishRate::default(),
+            questions: Questions::default(),
             session,
         }
     }
@@ -127,6 +131,20 @@ impl Events {
     /// Asks the handlers of an event of the host itself, if there is room for it.
     fn handle(&self, event: Event) {
         handle(&self.dispatcher, event);
+    }
+
+    /// Keeps an uplink from answering what it asked itself.
+    fn as_uplink(&self, uplink: &CapsuleName, draft: &Draft) -> Result<(), Refused> {
+        if !self.questions.may_answer(uplink, &draft.topic) {
+            return Err(Refused::OwnQuestion);
+        }
+        if speech::question(&draft.topic).is_none() {
+            return Ok(());
+        }
+        // Handlers read the one, subscriptions the other.
+        let inner = draft.payload.unwrapped();
+        let forms = [inner.as_str(), draft.payload.as_str()];
+        Ok(self.questions.ask(uplink, &draft.topic, forms)?)
     }
 
     /// Hands an event from outside the capsules to the subscriptions.
@@ -138,6 +156,15 @@ impl Events {
     pub(crate) fn announce_within(&self, scope: &CallScope, topic: &Topic, payload: &Payload) {
         if scope.depth < MAX_DEPTH {
             self.announce(&scope.event(topic.clone(), payload.clone()));
+        }
+    }
+}
+
+impl From<Unasked> for Refused {
+    fn from(error: Unasked) -> Self {
+        match error {
+            Unasked::TooMany => Self::Questions,
+            Unasked::NoId => Self::NoQuestion,
         }
     }
 }
@@ -194,6 +221,9 @@ impl Outlet for Events {
         self.bus
             .may_fan_out(&draft.topic)
             .map_err(|_| Refused::Backpressure)?;
+        if capsule.manifest.capabilities.uplink {
+            self.as_uplink(&capsule.name, &draft)?;
+        }
         let bytes = draft.payload.as_bytes().len();
         // Asked last: what is refused for another reason costs nothing, and was delivered to nobody.
         let pay = || {

@@ -47,6 +47,7 @@ pub mod manifest;
 mod nearest;
 pub mod package;
 pub mod payload;
+mod people;
 pub mod policy;
 pub mod principal;
 pub mod registry;

@@ -33,8 +33,34 @@ pub const CAPSULE_RELOADED: &str = "astrid.v1.lifecycle.capsule_reloaded";
 /// Where the host says that it has unloaded a capsule: as [`CAPSULE_LOADED`].
 pub const CAPSULE_UNLOADED: &str = "astrid.v1.lifecycle.capsule_unloaded";
 
-/// Where a person's answers are published: these, and all below them.
-const ANSWERS: [&str; 2] = ["astrid.v1.approval.response", "astrid.v1.elicit.response"];
+/// Where questions to a person are published.
+const QUESTIONS: [&str; 2] = ["astrid.v1.approval", "astrid.v1.elicit"];
+/// What follows a question's topic in that of its answers, before the question's id.
+const RESPONSE: &str = ".response";
+
+/// The topic, if it is one of questions to a person.
+pub fn question(topic: &Topic) -> Option<&'static str> {
+    QUESTIONS
+        .into_iter()
+        .find(|question| topic.as_str() == *question)
+}
+
+/// For a topic where a person's answers are published, or one below it: the questions' topic, and the id of the question
+/// that is answered, which is empty where the topic names none.
+pub fn answered(topic: &Topic) -> Option<(&'static str, &str)> {
+    QUESTIONS.into_iter().find_map(|question| {
+        let rest = topic
+            .as_str()
+            .strip_prefix(question)?
+            .strip_prefix(RESPONSE)?;
+        let id = if rest.is_empty() {
+            rest
+        } else {
+            rest.strip_prefix('.')?
+        };
+        Some((question, id))
+    })
+}
 
 /// Who may publish to a topic.
 pub fn speaker(topic: &Topic) -> Speaker {
@@ -46,7 +72,7 @@ pub fn speaker(topic: &Topic) -> Speaker {
     };
     if HOST.iter().any(below) {
         Speaker::Host
-    } else if ANSWERS.iter().any(below) {
+    } else if answered(topic).is_some() {
         Speaker::Uplink
     } else {
         Speaker::Anybody
@@ -74,8 +100,33 @@ mod tests {
         }
         assert_eq!(who("astrid.v1.approval.response.x"), Speaker::Uplink);
         assert_eq!(who("astrid.v1.elicit.response.x"), Speaker::Uplink);
+        assert_eq!(who("astrid.v1.elicit.response"), Speaker::Uplink);
+        assert_eq!(who("astrid.v1.elicit.responses"), Speaker::Anybody);
         for topic in ["astrid.v1.approval", "astrid.v1.healthy", "user.v1.prompt"] {
             assert_eq!(who(topic), Speaker::Anybody, "{topic}");
         }
+    }
+
+    #[test]
+    fn an_answer_names_its_question() {
+        let of = |topic| {
+            let topic = Topic::parse(topic).expect("a topic");
+            answered(&topic).map(|(question, id)| (question, id.to_owned()))
+        };
+        let approval = "astrid.v1.approval";
+        assert_eq!(
+            of("astrid.v1.approval.response.a.b"),
+            Some((approval, "a.b".to_owned()))
+        );
+        assert_eq!(
+            of("astrid.v1.approval.response"),
+            Some((approval, String::new()))
+        );
+        assert_eq!(of(approval), None);
+        assert_eq!(
+            question(&Topic::parse(approval).expect("a topic")),
+            Some(approval)
+        );
+        assert_eq!(question(&Topic::parse("astrid.v1").expect("a topic")), None);
     }
 }

@@ -302,3 +302,55 @@ async fn an_event_that_nobody_handles_goes_its_way() {
     assert_eq!(outcome.payload.as_str(), r#"{"a":1}"#);
     assert!(outcome.steps.is_empty());
 }
+
+#[tokio::test]
+async fn an_uplink_answers_no_question_of_its_own() {
+    let host = host().await;
+    let uplink = async |name: &str| {
+        let manifest = Guest::Claimer
+            .manifest()
+            .replace("\"claimer\"", &format!("{name:?}"));
+        let manifest = manifest + "\"astrid.v1.*\" = {}\n";
+        host.load(Guest::Claimer.package_with(&manifest))
+            .await
+            .unwrap()
+    };
+    let (first, second) = (uplink("first").await, uplink("second").await);
+    let say = async |uplink, topic: &str, payload: Value| {
+        let call = call_by("alice", "say", (topic, payload));
+        said(&host.invoke(uplink, call).await.unwrap()).0
+    };
+    for (topic, question) in [
+        (
+            "astrid.v1.approval",
+            json!({ "type": "approval_required", "request_id": "r1", "action": "rm" }),
+        ),
+        (
+            "astrid.v1.elicit",
+            json!({ "type": "elicit_request", "request_id": "r2" }),
+        ),
+        (
+            "astrid.v1.approval",
+            json!({ "type": "custom", "data": { "request_id": "r3" } }),
+        ),
+        (
+            "astrid.v1.elicit",
+            json!({ "correlation_id": "r4", "body": null }),
+        ),
+    ] {
+        let id = ["r1", "r2", "r3", "r4"]
+            .into_iter()
+            .find(|id| question.to_string().contains(id));
+        let answers = format!("{topic}.response.{}", id.unwrap());
+        let answer = || json!({ "decision": "approve" });
+        assert_eq!(say(&first, topic, question).await, "continue", "{answers}");
+        assert_eq!(say(&first, &answers, answer()).await, "deny", "{answers}");
+        assert_eq!(
+            say(&second, &answers, answer()).await,
+            "continue",
+            "{answers}"
+        );
+    }
+    let other = "astrid.v1.approval.response.of-another";
+    assert_eq!(say(&first, other, json!(1)).await, "continue");
+}

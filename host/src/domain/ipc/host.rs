@@ -180,6 +180,9 @@ impl IpcView<'_> {
             .map_err(|refused| match refused {
                 Refused::RateLimited => ErrorCode::RateLimited,
                 Refused::Backpressure | Refused::Depth => ErrorCode::Backpressure,
+                Refused::OwnQuestion => ErrorCode::CapabilityDenied,
+                Refused::NoQuestion => ErrorCode::InvalidInput,
+                Refused::Questions => ErrorCode::Quota,
             })
     }
 

@@ -62,6 +62,12 @@ pub enum Refused {
     Backpressure,
     /// It was caused by an event, which was caused by an event, and so on, too often.
     Depth,
+    /// It answers a question that the capsule asked itself.
+    OwnQuestion,
+    /// It is a question to a person, and says in no known way by which id it is answered.
+    NoQuestion,
+    /// It is a question to a person, and too many of the capsule's are open.
+    Questions,
 }
 
 /// Where the events of guests go, and come from.

@@ -1,4 +1,5 @@
-//! Publishes a number on behalf of whomever it is told: an uplink, whose word is only a claim.
+//! Publishes a number on behalf of whomever it is told, and whatever it is told on any topic: an uplink, whose word is only
+//! a claim.
 
 #![forbid(unsafe_code)]
 
@@ -13,5 +14,11 @@ impl Claimer {
     #[astrid::hook]
     fn claim(&self, (principal, number): (String, u32)) -> Result<()> {
         Ok(ipc::publish_as(&principal, "claim.v1.made", &number)?)
+    }
+
+    /// On which topic, and what.
+    #[astrid::hook]
+    fn say(&self, (topic, payload): (String, serde_json::Value)) -> Result<()> {
+        Ok(ipc::publish(&topic, &payload)?)
     }
 }
