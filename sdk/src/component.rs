@@ -62,7 +62,7 @@ pub fn enter() {
 
 /// Answers one event.
 pub fn trigger(capsule: &impl Capsule, action: &str, payload: &[u8]) -> interceptor::CapsuleResult {
-    let (action, data) = match capsule.dispatch(action, payload) {
+    let (action, data) = match capsule.dispatch(action, payload).bounded() {
         Answer::Continue(data) => ("continue", data),
         Answer::Final(data) => ("final", Some(data)),
         Answer::Deny(reason) => ("deny", Some(reason)),

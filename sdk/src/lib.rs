@@ -111,6 +111,7 @@
     clippy::panic
 )]
 
+mod bounded;
 #[cfg(target_family = "wasm")]
 mod component;
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
@@ -141,7 +142,7 @@ pub use private::Capsule;
 /// `#[derive(astrid_sdk::schemars::JsonSchema)] #[schemars(crate = "astrid_sdk::schemars")]`.
 #[cfg(feature = "schemars")]
 pub use schemars;
-pub use verdict::{Answer, Ending, Reply, Verdict};
+pub use verdict::{Answer, Ending, MAX_REASON, Reply, Verdict};
 
 /// The attributes that `#[capsule]` understands.
 ///

@@ -3,7 +3,9 @@
 //! [`Host::invoke`] calls a hook or a command, `Host::call_tool` a tool, through the very dispatch that the component has, so payloads
 //! are read and answers written as they will be. [`Host::run`] is for testing a function by itself.
 //! Nothing waits: sleeping moves the clock. Randomness is the same in every run. Limits and error
-//! codes are the real host's.
+//! codes are the real host's, and what that refuses (an action that isn't there, a payload that is no JSON) is
+//! [`Kind::Refused`] here, which is no Deny. What the manifest allows, too, once the host has it:
+//! `Host::new().manifest(include_str!("../Capsule.toml"))`.
 //!
 //! ```
 //! use astrid_sdk::prelude::*;
@@ -76,23 +78,28 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
-    private::{Answer, Capsule, Exit},
-    sys::{Caller, Level},
+    private::{Capsule, Exit},
+    sys::Caller,
 };
 
+mod access;
 pub(crate) mod backend;
 mod bus;
+mod door;
+mod manifest;
 mod messages;
+mod outcome;
 #[cfg(feature = "schemars")]
 mod tools;
 
 use backend::State;
 
 pub use bus::MAX_KEPT;
+pub use door::MAX_NESTING;
 pub use messages::Incoming;
+pub use outcome::{Kind, LogLine, Outcome};
 #[cfg(feature = "schemars")]
 pub use tools::ToolOutcome;
 
@@ -101,6 +108,9 @@ pub const MAX_PAYLOAD: usize = 1 << 20;
 
 /// The most bytes of an action's name: 256.
 pub const MAX_ACTION: usize = 256;
+
+/// The most bytes of a line of log: 16 KiB. A longer one is cut, and says so.
+pub const MAX_LINE: usize = 16 << 10;
 
 /// The uuid of the session that events come from, unless [`Host::caller`] says otherwise.
 pub const SOURCE_ID: &str = "00000000-0000-4000-8000-000000000000";
@@ -124,41 +134,6 @@ const TIMESTAMP: &str = "2025-01-01T00:00:00Z";
 #[derive(Clone, Debug)]
 pub struct Host {
     state: Rc<RefCell<State>>,
-}
-
-/// A line of log that a capsule wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// How much it matters.
-    pub level: Level,
-    /// What it says.
-    pub message: String,
-}
-
-/// What kind of answer a hook gave, or a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The next handler goes on, with [`Outcome::data`] if there is any.
-    Continue,
-    /// The chain ends with [`Outcome::data`] as its answer.
-    Final,
-    /// The chain ends; [`Outcome::reason`] says why.
-    Deny,
-    /// The host would not have let the call or its answer through; [`Outcome::reason`] says why.
-    Refused,
-}
-
-/// What came of calling a hook.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// What kind of answer it is.
-    pub verdict: Kind,
-    /// The rewritten payload or the answer.
-    pub data: Option<Value>,
-    /// Why it was denied or refused.
-    pub reason: Option<String>,
-    /// What the hook logged during this call.
-    pub logs: Vec<LogLine>,
 }
 
 /// The host stays entered for as long as this lives.
@@ -301,13 +276,12 @@ impl Host {
 
     /// Calls a hook with a payload that is JSON text already, or isn't.
     pub fn invoke_bytes(&self, capsule: &impl Capsule, action: &str, payload: &[u8]) -> Outcome {
-        if action.len() > MAX_ACTION {
-            return Outcome::refused(format!(
-                "the action's name has more than {MAX_ACTION} bytes"
-            ));
-        }
-        if payload.len() > MAX_PAYLOAD {
-            return Outcome::refused(format!("the payload has more than {MAX_PAYLOAD} bytes"));
+        let admitted = self
+            .ready_to_call()
+            .and_then(|()| door::action(capsule, action))
+            .and_then(|()| door::json("payload", payload));
+        if let Err(reason) = admitted {
+            return Outcome::refused(reason);
         }
         let before = self.state.borrow().logs.len();
         let answer = self.run(|| capsule.dispatch(action, payload));
@@ -321,7 +295,7 @@ impl Host {
             .collect();
         Outcome {
             logs,
-            ..Outcome::of(answer)
+            ..Outcome::of(answer.bounded())
         }
     }
 
@@ -331,6 +305,9 @@ impl Host {
     /// capsule is unloaded when [`Host::unload_after`] says, or else after [`RUN_TIME`]. It runs for nobody, and after
     /// a receive that brought messages for their principal, until the next receive.
     pub fn start(&self, capsule: &impl Capsule) -> Option<Result<(), String>> {
+        if let Err(reason) = self.ready_to_call() {
+            return Some(Err(reason));
+        }
         let (before, unload_at) = {
             let mut state = self.state.borrow_mut();
             state.in_run_loop = true;
@@ -353,11 +330,17 @@ impl Host {
 
     /// Calls the install hook; `None` if the capsule has none.
     pub fn install(&self, capsule: &impl Capsule) -> Option<Result<(), String>> {
+        if let Err(reason) = self.ready_to_call() {
+            return Some(Err(reason));
+        }
         Some(self.run(|| capsule.install())?.ending)
     }
 
     /// Calls the upgrade hook, as if this version were replaced; `None` if the capsule has none.
     pub fn upgrade(&self, capsule: &impl Capsule, previous: &str) -> Option<Result<(), String>> {
+        if let Err(reason) = self.ready_to_call() {
+            return Some(Err(reason));
+        }
         self.state
             .borrow_mut()
             .config
@@ -367,37 +350,16 @@ impl Host {
         Some(exit?.ending)
     }
 
+    /// Whether a capsule with this manifest would have been loaded.
+    fn ready_to_call(&self) -> Result<(), String> {
+        match &self.state.borrow().broken_manifest {
+            None => Ok(()),
+            Some(reason) => Err(reason.clone()),
+        }
+    }
+
     fn change(self, change: impl FnOnce(&mut State)) -> Self {
         change(&mut self.state.borrow_mut());
         self
-    }
-}
-
-impl Outcome {
-    fn of(answer: Answer) -> Self {
-        let (verdict, data, reason) = match answer {
-            Answer::Continue(data) => (Kind::Continue, data, None),
-            Answer::Final(data) => (Kind::Final, Some(data), None),
-            Answer::Deny(reason) => (Kind::Deny, None, Some(reason)),
-        };
-        if data.as_ref().is_some_and(|data| data.len() > MAX_PAYLOAD) {
-            return Self::refused(format!("the answer has more than {MAX_PAYLOAD} bytes"));
-        }
-        Self {
-            verdict,
-            // What isn't JSON (of a hand-written `Capsule`) is shown as the text it is.
-            data: data.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))),
-            reason,
-            logs: Vec::new(),
-        }
-    }
-
-    fn refused(reason: String) -> Self {
-        Self {
-            verdict: Kind::Refused,
-            data: None,
-            reason: Some(reason),
-            logs: Vec::new(),
-        }
     }
 }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{ipc, json, log, offer::Value, verdict::Answer};
 
+/// The most bytes of a call's id. It stands in the result twice.
+const MAX_CALL_ID: usize = 256;
+
 /// A call, without its arguments.
 #[derive(Deserialize)]
 struct Call {
@@ -52,6 +55,12 @@ pub fn call<A: DeserializeOwned>(
         Ok(call) => call,
         Err(error) => return Answer::Deny(error),
     };
+    if call.call_id.len() > MAX_CALL_ID {
+        let bytes = call.call_id.len();
+        return Answer::Deny(format!(
+            "{misfit} at `call_id`: it has {bytes} bytes, more than {MAX_CALL_ID}"
+        ));
+    }
     finish(name, &call.call_id, arguments(payload).and_then(function))
 }
 

@@ -7,6 +7,12 @@ use core::fmt::Display;
 
 use serde::Serialize;
 
+use crate::bounded;
+
+/// The most bytes of a Deny's reason that leave the capsule: 16 KiB, as much as a line of log has. A longer one, also that
+/// of an error, is cut and says so: a denial is an answer, however long it is.
+pub const MAX_REASON: usize = 16 << 10;
+
 /// A hook's answer to an event.
 ///
 /// `P` is what [`Rewrite`](Verdict::Rewrite) puts in the payload's place, `A` what
@@ -20,7 +26,7 @@ pub enum Verdict<P = (), A = P> {
     Rewrite(P),
     /// This is the answer; no further handler is asked.
     Final(A),
-    /// The event is refused for this reason; no further handler is asked.
+    /// The event is refused for this reason, of which at most [`MAX_REASON`] bytes are told; no further handler is asked.
     Deny(String),
 }
 
@@ -33,6 +39,16 @@ pub enum Answer {
     Final(String),
     /// `deny`, with the reason.
     Deny(String),
+}
+
+impl Answer {
+    /// The answer as it leaves the capsule: with a reason of at most [`MAX_REASON`] bytes.
+    pub(crate) fn bounded(self) -> Self {
+        match self {
+            Self::Deny(reason) => Self::Deny(bounded::cut(reason, MAX_REASON)),
+            other => other,
+        }
+    }
 }
 
 /// What a hook may return: `()`, a [`Verdict`], or a `Result` of one of these whose error can be

@@ -1,9 +1,9 @@
 //! From an action and a payload to an answer, by way of what `#[capsule]` generates.
 
 use astrid_sdk::{
-    Capsule,
+    Answer, Capsule, MAX_REASON,
     prelude::*,
-    testing::{Host, Kind, MAX_ACTION, MAX_PAYLOAD, Outcome},
+    testing::{Host, Kind, MAX_ACTION, MAX_LINE, MAX_PAYLOAD, Outcome},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,6 +60,17 @@ impl All {
     #[astrid::hook]
     fn large(&self, length: usize) -> Verdict<String> {
         Verdict::Rewrite("x".repeat(length))
+    }
+
+    #[astrid::hook]
+    fn long_deny(&self, length: usize) -> Verdict {
+        Verdict::Deny("é".repeat(length))
+    }
+
+    #[astrid::hook]
+    fn long_error(&self, length: usize) -> Result<()> {
+        log::error("é".repeat(length));
+        Err(Error::msg("é".repeat(length)))
     }
 
     #[astrid::hook]
@@ -135,8 +146,7 @@ fn nothing_is_continue() {
 
 #[test]
 fn a_hook_without_payload_takes_what_is_no_json() {
-    let outcome = Host::new().invoke_bytes(&All, "unit", b"\xff{");
-    assert_eq!(outcome.verdict, Kind::Continue);
+    assert_eq!(All.dispatch("unit", b"\xff{"), Answer::Continue(None));
 }
 
 #[test]
@@ -171,8 +181,18 @@ fn an_error_is_a_deny_with_its_text() {
 }
 
 #[test]
-fn an_unknown_action_is_a_deny() {
-    check_denied("nothing", json!(null), "unknown hook action: nothing");
+fn an_action_that_is_not_there_is_refused_and_no_deny() {
+    let host = Host::new();
+    let outcome = host.invoke(&functions::Capsule, "dispatsch", &());
+    assert_eq!(outcome.verdict, Kind::Refused);
+    assert_eq!(
+        outcome.reason.as_deref(),
+        Some("the capsule has no handler `dispatsch`: it has `payload`, `dispatch`")
+    );
+    assert_eq!(invoke("", json!(null)).verdict, Kind::Refused);
+    // A host that doesn't read the list of handlers is told by the capsule.
+    let told = Answer::Deny("unknown hook action: nothing".into());
+    assert_eq!(All.dispatch("nothing", b"null"), told);
 }
 
 #[test]
@@ -195,21 +215,83 @@ fn a_misfit_names_field_and_type() {
 #[test]
 fn broken_and_surplus_json_are_misfits() {
     for payload in [&b"{"[..], b"{\"text\":\"a\"} x", b"", b"\xff"] {
-        let outcome = Host::new().invoke_bytes(&All, "rewrite", payload);
-        let reason = outcome.reason.unwrap();
-        assert_eq!(outcome.verdict, Kind::Deny);
+        let Answer::Deny(reason) = All.dispatch("rewrite", payload) else {
+            panic!("it fits")
+        };
         assert!(
             reason.starts_with("the payload doesn't fit `Prompt`: "),
             "{reason}"
         );
+        let outcome = Host::new().invoke_bytes(&All, "rewrite", payload);
+        assert_eq!(outcome.verdict, Kind::Refused, "a host stops it before");
     }
+}
+
+#[test]
+fn a_key_twice_is_refused() {
+    let twice = br#"{"text":"a","tags":[],"text":"b"}"#;
+    let outcome = Host::new().invoke_bytes(&All, "final", twice);
+    assert_eq!(outcome.verdict, Kind::Refused);
+    let reason = outcome.reason.unwrap();
+    assert!(reason.contains(r#"the key "text" twice"#), "{reason}");
+}
+
+#[test]
+fn however_long_a_misfit_is_it_is_a_deny_with_both_ends() {
+    // Each is written with eight letters where it is quoted.
+    let payload = json!({ "text": "a", "tags": "\u{200b}".repeat(340_000) });
+    let outcome = invoke("rewrite", payload);
+    assert_eq!(outcome.verdict, Kind::Deny);
+    let reason = outcome.reason.unwrap();
+    assert!(reason.len() < 2_000, "{} bytes", reason.len());
+    let (begin, end) = reason.split_once(" bytes, cut) … ").unwrap();
+    assert!(
+        begin.starts_with("the payload doesn't fit `Prompt` at `tags`: invalid type: string"),
+        "{begin}"
+    );
+    assert!(end.contains("expected a sequence at line 1"), "{end}");
+
+    let long_key = json!({ "k".repeat(900_000): 5 });
+    let reason = Host::new()
+        .invoke(&Keyed, "keyed", &long_key)
+        .reason
+        .unwrap();
+    assert!(reason.len() < 2_000 && reason.contains("bytes, cut"));
+}
+
+#[derive(Default)]
+struct Keyed;
+
+#[capsule]
+impl Keyed {
+    #[astrid::hook]
+    fn keyed(&self, numbers: std::collections::BTreeMap<String, String>) {
+        drop(numbers);
+    }
+}
+
+#[test]
+fn however_long_a_reason_is_it_is_a_deny_that_is_cut_and_says_so() {
+    for action in ["long_deny", "long_error"] {
+        let whole = invoke(action, json!(MAX_REASON / 2)).reason.unwrap();
+        assert_eq!(whole, "é".repeat(MAX_REASON / 2));
+        let outcome = invoke(action, json!(1_000_000));
+        assert_eq!(outcome.verdict, Kind::Deny, "{action}");
+        let reason = outcome.reason.unwrap();
+        assert!(reason.len() <= MAX_REASON && reason.len() > MAX_REASON - 50);
+        assert!(reason.ends_with("é … (2000000 bytes, cut)"), "{action}");
+    }
+    let line = &invoke("long_error", json!(20_000)).logs[0].message;
+    assert!(line.len() <= MAX_LINE && line.ends_with(" … (40000 bytes, cut)"));
 }
 
 #[test]
 fn nesting_without_end_is_a_misfit() {
     let deep = "[".repeat(100_000);
-    let outcome = Host::new().invoke_bytes(&All, "final", deep.as_bytes());
-    assert!(outcome.reason.unwrap().contains("recursion limit"));
+    let Answer::Deny(reason) = All.dispatch("final", deep.as_bytes()) else {
+        panic!("it fits")
+    };
+    assert!(reason.contains("recursion limit"), "{reason}");
 }
 
 #[test]
@@ -232,13 +314,8 @@ fn what_the_host_would_not_carry_is_refused() {
     );
     check("large", json!(MAX_PAYLOAD - 1), Kind::Refused, None);
     check("final", json!("x".repeat(MAX_PAYLOAD)), Kind::Refused, None);
-    check(&"a".repeat(MAX_ACTION), json!(null), Kind::Deny, None);
-    check(
-        &"a".repeat(MAX_ACTION + 1),
-        json!(null),
-        Kind::Refused,
-        None,
-    );
+    let reason = invoke(&"a".repeat(MAX_ACTION + 1), json!(null)).reason;
+    assert!(reason.unwrap().contains("1 to 256 bytes"));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use astrid_sdk::{
     Capsule as _,
     ipc::{self, Attribution, Batch, Error, Message},
     poll,
-    prelude::{capsule, log, runtime, time},
-    testing::{CAPSULE_ID, Host, Incoming, MAX_KEPT, PEER_ID, RUN_TIME},
+    prelude::{capsule, env, log, runtime, time},
+    testing::{CAPSULE_ID, Host, Incoming, Kind, MAX_KEPT, PEER_ID, RUN_TIME},
 };
 use serde_json::{Value, json};
 
@@ -74,7 +74,9 @@ fn what_is_no_topic_pattern_or_payload_is_invalid() {
                 "{pattern}"
             );
         }
-        assert_eq!(ipc::publish_json("a", "{"), Err(Error::InvalidInput));
+        for payload in ["{", r#"{"a":1,"a":2}"#, &"[".repeat(129)] {
+            assert_eq!(ipc::publish_json("a", payload), Err(Error::InvalidInput));
+        }
         // A string of n letters is n + 2 bytes of JSON.
         assert_eq!(ipc::publish("a", &"x".repeat(ipc::MAX_PAYLOAD - 2)), Ok(()));
         let large = "x".repeat(ipc::MAX_PAYLOAD - 1);
@@ -141,6 +143,88 @@ fn publishing_can_fail() {
     assert_eq!(host.published().len(), 1, "what is refused isn't published");
     host.accept_publish();
     host.run(|| assert_eq!(ipc::publish("slow.a", &1), Ok(())));
+}
+
+const MANIFEST: &str = r#"
+[package]
+name = "demo"
+
+[publish]
+"a.*" = {}
+"astrid.v1.health.failed" = {}
+
+[subscribe]
+"b.*" = "wit"
+"b.asked" = { handler = "answer" }
+
+[env]
+GREETING = { type = "text", default = "Hello" }
+PORTS = { type = "array", default = ["80", "81"] }
+NAME = { default = "nobody" }
+ASTRID_X = { default = "x" }
+
+[capabilities]
+net = ["example.com"]
+host_process = []
+uplink = false
+"#;
+
+#[test]
+fn the_manifest_says_what_may_be_published_and_subscribed_to() {
+    let host = Host::new().manifest(MANIFEST);
+    host.run(|| {
+        assert_eq!(ipc::publish("a.b.c", &1), Ok(()));
+        for topic in ["a", "b.c", "c"] {
+            assert_eq!(ipc::publish(topic, &1), Err(Error::CapabilityDenied));
+        }
+        for topic in ["b.c", "b.*", "b.c.*"] {
+            assert_eq!(ipc::subscribe(topic).map(drop), Ok(()), "{topic}");
+        }
+        for topic in ["a.b", "*", "b"] {
+            assert_eq!(
+                ipc::subscribe(topic).map(drop),
+                Err(Error::CapabilityDenied),
+                "{topic}"
+            );
+        }
+        assert_eq!(ipc::publish("A", &1), Err(Error::InvalidInput));
+        // Whatever a manifest lists, this is the host's to say.
+        assert_eq!(
+            ipc::publish("astrid.v1.health.failed", &1),
+            Err(Error::CapabilityDenied)
+        );
+    });
+    assert_eq!(host.published().len(), 1);
+}
+
+#[test]
+fn the_manifest_brings_bindings_capabilities_and_defaults() {
+    let host = Host::new().env("NAME", "Ada").manifest(MANIFEST);
+    host.run(|| {
+        let bindings = ipc::bindings().unwrap();
+        let told: Vec<_> = bindings
+            .iter()
+            .map(|one| (one.action.as_str(), one.topic.as_str()))
+            .collect();
+        assert_eq!(told, [("answer", "b.asked")]);
+        assert_eq!(runtime::capabilities(), ["net"]);
+        let value = |key| env::var_opt(key).unwrap();
+        assert_eq!(value("GREETING").as_deref(), Some("Hello"));
+        assert_eq!(value("PORTS").as_deref(), Some(r#"["80","81"]"#));
+        assert_eq!(value("NAME").as_deref(), Some("Ada"));
+        assert_eq!(value("ASTRID_X"), None);
+    });
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_refuses_every_call() {
+    for broken in ["[publish", "publish = 5"] {
+        let host = Host::new().manifest(broken);
+        let outcome = host.invoke(&Doubler, "who", &());
+        assert_eq!(outcome.verdict, Kind::Refused);
+        assert!(outcome.reason.unwrap().starts_with("Capsule.toml: "));
+        assert!(matches!(host.start(&Doubler), Some(Err(_))));
+    }
 }
 
 #[test]
@@ -398,6 +482,20 @@ fn the_host_itself_may_answer() {
         .attributed(Attribution::System),
     );
     assert_eq!(host.run(|| ipc::request(DOUBLE, &2, SECOND)), Ok(4));
+}
+
+#[test]
+fn however_long_a_refusal_is_it_is_sent() {
+    let host = Host::new();
+    let request = ipc::Request {
+        correlation_id: "c1".into(),
+        body: (),
+    };
+    let refused = host.run(|| ipc::refuse(DOUBLE, &request, "x".repeat(ipc::MAX_PAYLOAD)));
+    assert_eq!(refused, Ok(()));
+    let answer: Value = host.published()[0].read().unwrap();
+    let reason = answer["error"].as_str().unwrap();
+    assert!(reason.len() <= astrid_sdk::MAX_REASON && reason.ends_with("(1048576 bytes, cut)"));
 }
 
 #[test]

@@ -229,6 +229,23 @@ fn a_payload_that_is_no_call_is_a_deny() {
 }
 
 #[test]
+fn the_id_of_a_call_has_256_bytes_at_most() {
+    let call = |bytes| {
+        let call = json!({ "call_id": "\u{1}".repeat(bytes), "arguments": { "a": 1 } });
+        Host::new().invoke(&Workshop, "tool_execute_add", &call)
+    };
+    assert_eq!(call(256).verdict, Kind::Final);
+    let outcome = call(100_000);
+    assert_eq!(outcome.verdict, Kind::Deny);
+    assert_eq!(
+        outcome.reason.as_deref(),
+        Some(
+            "the payload is no call of the tool `add` at `call_id`: it has 100000 bytes, more than 256"
+        )
+    );
+}
+
+#[test]
 fn tools_are_described_with_their_documentation() {
     assert_eq!(
         Host::new().describe_tools(&Workshop),

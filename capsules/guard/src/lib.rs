@@ -59,8 +59,12 @@ mod tests {
     use astrid_sdk::testing::{Host, Kind};
     use serde_json::json;
 
+    fn host() -> Host {
+        Host::new().manifest(include_str!("../Capsule.toml"))
+    }
+
     fn ask(text: &str) -> (Kind, Option<String>) {
-        let outcome = Host::new().invoke(&Guard, "check", &json!({ "text": text }));
+        let outcome = host().invoke(&Guard, "check", &json!({ "text": text }));
         (outcome.verdict, outcome.reason)
     }
 
@@ -97,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_prompt_without_text_is_denied() {
-        let outcome = Host::new().invoke(&Guard, "check", &json!({ "text": 5 }));
+        let outcome = host().invoke(&Guard, "check", &json!({ "text": 5 }));
         assert_eq!(outcome.verdict, Kind::Deny);
         assert!(outcome.reason.unwrap_or_default().contains("`text`"));
     }

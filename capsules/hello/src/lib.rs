@@ -35,16 +35,20 @@ mod tests {
     use astrid_sdk::testing::{Host, Kind};
     use serde_json::json;
 
+    fn host() -> Host {
+        Host::new().manifest(include_str!("../Capsule.toml"))
+    }
+
     #[test]
     fn greets_by_name() {
-        let outcome = Host::new().invoke(&Hello, "greet", &json!({ "name": "Ada" }));
+        let outcome = host().invoke(&Hello, "greet", &json!({ "name": "Ada" }));
         assert_eq!(outcome.verdict, Kind::Final);
         assert_eq!(outcome.data, Some(json!({ "greeting": "Hello, Ada!" })));
     }
 
     #[test]
     fn a_nameless_visitor_is_told_what_is_missing() {
-        let outcome = Host::new().invoke(&Hello, "greet", &json!({}));
+        let outcome = host().invoke(&Hello, "greet", &json!({}));
         assert_eq!(outcome.verdict, Kind::Deny);
         assert!(outcome.reason.unwrap_or_default().contains("`name`"));
     }

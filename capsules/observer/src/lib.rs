@@ -52,8 +52,12 @@ mod tests {
     use astrid_sdk::testing::{Host, Kind};
     use serde_json::{Value, json};
 
+    fn host() -> Host {
+        Host::new().manifest(include_str!("../Capsule.toml"))
+    }
+
     fn seen(observer: &Observer) -> Option<Value> {
-        Host::new().invoke(observer, "seen", &()).data
+        host().invoke(observer, "seen", &()).data
     }
 
     #[test]
@@ -62,7 +66,7 @@ mod tests {
         assert_eq!(seen(&observer), Some(json!({})));
         let prompt = json!({ "text": "hi" });
         for action in ["prompt", "prompt", "response"] {
-            let outcome = Host::new().invoke(&observer, action, &prompt);
+            let outcome = host().invoke(&observer, action, &prompt);
             assert_eq!((outcome.verdict, outcome.data), (Kind::Continue, None));
         }
         assert_eq!(
@@ -74,14 +78,14 @@ mod tests {
     #[test]
     fn what_it_sees_may_have_any_shape() {
         let observer = Observer::default();
-        Host::new().invoke_bytes(&observer, "prompt", b"no JSON");
+        host().invoke(&observer, "prompt", &json!(["no object"]));
         assert_eq!(seen(&observer), Some(json!({ "user.v1.prompt": 1 })));
     }
 
     #[test]
     fn another_instance_begins_anew() {
         let observer = Observer::default();
-        Host::new().invoke(&observer, "prompt", &());
+        host().invoke(&observer, "prompt", &());
         assert_eq!(seen(&Observer::default()), Some(json!({})));
     }
 }

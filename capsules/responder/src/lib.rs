@@ -50,8 +50,12 @@ mod tests {
     use astrid_sdk::testing::{Host, Kind};
     use serde_json::{Value, json};
 
+    fn host() -> Host {
+        Host::new().manifest(include_str!("../Capsule.toml"))
+    }
+
     fn answer(prompt: Value) -> Value {
-        let outcome = Host::new().invoke(&Responder, "answer", &prompt);
+        let outcome = host().invoke(&Responder, "answer", &prompt);
         assert_eq!(outcome.verdict, Kind::Final, "{:?}", outcome.reason);
         outcome.data.unwrap_or_default()
     }
@@ -80,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_prompt_without_text_is_denied() {
-        let outcome = Host::new().invoke(&Responder, "answer", &json!({}));
+        let outcome = host().invoke(&Responder, "answer", &json!({}));
         assert_eq!(outcome.verdict, Kind::Deny);
         assert!(outcome.reason.unwrap_or_default().contains("`text`"));
     }

@@ -84,6 +84,10 @@ mod tests {
     use astrid_sdk::testing::{Host, Incoming};
     use serde_json::{Value, json};
 
+    fn host() -> Host {
+        Host::new().manifest(include_str!("../Capsule.toml"))
+    }
+
     /// What is published within half a minute: topic, payload and principal.
     fn published(host: &Host) -> Vec<(String, Value, String)> {
         host.unload_after(Duration::from_secs(30));
@@ -111,14 +115,14 @@ mod tests {
 
     #[test]
     fn it_ticks_every_so_often() {
-        assert_eq!(published(&Host::new()), [ticked(1), ticked(2)]);
-        let host = Host::new().env("SECONDS", "25");
+        assert_eq!(published(&host()), [ticked(1), ticked(2)]);
+        let host = host().env("SECONDS", "25");
         assert_eq!(published(&host), [ticked(1)]);
     }
 
     #[test]
     fn a_question_is_answered_and_moves_no_tick() {
-        let host = Host::new().env("SECONDS", "12");
+        let host = host().env("SECONDS", "12");
         host.deliver(question(13).by("alice"));
         let answer = (
             "ticker.v1.count.response.c1".into(),
@@ -130,7 +134,7 @@ mod tests {
 
     #[test]
     fn neither_nonsense_nor_a_busy_bus_stops_it() {
-        let host = Host::new().refuse_publish(TICK, ipc::Error::Backpressure);
+        let host = host().refuse_publish(TICK, ipc::Error::Backpressure);
         host.deliver(Incoming::new(COUNT, "what?"));
         assert_eq!(published(&host), []);
         assert_eq!(host.logs().len(), 3);
@@ -139,7 +143,7 @@ mod tests {
     #[test]
     fn an_interval_that_is_none_is_an_error() {
         for seconds in ["0", "soon", "-1"] {
-            let ending = Host::new().env("SECONDS", seconds).start(&Ticker);
+            let ending = host().env("SECONDS", seconds).start(&Ticker);
             assert!(matches!(ending, Some(Err(_))), "{seconds}");
         }
     }

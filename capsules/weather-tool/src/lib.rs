@@ -81,8 +81,12 @@ mod tests {
     use astrid_sdk::testing::Host;
     use serde_json::{Value, json};
 
+    fn host() -> Host {
+        Host::new().manifest(include_str!("../Capsule.toml"))
+    }
+
     fn call(name: &str, arguments: Value) -> (String, bool) {
-        let outcome = Host::new().call_tool(&Weather, name, &arguments);
+        let outcome = host().call_tool(&Weather, name, &arguments);
         (outcome.content, outcome.is_error)
     }
 
@@ -122,14 +126,14 @@ mod tests {
 
     #[test]
     fn a_result_is_published_for_who_waits_for_it() {
-        let host = Host::new();
+        let host = host();
         host.call_tool(&Weather, "cities", &json!({}));
         assert_eq!(host.published()[0].topic, "tool.v1.execute.cities.result");
     }
 
     #[test]
     fn the_model_reads_what_the_comments_say() {
-        let described = Host::new().describe_tools(&Weather);
+        let described = host().describe_tools(&Weather);
         let forecast = &described["tools"][0];
         assert_eq!(
             forecast["description"],

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{Attribution, Error, Message, publish, subscribe};
-use crate::{runtime, time::Instant};
+use crate::{MAX_REASON, bounded, runtime, time::Instant};
 
 /// A question, as the one that is asked gets it: the payload of a hook, or what a
 /// [message](super::Message::read) is read as. Answer it with [`respond`] or [`refuse`].
@@ -198,7 +198,8 @@ pub fn respond<T>(
     send(topic, &request.correlation_id, None, Some(answer))
 }
 
-/// Answers a question by saying why there is no answer. Errors are those of [`respond`].
+/// Answers a question by saying why there is no answer: at most [`MAX_REASON`](crate::MAX_REASON) bytes of it, so that a
+/// long reason is no silence. Errors are those of [`respond`].
 pub fn refuse<T>(
     topic: &str,
     request: &Request<T>,
@@ -207,7 +208,7 @@ pub fn refuse<T>(
     send::<()>(
         topic,
         &request.correlation_id,
-        Some(reason.to_string()),
+        Some(bounded::cut(reason.to_string(), MAX_REASON)),
         None,
     )
 }

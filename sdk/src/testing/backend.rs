@@ -8,8 +8,11 @@ use std::{
     time::Duration,
 };
 
-use super::{CLOCK_START_MS, LogLine, SOURCE_ID, TIMESTAMP, bus::Bus};
-use crate::sys::{Caller, Error, Level, MAX_RANDOM_BYTES, MAX_SLEEP_NS};
+use super::{CLOCK_START_MS, LogLine, MAX_LINE, SOURCE_ID, TIMESTAMP, access::Access, bus::Bus};
+use crate::{
+    bounded,
+    sys::{Caller, Error, Level, MAX_RANDOM_BYTES, MAX_SLEEP_NS},
+};
 
 pub mod ipc;
 pub mod poll;
@@ -32,6 +35,10 @@ pub struct State {
     pub ready: bool,
     pub logs: Vec<LogLine>,
     pub bus: Bus,
+    /// What the manifest lists; without one everything may be published and subscribed to.
+    pub access: Option<Access>,
+    /// What is wrong with the manifest.
+    pub broken_manifest: Option<String>,
     /// Whether it is a run loop that runs.
     pub in_run_loop: bool,
     /// For whom a run loop runs until it hears somebody.
@@ -68,6 +75,8 @@ impl State {
             ready: false,
             logs: Vec::new(),
             bus: Bus::default(),
+            access: None,
+            broken_manifest: None,
             in_run_loop: false,
             owner: "default".into(),
         }
@@ -174,7 +183,7 @@ pub fn get_caller() -> Result<Caller, Error> {
 }
 
 pub fn log(level: Level, message: &str) {
-    let message = message.into();
+    let message = bounded::cut(message.into(), MAX_LINE);
     with(|state| state.logs.push(LogLine { level, message }));
 }
 

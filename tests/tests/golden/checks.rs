@@ -182,8 +182,8 @@ fn entry_points(told: &mut Told<'_>) {
     };
     told.check("check_large", "", &large.component());
     let deprecated =
-        "[[interceptor]]\nevent = \"user.v1.prompt\"\naction = \"redact\"\npriority = 10\n";
-    told.check("check_deprecated", deprecated, Guest::Redact.component());
+        "[[interceptor]]\nevent = \"user.v1.prompt\"\naction = \"answer\"\npriority = 100\n";
+    told.check("check_deprecated", deprecated, Guest::Responder.component());
 }
 
 /// A crate whose manifest lacks a line, has another wrong, and is mended.

@@ -6,7 +6,11 @@ use astrid_e2e::guests::Guest;
 use astrid_host::capsule::Readiness;
 use astrid_host::policy::topic::TopicPattern;
 use astrid_host::storage::LogLevel;
-use conformance::{CAPABILITIES, ENV, EXPECTED, LOGS, LOOP_EXPECTED, LOOP_REPORT, PRINCIPAL};
+use astrid_host::{Call, Verdict};
+use conformance::{
+    CAPABILITIES, DENIED, ENV, EXPECTED, LOGS, LOOP_EXPECTED, LOOP_REPORT, PRINCIPAL, REASON,
+    REFUSED,
+};
 use serde_json::{Value, json};
 
 use crate::common::{LONG, Lines, Sink, builder, call_by, host, id, loaded, said, with_people};
@@ -38,6 +42,33 @@ async fn a_run_loop_is_told_of_a_caller_only_after_a_message() {
 }
 
 #[tokio::test]
+async fn a_denial_is_an_answer_however_long_it_is() {
+    let (host, capsule) = loaded(Guest::Conformance).await;
+    // Each is three bytes of the payload, and eight where it is quoted.
+    let payload = "\u{200b}".repeat(340_000);
+    for action in DENIED {
+        let call = call_by(PRINCIPAL, action, &payload);
+        let reply = host.invoke(&capsule, call).await.unwrap();
+        let Verdict::Deny(Some(reason)) = reply.verdict else {
+            panic!("{action}: no Deny")
+        };
+        assert!(reason.len() <= REASON, "{action}: {} bytes", reason.len());
+        assert!(reason.contains("bytes, cut)"), "{action}: {reason:.200}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_host_lets_nobody_ask_is_refused() {
+    let (host, capsule) = loaded(Guest::Conformance).await;
+    for (action, payload) in REFUSED {
+        if let Ok(call) = Call::raw(action, payload) {
+            let answered = host.invoke(&capsule, call.by(&id(PRINCIPAL))).await;
+            assert!(answered.is_err(), "{action} {payload}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_guest_is_what_the_list_presumes() {
     let (_host, capsule) = loaded(Guest::Conformance).await;
     let manifest = capsule.manifest();
@@ -52,7 +83,8 @@ async fn the_guest_is_what_the_list_presumes() {
     assert_eq!(env, expected);
     let mut actions: Vec<_> = capsule.binary().handlers.iter().flatten().collect();
     actions.sort_by(|a, b| a.action.cmp(&b.action));
-    let mut expected = EXPECTED.map(|(action, _)| action);
+    let mut expected: Vec<_> = EXPECTED.iter().map(|(action, _)| *action).collect();
+    expected.extend(DENIED);
     expected.sort_unstable();
     assert!(
         actions

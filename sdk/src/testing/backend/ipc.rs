@@ -6,8 +6,11 @@ use super::{Pause, State, current, poll::Pollable, wait, with};
 use crate::{
     ipc::{Attribution, Batch, Binding, Error, Message},
     sys::Caller,
-    testing::{CAPSULE_ID, PEER_ID, TIMESTAMP, bus},
+    testing::{CAPSULE_ID, PEER_ID, TIMESTAMP, access, bus, door},
 };
+
+/// The capability of those who speak for people.
+const UPLINK: &str = "uplink";
 
 /// The longest that the host waits in one go: 60 seconds, by the contract.
 const MAX_WAIT_MS: u64 = 60_000;
@@ -67,34 +70,47 @@ impl Drop for Subscription {
 }
 
 pub fn publish(topic: &str, payload: &str) -> Result<(), Error> {
-    send(topic, payload, |state| {
-        Ok(Attribution::Verified(state.principal()))
-    })
+    let principal = with(|state| {
+        may_publish(state, topic)?;
+        Ok(state.principal())
+    })?;
+    send(topic, payload, Attribution::Verified(principal))
 }
 
 pub fn publish_as(topic: &str, payload: &str, principal: &str) -> Result<(), Error> {
-    send(topic, payload, |state| {
-        if state.capabilities.contains("uplink") {
-            Ok(Attribution::Claimed(principal.into()))
-        } else {
-            Err(Error::CapabilityDenied)
+    with(|state| {
+        if !state.capabilities.contains(UPLINK) {
+            return Err(Error::CapabilityDenied);
         }
-    })
+        may_publish(state, topic)
+    })?;
+    send(topic, payload, Attribution::Claimed(principal.into()))
 }
 
-fn send(
-    topic: &str,
-    payload: &str,
-    attribution: impl FnOnce(&State) -> Result<Attribution, Error>,
-) -> Result<(), Error> {
+/// Whether the manifest, or else anything, lets the capsule publish on a topic.
+fn may_publish(state: &State, topic: &str) -> Result<(), Error> {
+    if !bus::is_topic(topic) {
+        return Err(Error::InvalidInput);
+    }
+    let listed = state.access.as_ref();
+    let uplink = state.capabilities.contains(UPLINK);
+    if listed.is_none_or(|access| access.may_publish(topic)) && access::may_speak(topic, uplink) {
+        Ok(())
+    } else {
+        Err(Error::CapabilityDenied)
+    }
+}
+
+fn send(topic: &str, payload: &str, principal: Attribution) -> Result<(), Error> {
+    door::json("payload", payload.as_bytes()).map_err(|_| Error::InvalidInput)?;
     let (message, answerer) = with(|state| {
         let message = Message {
             topic: topic.into(),
             payload: payload.into(),
             source_id: CAPSULE_ID.into(),
-            principal: attribution(state)?,
+            principal,
         };
-        state.bus.admits(topic, payload)?;
+        state.bus.admits(topic)?;
         state.bus.published.push(message.clone());
         state.bus.deliver(&message);
         let answerer = state.bus.answerer(topic);
@@ -109,8 +125,18 @@ fn send(
 }
 
 pub fn subscribe(pattern: &str) -> Result<Subscription, Error> {
+    if !bus::is_pattern(pattern) {
+        return Err(Error::InvalidInput);
+    }
     let state = current();
-    let id = state.borrow_mut().bus.subscribe(pattern)?;
+    let id = {
+        let mut state = state.borrow_mut();
+        let listed = state.access.as_ref();
+        if listed.is_some_and(|access| !access.may_subscribe(pattern)) {
+            return Err(Error::CapabilityDenied);
+        }
+        state.bus.subscribe(pattern)?
+    };
     Ok(Subscription { state, id })
 }
 

@@ -1,10 +1,10 @@
 //! Asks the host for everything that `astrid:sys`, `astrid:ipc` and `astrid:io/poll` have, and reports what it
 //! answered.
 //!
-//! One hook an area. [`EXPECTED`] says what each must report; the same list is checked here against
-//! the host in memory and, by the end-to-end tests, against the real one, under [`PRINCIPAL`], with
-//! [`ENV`] configured, [`CAPABILITIES`] held and [`BINDINGS`] bound. Of the topics it uses, the manifest leaves out
-//! [`CLOSED`].
+//! One hook an area. [`EXPECTED`] says what each must report, [`DENIED`] and [`REFUSED`] what comes of others; the same
+//! lists are checked here against the host in memory and, by the end-to-end tests, against the real one, under
+//! [`PRINCIPAL`]. Both have the manifest: it configures [`ENV`] and holds [`CAPABILITIES`]. Of the topics used here, it
+//! leaves out [`CLOSED`].
 //!
 //! Here is what is asked of `astrid:sys`, in `messages` the rest.
 
@@ -25,9 +25,6 @@ pub const ENV: [(&str, &str); 2] = [("GREETING", "Hello"), ("EMPTY", "")];
 
 /// What the capsule is to hold.
 pub const CAPABILITIES: [&str; 2] = ["kv", "net"];
-
-/// What is to be bound to a topic: the action, and the topic.
-pub const BINDINGS: [(&str, &str); 1] = [("bindings", "conformance.v1.bound")];
 
 /// The topic that the capsule may neither publish nor subscribe to.
 pub const CLOSED: &str = "conformance.v2.closed";
@@ -94,6 +91,16 @@ pub const LOOP_REPORT: &str = "conformance.v1.loop.report";
 
 /// What it must report: of whom it is told in `get-caller` before its first message, after one, and after an empty receive.
 pub const LOOP_EXPECTED: &str = r#"{"before":{"principal":false,"source":false,"timestamp":false},"heard":{"principal":true,"source":true,"timestamp":true},"empty":{"principal":false,"source":false,"timestamp":false}}"#;
+
+/// The hooks that deny a string of 340,000 zero-width spaces, at length: in their own words, by an error, by a payload
+/// that doesn't fit.
+pub const DENIED: [&str; 3] = ["deny_at_length", "fail_at_length", "misfit_at_length"];
+
+/// The most bytes of the reason that is told then.
+pub const REASON: usize = astrid_sdk::MAX_REASON;
+
+/// Actions and payloads that reach no capsule: no answer at all, and so no Deny.
+pub const REFUSED: [(&str, &str); 3] = [("clok", "null"), ("clock", "{"), ("", "null")];
 
 type Report = Verdict<(), Value>;
 
@@ -244,6 +251,21 @@ impl Conformance {
     #[astrid::hook]
     fn bindings(&self) -> Result<Report> {
         Ok(Verdict::Final(messages::bindings()?))
+    }
+
+    #[astrid::hook]
+    fn deny_at_length(&self, text: String) -> Verdict {
+        Verdict::Deny(text.repeat(2))
+    }
+
+    #[astrid::hook]
+    fn fail_at_length(&self, text: String) -> Result<()> {
+        Err(Error::msg(text.repeat(2)))
+    }
+
+    #[astrid::hook]
+    fn misfit_at_length(&self, numbers: Vec<u32>) {
+        drop(numbers);
     }
 }
 

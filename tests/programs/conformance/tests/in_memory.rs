@@ -1,28 +1,14 @@
 //! The host in memory answers as the real one must.
 
-use astrid_sdk::{
-    ipc::Error,
-    testing::{Host, Kind},
-};
+use astrid_sdk::testing::{Host, Kind};
 use conformance::{
-    BINDINGS, CAPABILITIES, CLOSED, Conformance, ENV, EXPECTED, LOGS, LOOP_EXPECTED, LOOP_REPORT,
-    PRINCIPAL,
+    Conformance, DENIED, EXPECTED, LOGS, LOOP_EXPECTED, LOOP_REPORT, PRINCIPAL, REASON, REFUSED,
 };
 
 fn host() -> Host {
-    let host = ENV
-        .iter()
-        .fold(Host::new(), |host, (key, value)| host.env(*key, *value));
-    let host = CAPABILITIES
-        .iter()
-        .fold(host.principal(PRINCIPAL), |host, name| {
-            host.capability(*name)
-        });
-    let host = BINDINGS
-        .iter()
-        .fold(host, |host, (action, topic)| host.binding(*action, *topic));
-    host.refuse_publish(CLOSED, Error::CapabilityDenied)
-        .refuse_subscribe(CLOSED, Error::CapabilityDenied)
+    Host::new()
+        .manifest(include_str!("../Capsule.toml"))
+        .principal(PRINCIPAL)
 }
 
 #[test]
@@ -52,6 +38,26 @@ fn a_run_loop_is_told_of_a_caller_only_after_a_message() {
 }
 
 #[test]
+fn a_denial_is_an_answer_however_long_it_is() {
+    for action in DENIED {
+        let payload = "\u{200b}".repeat(340_000);
+        let outcome = host().invoke(&Conformance, action, &payload);
+        assert_eq!(outcome.verdict, Kind::Deny, "{action}");
+        let reason = outcome.reason.unwrap();
+        assert!(reason.len() <= REASON, "{action}: {} bytes", reason.len());
+        assert!(reason.contains("bytes, cut)"), "{action}: {reason:.200}");
+    }
+}
+
+#[test]
+fn what_the_host_lets_nobody_ask_is_refused() {
+    for (action, payload) in REFUSED {
+        let outcome = host().invoke_bytes(&Conformance, action, payload.as_bytes());
+        assert_eq!(outcome.verdict, Kind::Refused, "{action} {payload}");
+    }
+}
+
+#[test]
 fn every_hook_is_expected_to_report() {
     let exports: serde_json::Value =
         serde_json::from_str(<Conformance as astrid_sdk::Capsule>::EXPORTS).unwrap();
@@ -60,7 +66,8 @@ fn every_hook_is_expected_to_report() {
         .iter()
         .map(|hook| hook["action"].as_str().unwrap())
         .collect();
-    assert_eq!(actions, EXPECTED.map(|(action, _)| action));
+    let expected = EXPECTED.iter().map(|(action, _)| *action);
+    assert!(actions.into_iter().eq(expected.chain(DENIED)));
 }
 
 #[test]
