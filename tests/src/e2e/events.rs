@@ -46,6 +46,22 @@ pub(crate) fn chain(report: &mut Report, binary: PathBuf) -> Result<(), String> 
         said(outcome, "deny", "redact: continue, guard: deny")
     });
 
+    report.given("a prompt of 800 KB, whose small objects would fill a guest's memory");
+    let large = astrid.workspace().join("large.json");
+    std::fs::write(&large, prompt_of_small_objects())
+        .map_err(|error| format!("{large:?}: {error}"))?;
+    publish(report, &format!("@{}", large.display()), 0, &|outcome| {
+        same(
+            &outcome["payload"]["text"],
+            &json!("You said: mail [e-mail]"),
+        )?;
+        said(
+            outcome,
+            "final",
+            "redact: rewrite, guard: continue, observer, responder: final",
+        )
+    });
+
     let folder = astrid.workspace().join("crashing-guard");
     lay_out_crashing_guard(&folder).map_err(|error| format!("{folder:?}: {error}"))?;
     report.given("a version of guard that crashes");
@@ -85,6 +101,12 @@ pub(crate) fn chain(report: &mut Report, binary: PathBuf) -> Result<(), String> 
 
     tools(report, &astrid);
     Ok(())
+}
+
+/// A prompt that needs more than 64 MiB where all of it is read as values: 7 bytes of it are a map of its own.
+fn prompt_of_small_objects() -> String {
+    let objects = vec![r#"{"":0}"#; 114_000].join(",");
+    format!(r#"{{"text":"mail ada@example.com","x":[{objects}]}}"#)
 }
 
 /// What a model would be offered.
