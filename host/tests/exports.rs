@@ -492,16 +492,24 @@ fn the_section_is_bounded() {
         "{error}"
     );
 
-    let handlers = |count: usize| {
-        let handlers = vec![r#"{ "action": "a" }"#; count].join(",");
+    let handlers = |count: usize, describe: usize| {
+        let mut handlers = vec![r#"{ "action": "a" }"#; count];
+        handlers.extend(vec![r#"{ "action": "tool_describe" }"#; describe]);
+        let handlers = handlers.join(",");
         let text =
             format!(r#"{{ "v": 1, "sdk": "1.0.0", "exports": [], "handlers": [{handlers}] }}"#);
         analyse(&with_sections(&[&text]))
     };
-    assert!(handlers(limits::HANDLERS).is_ok());
-    let error = handlers(limits::HANDLERS + 1).expect_err("too many");
     let (count, limit) = (limits::HANDLERS + 1, limits::HANDLERS);
-    assert_eq!(error, BinaryError::TooManyHandlers { count, limit });
+    assert!(handlers(limit, 0).is_ok());
+    assert!(
+        handlers(limit, 1).is_ok(),
+        "what tells of 64 tools is one more"
+    );
+    for (some, describe) in [(count, 0), (count, 1), (limit, 2)] {
+        let error = handlers(some, describe).expect_err("too many");
+        assert_eq!(error, BinaryError::TooManyHandlers { count, limit });
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use syn::{
     ext::IdentExt,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
+    spanned::Spanned,
 };
 
 use crate::errors::{Errors, suggestion};
@@ -42,7 +43,7 @@ pub enum Mark {
 #[derive(Default)]
 pub struct HookArguments {
     pub name: Option<LitStr>,
-    pub topic: Option<String>,
+    pub topic: Option<LitStr>,
     pub priority: Option<u32>,
     pub on_error: Option<String>,
     pub mode: Option<String>,
@@ -77,6 +78,13 @@ pub fn name(attribute: &Attribute) -> Option<&Ident> {
         }
         _ => None,
     }
+}
+
+/// The name of an attribute that is one of ours but for the `astrid::` before it: `#[hook]`.
+pub fn bare_name(attribute: &Attribute) -> Option<&Ident> {
+    let name = attribute.path().get_ident()?;
+    let known = SERVED.iter().chain(&LATER).any(|known| name == known);
+    known.then_some(name)
 }
 
 /// Reads an attribute for which [`name`] has a name.
@@ -136,23 +144,27 @@ impl Parse for Argument {
 
 fn hook(attribute: &Attribute, word: &str, errors: &mut Errors) -> Option<HookArguments> {
     let mut read = HookArguments::default();
+    let mut deny = None;
     let form = Form {
         attribute: word,
         what: "hook",
         known: &HOOK_ARGUMENTS,
         example: "check",
     };
-    let name = form.read(attribute, errors, |key, value, errors| {
+    read.name = form.read(attribute, errors, |key, value, errors| {
         match key.to_string().as_str() {
             "topic" => read.topic = values::topic(value, errors),
             "priority" => read.priority = values::priority(value, errors),
             "on_error" => {
                 read.on_error = values::one_of(key, value, &["continue", "deny"], errors);
+                deny = (read.on_error.as_deref() == Some("deny")).then(|| value.span());
             }
             _ => read.mode = values::one_of(key, value, &["observe"], errors),
         }
     })?;
-    read.name = name.filter(|name| values::action_name(&name.value(), name.span(), errors));
+    if let (Some(span), Some(_)) = (deny, &read.mode) {
+        errors.at(span, "an observer can't deny: what it answers is ignored");
+    }
     Some(read)
 }
 

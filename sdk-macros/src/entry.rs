@@ -8,7 +8,7 @@ use syn::{
 };
 
 use crate::{
-    attribute::{self, HookArguments, Mark},
+    attribute::{self, HookArguments, Mark, values},
     errors::Errors,
 };
 
@@ -52,6 +52,13 @@ pub struct Entries {
     pub upgrade: Option<Function>,
 }
 
+/// The most handlers of a capsule, that by which it tells of its tools not counted.
+const MAX_HANDLERS: usize = 64;
+
+/// The most bytes of all descriptions of tools and their arguments: 512 KiB, half of what one answer may have. The other half
+/// is for what surrounds them.
+const MAX_PROSE: usize = 512 << 10;
+
 /// The action by which a capsule tells of its tools.
 pub const DESCRIBE: &str = "tool_describe";
 
@@ -89,6 +96,15 @@ impl Entries {
         errors: &mut Errors,
     ) {
         let ours = take(attributes);
+        if let Some(bare) = attributes.iter().find_map(attribute::bare_name) {
+            errors.at(
+                bare.span(),
+                format!("write `#[astrid::{bare}]`: by that name `#[capsule]` knows it"),
+            );
+            attributes.retain(|attribute| attribute::bare_name(attribute).is_none());
+            // Those of a tool's parameters mean nothing to rustc.
+            return offer::take_attributes(signature);
+        }
         let Some(first) = ours.first() else { return };
         if let Some(second) = ours.get(1) {
             errors.on(
@@ -121,6 +137,7 @@ impl Entries {
                     Some(name) => name.clone(),
                     None => function_name(&function.name),
                 };
+                values::action_name(&action.value(), action.span(), errors);
                 return self.add_handler(function, action, Kind::Hook(arguments), errors);
             }
             Mark::Tool(arguments) => {
@@ -164,11 +181,29 @@ impl Entries {
             );
             return;
         }
-        self.handlers.push(Handler {
+        let handler = Handler {
             function,
             action,
             kind,
-        });
+        };
+        if let Some(topic) = handler.topic()
+            && let Some(other) = self.handlers.iter().find(|other| {
+                other
+                    .topic()
+                    .is_some_and(|other| other.value() == topic.value())
+            })
+        {
+            errors.at(
+                topic.span(),
+                format!(
+                    "`{}` is bound to the {} `{}` already: a topic has one handler in a capsule",
+                    topic.value(),
+                    other.kind.word(),
+                    other.name()
+                ),
+            );
+        }
+        self.handlers.push(handler);
     }
 
     /// Reports what only shows when all are there.
@@ -185,6 +220,27 @@ impl Entries {
                 format!("`{DESCRIBE}` is how a capsule tells of its tools, and is there already"),
             );
         }
+        if let Some(handler) = self.handlers.get(MAX_HANDLERS) {
+            errors.at(
+                handler.action.span(),
+                format!(
+                    "a capsule has at most {MAX_HANDLERS} hooks, tools and commands, and this is one more: make a second capsule of some"
+                ),
+            );
+        }
+        let mut prose = 0;
+        let above = self.tools().find(|tool| {
+            prose += tool.prose;
+            prose > MAX_PROSE
+        });
+        if let Some(tool) = above {
+            errors.at(
+                tool.name.span(),
+                format!(
+                    "with this tool the descriptions have more than {MAX_PROSE} bytes: a capsule tells of all its tools in one answer"
+                ),
+            );
+        }
     }
 }
 
@@ -199,6 +255,15 @@ impl Kind {
 }
 
 impl Handler {
+    /// The topic that it is meant for, where that is said.
+    pub fn topic(&self) -> Option<LitStr> {
+        match &self.kind {
+            Kind::Hook(hook) => hook.topic.clone(),
+            Kind::Tool(tool) => Some(LitStr::new(&tool.topic(), tool.name.span())),
+            Kind::Command(command) => Some(LitStr::new(&command.topic(), command.name.span())),
+        }
+    }
+
     /// Its name, as the author knows it.
     fn name(&self) -> String {
         match &self.kind {

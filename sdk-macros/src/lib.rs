@@ -12,6 +12,8 @@ mod entry;
 mod errors;
 mod form;
 mod output;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 use quote::quote;

@@ -49,9 +49,11 @@ use crate::{json, poll::Pollable};
 
 mod error;
 mod exchange;
+mod principal;
 
 pub use error::Error;
 pub use exchange::{Request, refuse, request, request_to, respond, response_topic};
+pub use principal::Principal;
 
 /// The most bytes of a payload: 1 MiB, by the contract.
 pub const MAX_PAYLOAD: usize = 1 << 20;
@@ -81,12 +83,21 @@ pub fn publish_json(topic: &str, payload: &str) -> Result<(), Error> {
 
 /// Publishes a payload on behalf of another principal, for those who speak for people that the host doesn't know.
 /// Needs the capability `uplink`; receivers see it as [`Attribution::Claimed`].
+///
+/// ```
+/// use astrid_sdk::prelude::*;
+/// # astrid_sdk::testing::Host::new().capability("uplink").run(|| {
+/// let ada = ipc::Principal::new("ada")?;
+/// ipc::publish_as(&ada, "chat.v1.said", &"hello")?;
+/// # Ok::<(), ipc::Error>(())
+/// # }).unwrap();
+/// ```
 pub fn publish_as(
-    principal: &str,
+    principal: &Principal,
     topic: &str,
     payload: &(impl Serialize + ?Sized),
 ) -> Result<(), Error> {
-    backend::publish_as(topic, &to_json(payload)?, principal)
+    backend::publish_as(topic, &to_json(payload)?, principal.as_str())
 }
 
 fn to_json(payload: &(impl Serialize + ?Sized)) -> Result<String, Error> {

@@ -80,13 +80,39 @@
 //! ```
 //!
 //! The model gets a text as it is, any other value as JSON, and an error as a result that says so; arguments that
-//! don't fit are such an error too, so that it can try again. The result is the handler's answer, and is published on
+//! don't fit are such an error too, so that it can try again: also one of a name that the tool doesn't have, and arguments
+//! in an array. A parameter that the function doesn't use, `_city`, is the argument `city`. The result is the handler's answer, and is published on
 //! `tool.v1.execute.<name>.result`, which belongs under `[publish]` in Capsule.toml. A type of one's own among the
 //! arguments derives `serde::Deserialize` and `schemars::JsonSchema` with `#[schemars(crate = "astrid_sdk::schemars")]`;
 //! one struct may hold them all, as `#[serde(flatten)] arguments: Arguments`.
 //!
+//! A capsule has at most 64 hooks, tools and commands; a description has at most 16 KiB, all of them together 512 KiB.
+//!
 //! `#[astrid::command]` takes nothing or one payload, as a hook does, and answers with its text or value; an error is a
 //! Deny with its text.
+//!
+//! # Denials
+//!
+//! What a hook can't do it denies: an error becomes a Deny with its text, and so does a payload that doesn't fit, naming
+//! field and type. A reason has at most [`MAX_REASON`] bytes; a longer one is cut, and says so. Only a call that gives no
+//! answer at all (a panic, too much time or memory) is for the manifest's `on_error` to decide: a hook that protects
+//! something says `on_error = "deny"`.
+//!
+//! # What a payload costs
+//!
+//! A payload has at most 1 MiB, and a call 64 MiB of memory unless the manifest says otherwise. What a payload needs as a
+//! value is for its sender to choose. Measured, for 1 MiB of JSON in a component, its own bytes included:
+//!
+//! | 1 MiB of | as `serde_json::Value` | below `#[serde(flatten)]` | as `RawValue`, or not named |
+//! |---|---|---|---|
+//! | one text | 3 MiB | 3 MiB | 3 MiB |
+//! | records with two texts and a number | 8 MiB | 10 MiB | 3 MiB |
+//! | numbers, or empty objects | 26 MiB | 31 MiB | 3 MiB |
+//! | `{"":0},{"":0},..` | 68 MiB | 91 MiB | 3 MiB |
+//!
+//! So a hook that protects something names the fields that it looks into, and keeps what it passes on as
+//! `serde_json::value::RawValue`, the text as it came (`capsules/redact` does): else a small prompt is all it takes to have
+//! it fail. `RawValue` doesn't work below `#[serde(flatten)]`: read a `BTreeMap<String, Box<RawValue>>` instead.
 //!
 //! # What a capsule exports
 //!

@@ -26,45 +26,52 @@ impl<T: Serialize> Value for T {
     }
 }
 
-/// A `Result` that a tool or a command returns.
+/// Writes a value as JSON.
+pub fn to_json<T: Value>(value: &T) -> Result<String, String> {
+    value.to_json()
+}
+
+/// The error of a `Result` that a tool or a command returns.
 #[diagnostic::on_unimplemented(
-    message = "a tool or a command can't return `{Self}`",
+    message = "a tool or a command can't return the error `{Self}`",
     label = "it returns a value, or a `Result` whose error can be printed",
     note = "the error must implement `std::fmt::Display`"
 )]
-pub trait Fallible {
-    /// What it holds if all went well.
-    type Value;
-
-    /// The error as text.
-    fn split(self) -> Result<Self::Value, String>;
-}
+pub trait Printable: Display {}
 
 #[diagnostic::do_not_recommend]
-impl<T, E: Display> Fallible for Result<T, E> {
-    type Value = T;
+impl<E: Display> Printable for E {}
 
-    fn split(self) -> Result<T, String> {
-        self.map_err(|error| error.to_string())
+/// What a tool or a command returned. A `Result`, by whatever name, is known by its type: the method of the type itself
+/// comes before that of [`Plain`].
+pub struct Returned<T>(pub T);
+
+impl<T, E> Returned<Result<T, E>> {
+    /// The value, or the error's text.
+    pub fn split(self) -> Result<T, String>
+    where
+        E: Printable,
+    {
+        self.0.map_err(|error| error.to_string())
     }
 }
 
-/// Whether a type is a `Result`, also one by another name: the associated constant of the type itself comes before that
-/// of [`Plain`].
-pub struct Probe<T>(core::marker::PhantomData<T>);
-
-impl<T, E> Probe<Result<T, E>> {
-    /// It is.
-    pub const IS_RESULT: bool = true;
-}
-
-/// What [`Probe`] says of everything else.
+/// What is returned and no `Result`.
 pub trait Plain {
-    /// It isn't.
-    const IS_RESULT: bool = false;
+    /// Its type.
+    type Value;
+
+    /// The value.
+    fn split(self) -> Result<Self::Value, String>;
 }
 
-impl<T> Plain for Probe<T> {}
+impl<T> Plain for Returned<T> {
+    type Value = T;
+
+    fn split(self) -> Result<T, String> {
+        Ok(self.0)
+    }
+}
 
 /// What a command answers: its JSON, or its error.
 pub fn command(returned: Result<String, String>) -> Answer {

@@ -6,7 +6,7 @@ use core::panic::Location;
 
 use serde::de::DeserializeOwned;
 
-pub use crate::offer::{Fallible, Plain, Probe, Value, command};
+pub use crate::offer::{Plain, Printable, Returned, Value, command, to_json};
 pub use crate::verdict::{Answer, Ending, Reply};
 
 #[cfg(target_family = "wasm")]
@@ -107,7 +107,7 @@ impl<T: DeserializeOwned> Payload for T {
 /// What tools are generated with.
 #[cfg(feature = "schemars")]
 pub mod tools {
-    pub use crate::tool::{Tool, call, content, describe};
+    pub use crate::tool::{Tool, call, content, describe, known};
     pub use {schemars, serde};
 }
 

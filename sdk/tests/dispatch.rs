@@ -28,13 +28,7 @@ impl All {
     #[astrid::hook("unit")]
     fn answers_nothing(&self) {}
 
-    #[astrid::hook(
-        "rewrite",
-        topic = "user.v1.*",
-        priority = 20,
-        on_error = "deny",
-        mode = "observe"
-    )]
+    #[astrid::hook("rewrite", topic = "user.v1.*", priority = 20, on_error = "deny")]
     fn rewrite(&self, mut prompt: Prompt) -> Verdict<Prompt> {
         prompt.text.make_ascii_uppercase();
         Verdict::Rewrite(prompt)
@@ -45,7 +39,7 @@ impl All {
         Ok(Verdict::Final(payload))
     }
 
-    #[astrid::interceptor]
+    #[astrid::interceptor(topic = "user.v1.seen", mode = "observe")]
     fn deny(&self) -> Result<Verdict> {
         Ok(Verdict::Deny("no".into()))
     }
@@ -388,9 +382,10 @@ fn the_exports_are_stated() {
     );
     assert_eq!(
         exports["handlers"][1],
-        json!({ "action": "rewrite", "topic": "user.v1.*", "priority": 20, "on_error": "deny", "mode": "observe" })
+        json!({ "action": "rewrite", "topic": "user.v1.*", "priority": 20, "on_error": "deny", "mode": null })
     );
     assert_eq!(exports["handlers"][2]["action"], "final");
+    assert_eq!(exports["handlers"][3]["mode"], "observe");
 
     let exports: Value = serde_json::from_str(functions::Capsule::EXPORTS).unwrap();
     assert_eq!(

@@ -229,7 +229,8 @@ fn a_manifest_that_cannot_be_read_refuses_every_call() {
 
 #[test]
 fn speaking_for_others_needs_a_capability() {
-    let publish = || ipc::publish_as("zoe", "a", &1);
+    let zoe = ipc::Principal::new("zoe").unwrap();
+    let publish = || ipc::publish_as(&zoe, "a", &1);
     assert_eq!(Host::new().run(publish), Err(Error::CapabilityDenied));
     let host = Host::new().capability("uplink");
     assert_eq!(host.run(publish), Ok(()));
@@ -238,6 +239,20 @@ fn speaking_for_others_needs_a_capability() {
         (principal.name(), principal.verified()),
         (Some("zoe"), None)
     );
+}
+
+#[test]
+fn names_of_principals() {
+    for name in ["a", "0", "a-b_c", &"a".repeat(64)] {
+        assert_eq!(ipc::Principal::new(name).unwrap().as_str(), name);
+    }
+    for name in ["", "-a", "_a", "A", "a.b", "a b", "ä", &"a".repeat(65)] {
+        assert_eq!(
+            name.parse::<ipc::Principal>(),
+            Err(Error::InvalidInput),
+            "{name}"
+        );
+    }
 }
 
 #[test]

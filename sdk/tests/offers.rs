@@ -1,6 +1,6 @@
 //! Tools and commands: what callers, models and peers on the bus get of them.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use astrid_sdk::{
     Capsule, ipc,
@@ -24,6 +24,9 @@ struct Sum {
 }
 
 struct Broken;
+
+/// A `Result` by another name, of what can't be written as JSON but for its value.
+type Chance = core::result::Result<(), Broken>;
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,6 +71,18 @@ impl Workshop {
     #[astrid::tool]
     fn r#break(&self) -> std::result::Result<(), Broken> {
         Err(Broken)
+    }
+
+    /// Fails, or not.
+    #[astrid::tool]
+    fn chance(&self, #[serde(rename = "given")] _given: bool, _other: Option<u8>) -> Chance {
+        if _given { Ok(()) } else { Err(Broken) }
+    }
+
+    /// Takes whatever comes.
+    #[astrid::tool]
+    fn open(&self, #[serde(flatten)] all: BTreeMap<String, Value>) -> usize {
+        all.len()
     }
 
     /// Says it again, many times.
@@ -141,6 +156,59 @@ fn one_struct_may_hold_all_arguments() {
 }
 
 #[test]
+fn a_result_is_one_by_whatever_name() {
+    check("chance", json!({ "given": true }), "", false);
+    check("chance", json!({ "given": false }), "it is broken", true);
+}
+
+#[test]
+fn a_parameter_that_is_not_used_is_known_without_its_underscore() {
+    check("chance", json!({ "given": true, "other": 5 }), "", false);
+    let outcome = call("chance", json!({ "given": true, "_other": 5 }));
+    assert!(outcome.content.contains("unknown field `_other`"));
+}
+
+#[test]
+fn arguments_that_are_not_there_are_told_by_name() {
+    for (name, known) in [("add", "`a` or `b`"), ("repeat", "one of `text`, `times`")] {
+        let arguments = json!({ "a": 1, "text": "x", "times": 1, "zeal": 7 });
+        let mut arguments = arguments.as_object().unwrap().clone();
+        arguments.retain(|key, _| key == "zeal" || known.contains(&format!("`{key}`")));
+        let outcome = call(name, arguments.into());
+        assert!(outcome.is_error, "{name}");
+        let expected = format!(
+            "the arguments don't fit at `arguments.zeal`: unknown field `zeal`, expected {known}"
+        );
+        assert!(
+            outcome.content.starts_with(&expected),
+            "{}",
+            outcome.content
+        );
+    }
+    let long = call(
+        "repeat",
+        json!({ "text": "x", "times": 1, "z".repeat(100_000): 1 }),
+    );
+    assert!(long.is_error && long.content.len() < 2_000);
+    check("open", json!({ "any": 1, "thing": 2 }), "2", false);
+}
+
+#[test]
+fn arguments_by_position_do_not_fit() {
+    for (name, arguments) in [
+        ("add", json!([1, 2])),
+        ("rest", json!([])),
+        ("repeat", json!(["x", 1])),
+    ] {
+        let outcome = call(name, arguments);
+        assert!(outcome.is_error, "{name}");
+        let expected =
+            "the arguments don't fit at `arguments`: invalid type: sequence, expected an object";
+        assert!(outcome.content.starts_with(expected), "{}", outcome.content);
+    }
+}
+
+#[test]
 fn an_error_is_a_result_that_says_so() {
     check(
         "where-is",
@@ -172,7 +240,7 @@ fn arguments_that_do_not_fit_are_told_to_the_caller() {
     );
     starts(
         json!("x"),
-        "the arguments don't fit at `arguments`: invalid type: string \"x\", expected the arguments of `where-is`",
+        "the arguments don't fit at `arguments`: invalid type: string \"x\", expected an object with the arguments by their names",
     );
 }
 
@@ -262,6 +330,7 @@ fn tools_are_described_with_their_documentation() {
                             "b": { "type": "integer", "format": "int64", "default": 0 },
                         },
                         "required": ["a"],
+                        "additionalProperties": false,
                     },
                 },
                 {
@@ -280,17 +349,36 @@ fn tools_are_described_with_their_documentation() {
                             "label": { "type": ["string", "null"] },
                         },
                         "required": ["place"],
+                        "additionalProperties": false,
                     },
                 },
                 {
                     "name": "rest",
                     "description": "Does nothing.",
-                    "input_schema": { "type": "object", "properties": {} },
+                    "input_schema": { "type": "object", "properties": {}, "additionalProperties": false },
                 },
                 {
                     "name": "break",
                     "description": "Breaks.",
-                    "input_schema": { "type": "object", "properties": {} },
+                    "input_schema": { "type": "object", "properties": {}, "additionalProperties": false },
+                },
+                {
+                    "name": "chance",
+                    "description": "Fails, or not.",
+                    "input_schema": {
+                        "type": "object",
+                        "properties": {
+                            "given": { "type": "boolean" },
+                            "other": { "type": ["integer", "null"], "format": "uint8", "minimum": 0, "maximum": 255 },
+                        },
+                        "required": ["given"],
+                        "additionalProperties": false,
+                    },
+                },
+                {
+                    "name": "open",
+                    "description": "Takes whatever comes.",
+                    "input_schema": { "type": "object", "properties": {}, "additionalProperties": true },
                 },
                 {
                     "name": "repeat",
@@ -302,6 +390,7 @@ fn tools_are_described_with_their_documentation() {
                             "times": { "type": "integer", "format": "uint", "minimum": 0 },
                         },
                         "required": ["text", "times"],
+                        "additionalProperties": false,
                     },
                 },
             ],
@@ -343,16 +432,16 @@ fn the_exports_list_tools_and_commands() {
         json!({
             "action": "tool_execute_add", "topic": "tool.v1.execute.add",
             "priority": null, "on_error": null, "mode": null,
-            "tool": { "name": "add", "description": "Adds two numbers.\n\nThey are \"whole\".", "mutable": false },
+            "tool": { "name": "add", "mutable": false },
         })
     );
     assert_eq!(handlers[1]["tool"]["mutable"], true);
     assert_eq!(
-        handlers[5],
+        handlers[7],
         json!({
             "action": "status", "topic": "cli.v1.command.status",
             "priority": null, "on_error": null, "mode": null,
-            "command": { "name": "status", "description": "Tells how things are.", "kind": "cli" },
+            "command": { "name": "status", "kind": "cli" },
         })
     );
     let actions: Vec<&str> = handlers
@@ -366,6 +455,8 @@ fn the_exports_list_tools_and_commands() {
             "tool_execute_where-is",
             "tool_execute_rest",
             "tool_execute_break",
+            "tool_execute_chance",
+            "tool_execute_open",
             "tool_execute_repeat",
             "status",
             "set",

@@ -93,7 +93,10 @@ mod tests {
             assert!(told.starts_with(reason), "{told}");
         };
         denied(json!({}), "the prompt has no `text`");
-        denied(json!({ "text": 5 }), "the prompt's `text` can't be read: invalid type");
+        denied(
+            json!({ "text": 5 }),
+            "the prompt's `text` can't be read: invalid type",
+        );
         denied(json!("text"), "the payload doesn't fit `Prompt`");
     }
 }

@@ -9,6 +9,8 @@ use crate::errors::{Errors, suggestion};
 pub const MAX_NAME: usize = 256;
 /// The most bytes of a tool's and a command's name, as in the manifest.
 const MAX_OFFER: usize = 64;
+/// The most bytes of a description, as in the manifest: 16 KiB.
+const MAX_PROSE: usize = 16 << 10;
 /// The most segments of a topic.
 const MAX_SEGMENTS: usize = 8;
 
@@ -22,14 +24,14 @@ pub fn string(value: &Expr) -> Option<&LitStr> {
     }
 }
 
-pub fn topic(value: &Expr, errors: &mut Errors) -> Option<String> {
+pub fn topic(value: &Expr, errors: &mut Errors) -> Option<LitStr> {
     let Some(text) = string(value) else {
         errors.on(value, "`topic` is a string, such as `\"user.v1.prompt\"`");
         return None;
     };
     let topic = text.value();
     match topic_mistake(&topic) {
-        None => Some(topic),
+        None => Some(text.clone()),
         Some(mistake) => {
             errors.on(
                 text,
@@ -128,30 +130,40 @@ pub fn flag(key: &Ident, value: &Expr, errors: &mut Errors) -> Option<bool> {
     }
 }
 
-/// Checks a hook's name.
-pub fn action_name(text: &str, span: Span, errors: &mut Errors) -> bool {
-    if text.is_empty() || text.len() > MAX_NAME {
-        errors.at(span, format!("a hook's name has 1 to {MAX_NAME} bytes"));
-    } else if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+/// Checks a hook's name: what a manifest may say as `handler`.
+pub fn action_name(text: &str, span: Span, errors: &mut Errors) {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b'\\');
+    if !(1..=MAX_NAME).contains(&text.len()) || !text.bytes().all(plain) {
         errors.at(
             span,
-            "a hook's name has no spaces and no control characters",
+            format!(
+                "a hook's name is 1 to {MAX_NAME} printable ASCII characters, no spaces, quotes or `\\`: Capsule.toml takes no other"
+            ),
         );
-    } else {
-        return true;
     }
-    false
 }
 
 /// Checks a tool's or a command's name, which becomes a segment of a topic.
-pub fn offer_name(what: &str, text: &str, span: Span, errors: &mut Errors) -> bool {
+pub fn offer_name(what: &str, text: &str, span: Span, errors: &mut Errors) {
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     if (1..=MAX_OFFER).contains(&text.len()) && text.bytes().all(plain) {
-        return true;
+        return;
     }
     errors.at(
         span,
         format!("a {what}'s name is 1 to {MAX_OFFER} characters of a to z, 0 to 9, `_` and `-`: it is part of a topic"),
     );
-    false
+}
+
+/// Checks what a tool or a command says of itself, or an argument.
+pub fn prose(text: &str, span: Span, errors: &mut Errors) {
+    let bytes = text.len();
+    if bytes > MAX_PROSE {
+        errors.at(
+            span,
+            format!(
+                "the description has {bytes} bytes, more than {MAX_PROSE}: say what a caller needs to know"
+            ),
+        );
+    }
 }

@@ -1,6 +1,10 @@
 //! Tools and commands: their names, what they say of themselves, and a tool's arguments, which are its function's.
 
-use syn::{Attribute, Expr, ExprLit, FnArg, Ident, Lit, LitStr, Meta, Pat, Signature, Type};
+use proc_macro2::TokenTree;
+use syn::{
+    Attribute, Expr, ExprLit, FnArg, Ident, Lit, LitStr, Meta, Pat, Signature, Type,
+    ext::IdentExt as _,
+};
 
 use super::{opaque, owned};
 use crate::{
@@ -16,6 +20,8 @@ pub struct Tool {
     /// The name of the struct that its arguments are read as.
     pub arguments: Ident,
     pub fields: Vec<Field>,
+    /// How many bytes it and its arguments are described with.
+    pub prose: usize,
 }
 
 /// One argument of a tool: a parameter of its function.
@@ -23,13 +29,16 @@ pub struct Field {
     /// Its documentation, and what it says to serde and schemars.
     pub attributes: Vec<Attribute>,
     pub name: Ident,
+    /// What callers know it by, where that isn't the parameter's name.
+    pub rename: Option<String>,
+    /// Whether it holds arguments by their own names.
+    pub flattened: bool,
     pub ty: Type,
 }
 
 /// A command.
 pub struct Command {
     pub name: LitStr,
-    pub description: Option<String>,
     pub kind: Option<String>,
 }
 
@@ -42,20 +51,31 @@ impl Tool {
         errors: &mut Errors,
     ) -> Self {
         let name = name("tool", arguments.name.as_ref(), signature, errors);
-        let description = arguments.description.or(documentation);
-        if description.as_deref().is_none_or(str::is_empty) {
+        let description = arguments.description.or(documentation).unwrap_or_default();
+        if description.is_empty() {
             errors.at(
                 name.span(),
                 "say what the tool does, for whoever may call it: with a doc comment, or `description = \"..\"`",
             );
         }
+        values::prose(&description, name.span(), errors);
+        let fields = fields(signature, errors);
+        let told = fields
+            .iter()
+            .filter_map(|field| self::documentation(&field.attributes));
         Self {
+            prose: description.len() + told.map(|text| text.len()).sum::<usize>(),
             name,
-            description: description.unwrap_or_default(),
+            description,
             mutable: arguments.mutable,
             arguments: quote::format_ident!("ArgumentsOf_{}", signature.ident),
-            fields: fields(signature, errors),
+            fields,
         }
+    }
+
+    /// Whether some of its arguments are those of a type of the author's.
+    pub fn flattened(&self) -> bool {
+        self.fields.iter().any(|field| field.flattened)
     }
 
     /// The topic on which it is called.
@@ -73,9 +93,14 @@ impl Command {
         errors: &mut Errors,
     ) -> Self {
         let name = name("command", arguments.name.as_ref(), signature, errors);
+        let description = arguments.description.or(documentation);
+        values::prose(
+            description.as_deref().unwrap_or_default(),
+            name.span(),
+            errors,
+        );
         Self {
             name,
-            description: arguments.description.or(documentation),
             kind: arguments.kind,
         }
     }
@@ -130,13 +155,53 @@ fn fields(signature: &mut Signature, errors: &mut Errors) -> Vec<Field> {
         } else if let Some(opaque) = opaque(ty) {
             errors.on(opaque, "name the argument's type: it is read from JSON");
         }
+        if let Some(text) = documentation(&attributes) {
+            values::prose(&text, name.span(), errors);
+        }
+        let flattened = says(&attributes, "flatten");
+        let rename = (!flattened && !says(&attributes, "rename"))
+            .then(|| shown_name(name))
+            .flatten();
+        let known = |field: &Field| {
+            field
+                .rename
+                .clone()
+                .unwrap_or_else(|| field.name.unraw().to_string())
+        };
+        let argument = rename.clone().unwrap_or_else(|| name.unraw().to_string());
+        if rename.is_some() && fields.iter().any(|field| known(field) == argument) {
+            errors.at(
+                name.span(),
+                format!("the argument `{argument}` is there already"),
+            );
+        }
         fields.push(Field {
             attributes,
             name: name.clone(),
+            rename,
+            flattened,
             ty: ty.clone(),
         });
     }
     fields
+}
+
+/// The name by which callers know a parameter that is called `_name` because its function doesn't use it.
+fn shown_name(name: &Ident) -> Option<String> {
+    let text = name.to_string();
+    let shown = text.trim_start_matches('_');
+    (shown != text && !shown.is_empty()).then(|| shown.to_owned())
+}
+
+/// Whether `#[serde(..)]` has this word as the name of an argument.
+fn says(attributes: &[Attribute], word: &str) -> bool {
+    let tokens = attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("serde"))
+        .filter_map(|attribute| Some(attribute.meta.require_list().ok()?.tokens.clone()));
+    tokens
+        .flatten()
+        .any(|token| matches!(token, TokenTree::Ident(ident) if ident == word))
 }
 
 /// Takes the attributes off the parameters of what only may be a tool.

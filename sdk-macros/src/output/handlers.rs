@@ -66,8 +66,18 @@ fn tool(tool: &Tool, function: &Function, scope: &TokenStream) -> TokenStream {
         .map(|Field { name, .. }| quote!(arguments.#name))
         .collect();
     let returned = returned(function, call(function, scope, &fields));
+    let known = if tool.flattened() {
+        quote! {{
+            static KNOWN: ::std::sync::OnceLock<
+                ::core::option::Option<::std::vec::Vec<::std::string::String>>,
+            > = ::std::sync::OnceLock::new();
+            KNOWN.get_or_init(::astrid_sdk::private::tools::known::<#ty>).as_deref()
+        }}
+    } else {
+        quote!(::core::option::Option::None)
+    };
     quote! {
-        ::astrid_sdk::private::tools::call(#name, payload, |arguments: #ty| {
+        ::astrid_sdk::private::tools::call(#name, payload, #known, |arguments: #ty| {
             ::astrid_sdk::private::tools::content(#returned)
         })
     }
@@ -88,74 +98,67 @@ fn payload(function: &Function) -> (TokenStream, Vec<TokenStream>) {
     (read, vec![quote!(payload)])
 }
 
-/// What a tool or a command returned, as a `Result` of JSON or of an error's text. Whether it is a `Result` to begin with
-/// is seen by its name; one by another name, whose error would be taken for a value, is refused.
+/// What a tool or a command returned, as a `Result` of JSON or of an error's text. Whether it is a `Result`, by whatever
+/// name, is for its type to say.
 fn returned(function: &Function, call: TokenStream) -> TokenStream {
     let output = output(function);
-    let Some(arguments) = function.output.as_ref().and_then(result) else {
-        let only_by_name = quote_spanned! {output.span()=>
-            ::core::assert!(
-                !::astrid_sdk::private::Probe::<#output>::IS_RESULT,
-                "a tool or a command that may fail returns a type whose name is `Result`",
-            )
-        };
-        return quote! {{
-            #[allow(unused_imports)]
-            const _: () = {
-                use ::astrid_sdk::private::Plain as _;
-                #only_by_name
-            };
-            let returned: #output = #call;
-            <#output as ::astrid_sdk::private::Value>::to_json(&returned)
-        }};
-    };
-    let value = match arguments.first() {
-        Some(GenericArgument::Type(ty)) => quote!(#ty),
-        _ => quote!(<#output as ::astrid_sdk::private::Fallible>::Value),
-    };
     let split = quote_spanned! {output.span()=>
-        <#output as ::astrid_sdk::private::Fallible>::split(returned)
+        ::astrid_sdk::private::Returned(returned).split()
     };
+    let value = function.output.as_ref().and_then(value);
+    let value = value.map_or_else(|| output.span(), Spanned::span);
+    let json = quote_spanned!(value=> ::astrid_sdk::private::to_json(&value));
     quote! {{
+        #[allow(unused_imports)]
+        use ::astrid_sdk::private::Plain as _;
         let returned: #output = #call;
         match #split {
-            ::core::result::Result::Ok(value) => <#value as ::astrid_sdk::private::Value>::to_json(&value),
+            ::core::result::Result::Ok(value) => #json,
             ::core::result::Result::Err(error) => ::core::result::Result::Err(error),
         }
     }}
 }
 
-/// The arguments of a type that is called `Result`.
-fn result(ty: &Type) -> Option<Vec<&GenericArgument>> {
+/// The type of what a `Result` holds, where that is written: a mistake about it is shown there.
+fn value(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
-    if last.ident != "Result" {
-        return None;
+    match &last.arguments {
+        PathArguments::AngleBracketed(arguments) if last.ident == "Result" => {
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+        }
+        _ => None,
     }
-    Some(match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
-        _ => Vec::new(),
-    })
 }
 
 /// The struct that a tool's arguments are read as.
 fn arguments(tool: &Tool) -> TokenStream {
     let ty = &tool.arguments;
-    let expecting = format!("the arguments of `{}`", tool.name.value());
-    let fields = tool.fields.iter().map(
-        |Field {
-             attributes,
-             name,
-             ty,
-         }| quote!(#(#attributes)* #name: #ty),
-    );
+    let fields = tool.fields.iter().map(|field| {
+        let Field {
+            attributes,
+            name,
+            rename,
+            ty,
+            ..
+        } = field;
+        let rename = rename
+            .iter()
+            .map(|rename| quote!(#[serde(rename = #rename)]));
+        quote!(#(#attributes)* #(#rename)* #name: #ty)
+    });
+    // With arguments of a type of its own it can't be told by serde which there are.
+    let strict = (!tool.flattened()).then(|| quote!(deny_unknown_fields,));
     quote! {
         #[allow(non_camel_case_types)]
         #[derive(
             ::astrid_sdk::private::tools::serde::Deserialize,
             ::astrid_sdk::private::tools::schemars::JsonSchema,
         )]
-        #[serde(crate = "::astrid_sdk::private::tools::serde", expecting = #expecting)]
+        #[serde(#strict crate = "::astrid_sdk::private::tools::serde")]
         #[schemars(crate = "::astrid_sdk::private::tools::schemars")]
         struct #ty { #(#fields,)* }
     }

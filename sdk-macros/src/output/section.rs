@@ -1,5 +1,6 @@
 //! The section `astrid:exports`, JSON: what the component says of itself. The host's reader of it is where its shape is
-//! documented; it leaves alone what it doesn't know.
+//! documented; it leaves alone what it doesn't know. Descriptions are left out (`tool_describe` tells them): the section
+//! has 64 KiB, and what is bounded (64 handlers, their names and topics) fits into it.
 
 use crate::entry::{DESCRIBE, Entries, Handler, Kind};
 
@@ -59,7 +60,10 @@ fn handler(handler: &Handler) -> String {
     let none = Fields::of(&handler.action.value());
     object(match &handler.kind {
         Kind::Hook(hook) => Fields {
-            topic: optional(&hook.topic),
+            topic: hook
+                .topic
+                .as_ref()
+                .map_or(none.topic, |topic| string(&topic.value())),
             priority: hook
                 .priority
                 .map_or(none.priority, |priority| priority.to_string()),
@@ -70,9 +74,8 @@ fn handler(handler: &Handler) -> String {
         Kind::Tool(tool) => Fields {
             topic: string(&tool.topic()),
             more: format!(
-                r#","tool":{{"name":{},"description":{},"mutable":{}}}"#,
+                r#","tool":{{"name":{},"mutable":{}}}"#,
                 string(&tool.name.value()),
-                string(&tool.description),
                 tool.mutable
             ),
             ..none
@@ -80,9 +83,8 @@ fn handler(handler: &Handler) -> String {
         Kind::Command(command) => Fields {
             topic: string(&command.topic()),
             more: format!(
-                r#","command":{{"name":{},"description":{},"kind":{}}}"#,
+                r#","command":{{"name":{},"kind":{}}}"#,
                 string(&command.name.value()),
-                optional(&command.description),
                 optional(&command.kind)
             ),
             ..none

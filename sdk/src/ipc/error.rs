@@ -9,8 +9,8 @@ pub enum Error {
     /// The manifest doesn't list the topic under `[publish]` or `[subscribe]`, or doesn't ask for the capability
     /// `uplink` that [`publish_as`](super::publish_as) needs.
     CapabilityDenied,
-    /// What was given is no topic or no pattern, or the payload has more than
-    /// [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes.
+    /// What was given is no topic, no pattern or no name of a principal, or the payload is none: more than
+    /// [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes, no JSON, an object that has a key twice, or more than 128 levels.
     InvalidInput,
     /// The capsule is being unloaded: nothing comes any more.
     Closed,
@@ -38,7 +38,7 @@ impl fmt::Display for Error {
             Self::CapabilityDenied => {
                 "the manifest doesn't allow it: list the topic under [publish] or [subscribe] in Capsule.toml"
             }
-            Self::InvalidInput => "no topic or pattern, or a payload of more than 1 MiB",
+            Self::InvalidInput => "no topic, pattern or principal, or a payload of more than 1 MiB",
             Self::Closed => "the capsule is being unloaded",
             Self::RateLimited => "more was published than the host takes in a second",
             Self::Backpressure => "the topic's handlers can't keep up",

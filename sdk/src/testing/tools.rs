@@ -68,11 +68,13 @@ impl Host {
         }
     }
 
-    /// What the capsule tells of its tools: their names, descriptions and schemas; `null` if it has none.
+    /// What the capsule tells of its tools: their names, descriptions and schemas; `null` if it has none, a text if they
+    /// can't be told.
     pub fn describe_tools(&self, capsule: &impl Capsule) -> Value {
         let outcome = self.invoke(capsule, "tool_describe", &json!({}));
         match outcome.verdict {
             Kind::Final => outcome.data.unwrap_or_default(),
+            Kind::Deny => outcome.reason.into(),
             _ => Value::Null,
         }
     }

@@ -50,7 +50,8 @@ pub(crate) fn chain(report: &mut Report, binary: PathBuf) -> Result<(), String> 
     let large = astrid.workspace().join("large.json");
     std::fs::write(&large, prompt_of_small_objects())
         .map_err(|error| format!("{large:?}: {error}"))?;
-    publish(report, &format!("@{}", large.display()), 0, &|outcome| {
+    let payload = format!("@{}", large.display());
+    publish(report, &payload, 0, &|outcome| {
         same(
             &outcome["payload"]["text"],
             &json!("You said: mail [e-mail]"),

@@ -30,7 +30,36 @@ pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding>
         }
     }
     findings.extend(offers(manifest, &actions));
+    findings.extend(results(manifest, binary, declared));
     findings
+}
+
+/// Tools that publish results on a topic which the manifest doesn't list. The SDK's tools do, so its word that the
+/// component publishes is enough.
+fn results(manifest: &CapsuleManifest, binary: &Binary, declared: &[HandlerDecl]) -> Vec<Finding> {
+    let publishes = binary.import_functions.iter().any(|(import, functions)| {
+        import.starts_with("astrid:ipc/host@") && functions.iter().any(|one| one == "publish")
+    });
+    let unlisted = declared.iter().filter_map(|handler| {
+        let name = handler.action.strip_prefix("tool_execute_")?;
+        let called_on = format!("tool.v1.execute.{name}");
+        if handler.topic.as_ref() != Some(&called_on) {
+            return None;
+        }
+        let topic = Topic::parse(&format!("{called_on}.result")).ok()?;
+        let mut listed = manifest.publish.iter();
+        let is_listed = listed.any(|entry| entry.topic.matches_acl(&topic));
+        (!is_listed).then(|| {
+            Finding::warning(format!(
+                "the tool {} publishes its results on {}, which [publish] doesn't list: its caller gets them, and no \
+                 other capsule does; add to [publish]",
+                quoted(name),
+                quoted(topic.as_str()),
+            ))
+            .fixed_by(line(topic.as_str(), &InlineTable::new()))
+        })
+    });
+    unlisted.filter(|_| publishes).collect()
 }
 
 /// The handlers whose line in `[subscribe]` is missing or doesn't say what the source does: what
@@ -325,6 +354,26 @@ mod tests {
             &binary(&[handler]),
             wanted,
         );
+    }
+
+    #[test]
+    fn a_tool_publishes_what_the_manifest_lists() {
+        let mut tools = binary(&["tool_execute_add tool.v1.execute.add", "tool_execute_raw"]);
+        let heard = "[subscribe]\n\"tool.v1.execute.add\" = { handler = \"tool_execute_add\" }\n";
+        expect(&manifest(heard), &tools, &[]);
+        let publish = ("astrid:ipc/host@1.0.0".into(), vec!["publish".into()]);
+        tools.import_functions.extend([publish]);
+        expect(
+            &manifest(heard),
+            &tools,
+            &[
+                r#"warning: the tool `add` publishes its results on `tool.v1.execute.add.result` … | "tool.v1.execute.add.result" = {}"#,
+            ],
+        );
+        for listed in ["tool.v1.execute.add.result", "tool.v1.execute.*", "tool.*"] {
+            let publish = format!("{heard}[publish]\n\"{listed}\" = {{}}\n");
+            expect(&manifest(&publish), &tools, &[]);
+        }
     }
 
     #[test]

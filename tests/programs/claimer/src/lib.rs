@@ -13,6 +13,7 @@ impl Claimer {
     /// For whom, and which number.
     #[astrid::hook]
     fn claim(&self, (principal, number): (String, u32)) -> Result<()> {
+        let principal = ipc::Principal::new(principal)?;
         Ok(ipc::publish_as(&principal, "claim.v1.made", &number)?)
     }
 

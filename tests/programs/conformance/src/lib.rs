@@ -224,8 +224,8 @@ impl Conformance {
     }
 
     #[astrid::hook]
-    fn publish(&self) -> Report {
-        Verdict::Final(messages::publish())
+    fn publish(&self) -> Result<Report> {
+        Ok(Verdict::Final(messages::publish()?))
     }
 
     #[astrid::hook]

@@ -1,7 +1,5 @@
 use astrid_sdk::prelude::*;
 
-type Found = core::result::Result<u8, String>;
-
 #[derive(Default)]
 struct Guard;
 
@@ -9,8 +7,8 @@ struct Guard;
 impl Guard {
     /// Searches.
     #[astrid::tool]
-    fn search(&self) -> Found {
-        Ok(1)
+    fn search(&self, city: String, _city: String) -> String {
+        city
     }
 }
 
