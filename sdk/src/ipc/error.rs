@@ -38,7 +38,7 @@ impl fmt::Display for Error {
             Self::CapabilityDenied => {
                 "the manifest doesn't allow it: list the topic under [publish] or [subscribe] in Capsule.toml"
             }
-            Self::InvalidInput => "no topic, pattern or principal, or a payload of more than 1 MiB",
+            Self::InvalidInput => "no topic, pattern or principal, or no payload: more than 1 MiB or 128 levels, a key twice",
             Self::Closed => "the capsule is being unloaded",
             Self::RateLimited => "more was published than the host takes in a second",
             Self::Backpressure => "the topic's handlers can't keep up",

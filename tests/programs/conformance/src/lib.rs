@@ -62,7 +62,7 @@ pub const EXPECTED: [(&str, &str); 14] = [
     ),
     (
         "publish",
-        r#"{"listed":"ok","not_listed":"capability-denied","empty_segment":"invalid-input","upper_case":"invalid-input","star":"invalid-input","deep":"invalid-input","limit":"ok","limit_plus_1":"invalid-input","no_json":"invalid-input","claimed":"capability-denied"}"#,
+        r#"{"listed":"ok","not_listed":"capability-denied","empty_segment":"invalid-input","upper_case":"invalid-input","star":"invalid-input","deep":"invalid-input","limit":"ok","limit_plus_1":"invalid-input","no_json":"invalid-input","key_twice":"invalid-input","claimed":"capability-denied"}"#,
     ),
     (
         "subscribe",
@@ -100,7 +100,12 @@ pub const DENIED: [&str; 3] = ["deny_at_length", "fail_at_length", "misfit_at_le
 pub const REASON: usize = astrid_sdk::MAX_REASON;
 
 /// Actions and payloads that reach no capsule: no answer at all, and so no Deny.
-pub const REFUSED: [(&str, &str); 3] = [("clok", "null"), ("clock", "{"), ("", "null")];
+pub const REFUSED: [(&str, &str); 4] = [
+    ("clok", "null"),
+    ("", "null"),
+    ("clock", "{"),
+    ("clock", r#"{"a":1,"\u0061":2}"#),
+];
 
 type Report = Verdict<(), Value>;
 

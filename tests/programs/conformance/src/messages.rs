@@ -26,6 +26,7 @@ pub fn publish() -> Result<Value> {
         "limit": large(ipc::MAX_PAYLOAD),
         "limit_plus_1": large(ipc::MAX_PAYLOAD + 1),
         "no_json": outcome(ipc::publish_json("conformance.v1.a", "{")),
+        "key_twice": outcome(ipc::publish_json("conformance.v1.a", r#"{"a":1,"a":1}"#)),
         "claimed": outcome(ipc::publish_as(&bob, "conformance.v1.a", &1)),
     }))
 }
