@@ -12,7 +12,8 @@ use flate2::{Compression, GzBuilder};
 use super::facts::CapsuleFacts;
 use super::files::write_atomically;
 use super::{AuthoringError, Result};
-use crate::package::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
+use crate::manifest::CapsuleManifest;
+use crate::package::{ARCHIVE_BYTES, ARCHIVE_ENTRIES, MANIFEST, named_files};
 
 /// What of a capsule's folder goes in, where it is there.
 const FOLDERS: [&str; 3] = ["wit", "assets", "skills"];
@@ -21,7 +22,7 @@ const FOLDERS: [&str; 3] = ["wit", "assets", "skills"];
 const UNKNOWN_SYSTEM: u8 = 255;
 
 /// Packs the capsule in `folder` into `archive`: `Capsule.toml`, `component` under the name that the manifest gives
-/// it, and `wit/`, `assets/` and `skills/`. The file is replaced at once.
+/// it, `wit/`, `assets/` and `skills/`, and the files that the manifest names for models and users. The file is replaced at once.
 ///
 /// # Errors
 /// [`AuthoringError::NotArchivable`] for links and paths that would leave the folder in which it is unpacked,
@@ -40,7 +41,9 @@ pub fn write_archive(
     for name in FOLDERS {
         entries.add_tree(&folder.join(name), name)?;
     }
-    entries.add_file(&folder.join("Capsule.toml"), "Capsule.toml")?;
+    let manifest = folder.join(MANIFEST);
+    entries.add_file(&manifest, MANIFEST)?;
+    entries.add_named(folder)?;
     entries.add(inner_path(&facts.component_file)?, component.to_owned())?;
     let packed = pack(&entries.contents).map_err(AuthoringError::io("write", archive))?;
     write_atomically(archive, &packed)
@@ -68,6 +71,25 @@ impl Entries<'_> {
         self.contents.insert(path, contents);
         if self.contents.len() > ARCHIVE_ENTRIES {
             return too_large(format!("{ARCHIVE_ENTRIES} files"));
+        }
+        Ok(())
+    }
+
+    /// The files that the manifest names for models and users, where they are there and not in already.
+    fn add_named(&mut self, folder: &Path) -> Result<()> {
+        let text = self
+            .contents
+            .get(MANIFEST)
+            .map(|text| String::from_utf8_lossy(text));
+        // What is wrong with a manifest is told by the check that ends a build.
+        let Some(Ok(parsed)) = text.map(|text| CapsuleManifest::parse(&text, MANIFEST)) else {
+            return Ok(());
+        };
+        for name in named_files(&parsed.manifest) {
+            let path = folder.join(&name);
+            if !self.contents.contains_key(&name) && fs::symlink_metadata(&path).is_ok() {
+                self.add_file(&path, &name)?;
+            }
         }
         Ok(())
     }
@@ -236,6 +258,25 @@ mod tests {
             found,
             expected.map(|(path, text)| (path.to_owned(), text.to_owned()))
         );
+    }
+
+    #[test]
+    fn what_the_manifest_names_goes_in() {
+        let folder = capsule();
+        let manifest = "[package]\nname = \"mine\"\nversion = \"1.0.0\"\n\
+            [[context_file]]\nname = \"rules\"\nfile = \"./docs/rules.md\"\n\
+            [[skill]]\nname = \"gone\"\nfile = \"docs/gone.md\"\n";
+        fs::write(folder.path().join(MANIFEST), manifest).unwrap();
+        fs::create_dir(folder.path().join("docs")).unwrap();
+        fs::write(folder.path().join("docs/rules.md"), "Be kind.").unwrap();
+        let bytes = archive(folder.path(), "mine.wasm").unwrap();
+        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(bytes.as_slice()));
+        let path = |entry: std::io::Result<tar::Entry<'_, _>>| {
+            entry.unwrap().path().unwrap().display().to_string()
+        };
+        let paths: Vec<_> = tar.entries().unwrap().map(path).collect();
+        assert!(paths.contains(&"docs/rules.md".to_owned()), "{paths:?}");
+        assert!(!paths.contains(&"docs/gone.md".to_owned()), "{paths:?}");
     }
 
     #[test]

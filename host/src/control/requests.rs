@@ -13,6 +13,7 @@ use crate::call::{Call, CallDraft, InstanceState, InvalidCall, Reply, Verdict};
 use crate::events::EventDraft;
 use crate::exports::Binary;
 use crate::manifest::{CapsuleName, Diagnostic};
+use crate::package::consent::{Consent, Terms};
 use crate::package::{ComponentHash, Finding, Meta};
 use crate::payload::{Payload, PayloadError};
 use crate::principal::PrincipalId;
@@ -283,6 +284,26 @@ pub struct InspectedManifest {
     pub version: String,
     /// The capabilities that it asks for.
     pub capabilities: Vec<String>,
+    /// Where it was installed from; none where it is not installed.
+    pub source: Option<String>,
+    /// All that it asks for.
+    pub terms: Terms,
+    /// What a call may use.
+    pub limits: CallLimits,
+}
+
+/// The most that a call of a capsule may use for a principal: the least of what the manifest asks for (or the
+/// default), and what the operator and the principal's profile allow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallLimits {
+    /// For whom.
+    pub principal: PrincipalId,
+    /// Linear memory of an instance, in bytes.
+    pub memory: u64,
+    /// CPU time, in milliseconds.
+    pub cpu_ms: u64,
+    /// Wall time, in milliseconds.
+    pub wall_ms: u64,
 }
 
 /// Compares the parts of an installed capsule with each other.
@@ -319,23 +340,20 @@ pub struct Verified {
     pub name: CapsuleName,
     /// Its version and hash, or what is wrong.
     pub whole: Result<(String, ComponentHash), Problem>,
+    /// Whether its files beside the component were looked at, too: older hosts recorded no hashes of them.
+    pub covered: bool,
 }
 
 /// Installs a capsule, or another version of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Install {
-    /// The capsule.
-    pub capsule: CapsuleName,
     /// A folder with Capsule.toml beside its component, or an archive; an absolute path.
     pub from: PathBuf,
-    /// What to record as its source.
-    pub source: String,
-    /// For whom.
-    pub owner: PrincipalId,
-    /// The hash of the component that somebody agreed to.
-    pub component: ComponentHash,
-    /// And BLAKE3 of the manifest's text.
-    pub manifest: ComponentHash,
+    /// What was agreed to: the package, its source and its owner.
+    pub consent: Box<Consent>,
+    /// Whether what is installed under its name must also be what it was compared with. Not so where nobody was to be
+    /// asked (`--yes`).
+    pub whole: bool,
 }
 
 /// What was installed.

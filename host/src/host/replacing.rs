@@ -10,6 +10,7 @@ use crate::capsule::{Capsule, LoadError, LoadedCapsule};
 use crate::dispatch::Pause;
 use crate::home::ExclusiveLock;
 use crate::manifest::CapsuleName;
+use crate::package::consent::Consent;
 use crate::package::{self, Meta, Package};
 use crate::policy::speech::{CAPSULE_LOADED, CAPSULE_RELOADED, CAPSULE_UNLOADED};
 use crate::principal::PrincipalId;
@@ -173,7 +174,8 @@ impl Host {
     }
 
     /// Installs a package for `owner`, who must exist: checks that it can be loaded, runs its install or upgrade
-    /// hook, and puts it in the place of the version before.
+    /// hook, and puts it in the place of the version before. Until that is done, no other installation, removal or
+    /// load of the capsule begins; a hook that waits for one waits for itself.
     ///
     /// # Errors
     /// [`LoadError`]; then the version before is still the installed one.
@@ -184,23 +186,50 @@ impl Host {
         source: &str,
         owner: &PrincipalId,
     ) -> Result<Installed, LoadError> {
+        self.install_if(alone, package, source, owner, None).await
+    }
+
+    /// Installs a package as it was agreed to, from the source and for the owner of the consent: only if the package,
+    /// and what is installed under its name, still are what the consent was made of.
+    ///
+    /// # Errors
+    /// [`Changed`](package::PackageError::Changed) in [`LoadError::Package`] if they are not; as [`Self::install`].
+    pub async fn install_agreed(
+        &self,
+        alone: &ExclusiveLock,
+        package: Package,
+        agreed: &Consent,
+    ) -> Result<Installed, LoadError> {
+        let (source, owner) = (&agreed.source, &agreed.owner);
+        self.install_if(alone, package, source, owner, Some(agreed))
+            .await
+    }
+
+    async fn install_if(
+        &self,
+        alone: &ExclusiveLock,
+        package: Package,
+        source: &str,
+        owner: &PrincipalId,
+        agreed: Option<&Consent>,
+    ) -> Result<Installed, LoadError> {
+        let turn = self.inner.changes.lock(package.manifest().name()).await;
         let environment = Arc::clone(&self.inner.environment);
-        let (held, from, of, staging) = (
+        let (held, from, of, agreed, staging) = (
             alone.clone(),
             source.to_owned(),
             owner.clone(),
+            agreed.cloned(),
             package.clone(),
         );
         let staged = self
             .blocking(move || {
                 environment.principals.resolve(&of)?;
-                Ok::<_, LoadError>(package::stage(
-                    &environment.home,
-                    &held,
-                    &staging,
-                    &from,
-                    &of,
-                )?)
+                let home = &environment.home;
+                if let Some(agreed) = agreed {
+                    agreed.still_holds(home, &staging)?;
+                }
+                Ok::<_, LoadError>(package::stage(home, &held, &staging, &from, &of)?)
             })
             .await??;
         let previous = staged.previous().map(|meta| meta.version.clone());
@@ -220,7 +249,13 @@ impl Host {
             hook,
             source: Box::new(error),
         })?;
-        let meta = self.blocking(move || staged.commit()).await??;
+        // The turn ends with the commit, also if nobody waits for it any more.
+        let commit = move || {
+            let committed = staged.commit();
+            drop(turn);
+            committed
+        };
+        let meta = self.blocking(commit).await??;
         Ok(Installed { meta, previous })
     }
 }

@@ -63,6 +63,30 @@ pub enum PackageError {
         /// The hash of the bytes.
         found: ComponentHash,
     },
+    /// A file beside the component that is not as it was installed.
+    #[error("{path} of capsule {capsule} {what}: the package is not what was installed")]
+    OtherFile {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// The file.
+        path: PathBuf,
+        /// What happened to it.
+        what: &'static str,
+    },
+    /// A package, or what is installed under its name, is not what was agreed to any more.
+    #[error("{what} has changed since you were asked whether to install it")]
+    Changed {
+        /// What.
+        what: String,
+    },
+    /// Another installation or removal came between a version's staging and its commit.
+    #[error(
+        "capsule {name} was installed or removed meanwhile by another task: nothing is put in its place"
+    )]
+    Interleaved {
+        /// The capsule.
+        name: CapsuleName,
+    },
     /// A manifest that names another capsule than the folder it lies in.
     #[error("{folder} holds the manifest of {found}, not of {name}")]
     OtherName {
@@ -98,6 +122,12 @@ pub enum PackageError {
     /// A link, or something that is neither file nor folder, among a capsule's files.
     #[error("{path} is neither a file nor a folder")]
     OddFile {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A file whose name is not UTF-8.
+    #[error("the name of {path} is not UTF-8")]
+    OddName {
         /// Where.
         path: PathBuf,
     },
@@ -149,11 +179,14 @@ impl PackageError {
             | Self::BadMeta { .. }
             | Self::NoHash { .. }
             | Self::OtherHash { .. }
+            | Self::OtherFile { .. }
+            | Self::Changed { .. }
             | Self::OtherName { .. }
             | Self::NoComponent { .. }
             | Self::Archive { .. } => ErrorKind::Integrity,
             Self::TooLarge { .. } | Self::TooMany { .. } => ErrorKind::TooLarge,
-            Self::OddFile { .. } | Self::Io { .. } => ErrorKind::Io,
+            Self::Interleaved { .. } => ErrorKind::Interrupted,
+            Self::OddFile { .. } | Self::OddName { .. } | Self::Io { .. } => ErrorKind::Io,
             Self::Home(error) => error.kind(),
         }
     }
@@ -179,10 +212,18 @@ impl PackageError {
                  if not, somebody else did"
                     .into()
             }
+            Self::OtherFile { .. } => {
+                "if you changed it, change the package's source instead and install that (astrid install DIR); if \
+                 not, somebody else did"
+                    .into()
+            }
+            Self::Changed { .. } => "install it again, and look at what it asks for now".into(),
+            Self::Interleaved { .. } => "see what is installed now: astrid list; then install it again".into(),
             Self::NoComponent { .. } => "build it with: astrid build, or install it again".into(),
             Self::TooLarge { .. } => "make it smaller".into(),
             Self::TooMany { .. } => "leave files out that the capsule doesn't need".into(),
             Self::Archive { .. } => "have it built and sent again: `astrid build` makes it".into(),
+            Self::OddName { .. } => "give it another name".into(),
             Self::OddFile { .. } => "replace it by a plain file".into(),
             Self::Io { path, source, .. } => io_hint(path, source),
             Self::Home(error) => error.hint(),

@@ -1,11 +1,11 @@
-//! BLAKE3 of a component's file, as meta.json and `bin/` spell it.
+//! BLAKE3 of a file of a package, as meta.json and `bin/` spell it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// BLAKE3 of a component: 64 lower-case hexadecimal digits.
+/// BLAKE3 of a component, or of another file of a package: 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ComponentHash(String);
@@ -18,12 +18,18 @@ pub struct InvalidHash;
 impl ComponentHash {
     /// The hash of these bytes.
     pub fn of(component: &[u8]) -> Self {
-        Self(blake3::hash(component).to_hex().to_string())
+        blake3::hash(component).into()
     }
 
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<blake3::Hash> for ComponentHash {
+    fn from(hash: blake3::Hash) -> Self {
+        Self(hash.to_hex().to_string())
     }
 }
 

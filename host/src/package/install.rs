@@ -7,28 +7,24 @@
 //!
 //! # What is synced
 //! A power failure must not leave a version whose files are not there. So an installation syncs, in this order:
-//! meta.json, Capsule.toml, each file and each folder of `wit/`, `assets/` and `skills/`, the staged folder, the
+//! meta.json, Capsule.toml, each other file (`files`) and each folder with one, the staged folder, the
 //! component, `bin/`; and `capsules/` after the swap, before anything of the version before is removed. That is six
 //! times for a capsule without such folders, five when `bin/` has the component. Removing syncs `capsules/` once.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use parking_lot::MutexGuard;
 
 use super::{
-    ARCHIVE_BYTES, ARCHIVE_ENTRIES, MANIFEST, META, Meta, Package, PackageError, source, store,
+    ComponentHash, Files, MANIFEST, META, META_BYTES, Meta, Package, PackageError, files, source,
+    store,
 };
 use crate::disk::{Disk, DiskError};
 use crate::home::{ExclusiveLock, Home};
 use crate::manifest::CapsuleName;
 use crate::principal::PrincipalId;
-
-/// Folders of a package that are installed with it.
-const EXTRAS: [&str; 3] = ["wit", "assets", "skills"];
 
 /// A new version that is complete, and not yet seen by anybody. Dropped, it is gone.
 #[derive(Debug)]
@@ -54,6 +50,7 @@ pub fn stage(
     source: &str,
     owner: &PrincipalId,
 ) -> Result<Staged, PackageError> {
+    let files = package.files()?;
     let turn = begin(home, alone)?;
     let manifest = &package.manifest;
     let name = manifest.name();
@@ -77,6 +74,7 @@ pub fn stage(
             imports: json(serde_json::to_value(&manifest.imports)),
             exports: json(serde_json::to_value(&manifest.exports)),
             wasm_hash: Some(package.hash.clone()),
+            files: Some(files.clone()),
             wit_files: Vec::new(),
             topics: Vec::new(),
             signer: None,
@@ -84,7 +82,7 @@ pub fn stage(
         },
         previous,
     };
-    let filled = staged.fill(package);
+    let filled = staged.fill(package, &files);
     // Dropping what can't be filled takes a turn of its own.
     drop(turn);
     filled.map(|()| staged)
@@ -96,28 +94,29 @@ impl Staged {
         self.previous.as_ref()
     }
 
-    fn fill(&mut self, package: &Package) -> Result<(), PackageError> {
+    fn fill(&mut self, package: &Package, files: &Files) -> Result<(), PackageError> {
         let (home, disk) = (&self.home, self.home.disk());
         disk.make_dir(&self.folder)?;
-        let extras = match &package.folder {
-            Some(from) => extras(from)?,
-            None => Vec::new(),
-        };
-        let wit = extras
-            .iter()
-            .filter_map(|file| file.strip_prefix("wit").ok());
-        self.meta.wit_files = wit.map(|file| file.display().to_string()).collect();
+        let wit = files.keys().filter_map(|file| file.strip_prefix("wit/"));
+        self.meta.wit_files = wit.map(str::to_owned).collect();
         let text =
             serde_json::to_vec_pretty(&self.meta).map_err(|error| PackageError::BadMeta {
                 path: self.folder.join(META),
                 reason: error.to_string(),
             })?;
+        // One that is not read again would make the capsule a damaged one.
+        if text.len() as u64 > META_BYTES {
+            return Err(PackageError::TooLarge {
+                path: self.folder.join(META),
+                limit: META_BYTES,
+            });
+        }
         // The record comes before the bytes: it tells that they are in use.
         disk.write(&self.folder.join(META), &text)?;
         let manifest = package.manifest_text.as_bytes();
         disk.write(&self.folder.join(MANIFEST), manifest)?;
         if let Some(from) = &package.folder {
-            copy(disk, from, &self.folder, &extras)?;
+            copy(disk, from, &self.folder, files)?;
         }
         disk.sync_dir(&self.folder)?;
 
@@ -134,10 +133,15 @@ impl Staged {
     /// Makes the new version the installed one and drops the one before.
     ///
     /// # Errors
-    /// [`PackageError`]; then the version before is still the installed one.
+    /// [`PackageError::Interleaved`] if what is installed is not [`Self::previous`] any more; [`PackageError`]. Then
+    /// what is installed stays.
     pub fn commit(mut self) -> Result<Meta, PackageError> {
         let _turn = self.alone.turn();
         let target = store::target(&self.home, &self.name);
+        if source::meta(&target).ok().flatten() != self.previous {
+            let name = self.name.clone();
+            return Err(PackageError::Interleaved { name });
+        }
         let aside = store::previous(&self.home, &self.name);
         let replaced = swap(self.home.disk(), &self.folder, &target, &aside)?;
         self.discard = settled(&self.home).then_some(replaced).flatten();
@@ -233,55 +237,32 @@ pub fn remove(home: &Home, alone: &ExclusiveLock, name: &CapsuleName) -> Result<
     Ok(())
 }
 
-/// The files that belong to a package beside its manifest and component, relative to its folder.
-fn extras(from: &Path) -> Result<Vec<PathBuf>, PackageError> {
-    let mut files = Vec::new();
-    let mut left = ARCHIVE_BYTES;
-    for extra in EXTRAS {
-        let folder = from.join(extra);
-        match fs::symlink_metadata(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Ok(found) if found.is_dir() => {}
-            _ => return Err(PackageError::OddFile { path: folder }),
-        }
-        for file in source::files_below(&folder, ARCHIVE_ENTRIES)? {
-            let path = folder.join(&file);
-            let found = fs::symlink_metadata(&path).map_err(|source| PackageError::Io {
-                doing: "look at",
-                path,
-                source,
-            })?;
-            left = left
-                .checked_sub(found.len())
-                .ok_or_else(|| PackageError::TooLarge {
-                    path: folder.clone(),
-                    limit: ARCHIVE_BYTES,
-                })?;
-            files.push(Path::new(extra).join(file));
-        }
-    }
-    Ok(files)
-}
-
-/// Copies files, with the folders that they are in.
-fn copy(disk: &Disk, from: &Path, to: &Path, files: &[PathBuf]) -> Result<(), DiskError> {
-    let below = |file: &'_ Path| {
-        file.ancestors()
-            .skip(1)
-            .map(Path::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let mut folders: BTreeSet<_> = files.iter().flat_map(|file| below(file)).collect();
+/// Copies the files beside the manifest, with the folders that they are in. A copy that has not its file's hash is
+/// refused: the file was changed after it was looked at.
+fn copy(disk: &Disk, from: &Path, to: &Path, files: &Files) -> Result<(), PackageError> {
+    let beside: Vec<(&Path, &ComponentHash)> = files
+        .iter()
+        .filter(|(file, _)| *file != MANIFEST)
+        .map(|(file, hash)| (Path::new(file), hash))
+        .collect();
+    let above = beside.iter().flat_map(|(file, _)| file.ancestors().skip(1));
+    let mut folders: BTreeSet<_> = above.collect();
     folders.remove(Path::new(""));
     for folder in &folders {
         disk.make_dir(&to.join(folder))?;
     }
-    for file in files {
-        disk.copy(&from.join(file), &to.join(file))?;
+    for (file, hash) in beside {
+        let (source, copy) = (from.join(file), to.join(file));
+        disk.copy(&source, &copy)?;
+        if files::hash(&copy)? != *hash {
+            let what = source.display().to_string();
+            return Err(PackageError::Changed { what });
+        }
     }
-    folders
-        .iter()
-        .try_for_each(|folder| disk.sync_dir(&to.join(folder)))
+    for folder in folders {
+        disk.sync_dir(&to.join(folder))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

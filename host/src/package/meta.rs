@@ -1,9 +1,9 @@
-//! meta.json, beside Capsule.toml: what was installed, when, for whom, and the hash of its component.
+//! meta.json, beside Capsule.toml: what was installed, when, for whom, and the hashes of its component and other files.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ComponentHash;
+use super::{ComponentHash, Files};
 
 /// What an installation records. Fields of other hosts are kept out of the way: unknown ones are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub struct Meta {
     /// BLAKE3 of the component; without it the capsule isn't loaded.
     #[serde(default)]
     pub wasm_hash: Option<ComponentHash>,
+    /// BLAKE3 of everything else in the package, by its path in it. None in records of older hosts: then nothing but
+    /// the component is covered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
     /// WIT files that came with it.
     #[serde(default)]
     pub wit_files: Vec<String>,

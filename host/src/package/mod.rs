@@ -5,7 +5,9 @@
 
 mod archive;
 mod check;
+pub mod consent;
 mod error;
+mod files;
 mod hash;
 mod install;
 mod meta;
@@ -17,11 +19,12 @@ use std::path::Path;
 pub use archive::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
 pub use check::{Finding, LARGE, Severity, check, subscribe_line, subscriptions_to_fix};
 pub use error::PackageError;
+pub use files::{Files, named_files};
 pub use hash::{ComponentHash, InvalidHash};
 pub use install::{Staged, remove, stage};
 pub use meta::Meta;
 pub use source::{component, manifest_of};
-pub use store::{installed, verify};
+pub use store::{installed, record, verify};
 
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic, Parsed};
@@ -31,8 +34,10 @@ use crate::principal::PrincipalId;
 pub const MANIFEST: &str = "Capsule.toml";
 /// The file that records an installation.
 pub const META: &str = "meta.json";
-/// Most bytes of a manifest or a meta.json.
+/// Most bytes of a manifest.
 const TEXT_BYTES: u64 = 1024 * 1024;
+/// Most bytes of a meta.json: a kilobyte for each file that an archive may have.
+const META_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A manifest with the component it belongs to, checked against each other's hash.
 #[derive(Debug, Clone)]
@@ -165,9 +170,13 @@ impl Package {
         &self.owner
     }
 
-    /// BLAKE3 of the manifest's text.
-    pub fn manifest_hash(&self) -> ComponentHash {
-        ComponentHash::of(self.manifest_text.as_bytes())
+    /// Its files beside the component, with their hashes as they are now. Of a package from memory that is the
+    /// manifest alone.
+    ///
+    /// # Errors
+    /// [`PackageError`]: one cannot be read, is a link, or they are too many or too large.
+    pub fn files(&self) -> Result<Files, PackageError> {
+        files::of(self.folder.as_deref(), &self.manifest, &self.manifest_text)
     }
 
     /// Their hash.

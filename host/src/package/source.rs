@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{ComponentHash, MANIFEST, META, Meta, Package, PackageError, TEXT_BYTES, store};
+use super::{
+    ComponentHash, MANIFEST, META, META_BYTES, Meta, Package, PackageError, TEXT_BYTES, store,
+};
 use crate::exports::limits::COMPONENT_BYTES;
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Parsed};
@@ -13,9 +15,20 @@ pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, Pack
     let Recorded {
         folder,
         hash: expected,
+        manifest,
         owner,
     } = recorded(home, name)?;
-    let (parsed, text) = manifest(&folder)?;
+    let text = manifest_text(&folder)?;
+    if let Some(manifest) = manifest
+        && manifest != ComponentHash::of(text.as_bytes())
+    {
+        return Err(PackageError::OtherFile {
+            capsule: name.clone(),
+            path: folder.join(MANIFEST),
+            what: "was changed",
+        });
+    }
+    let parsed = parse(&folder, &text)?;
     if parsed.manifest.name() != name {
         let found = parsed.manifest.name().clone();
         return Err(PackageError::OtherName {
@@ -53,6 +66,8 @@ pub(super) struct Recorded {
     pub(super) folder: PathBuf,
     /// That its component must have.
     pub(super) hash: ComponentHash,
+    /// That its manifest must have; none in a record of an older host.
+    manifest: Option<ComponentHash>,
     /// For whom it was installed.
     owner: Option<String>,
 }
@@ -68,6 +83,7 @@ pub(super) fn recorded(home: &Home, name: &CapsuleName) -> Result<Recorded, Pack
     Ok(Recorded {
         folder,
         hash,
+        manifest: meta.files.and_then(|mut files| files.remove(MANIFEST)),
         owner: meta.owner,
     })
 }
@@ -101,6 +117,16 @@ pub(super) fn folder(folder: &Path) -> Result<Package, PackageError> {
 
 /// A folder's manifest, parsed, and its text.
 pub(super) fn manifest(folder: &Path) -> Result<(Parsed, String), PackageError> {
+    let text = manifest_text(folder)?;
+    Ok((parse(folder, &text)?, text))
+}
+
+fn parse(folder: &Path, text: &str) -> Result<Parsed, PackageError> {
+    let path = folder.join(MANIFEST);
+    Ok(CapsuleManifest::parse(text, &path.display().to_string())?)
+}
+
+fn manifest_text(folder: &Path) -> Result<String, PackageError> {
     let path = folder.join(MANIFEST);
     let bytes = match read(&path, TEXT_BYTES) {
         Err(PackageError::Io { source, .. })
@@ -116,21 +142,24 @@ pub(super) fn manifest(folder: &Path) -> Result<(Parsed, String), PackageError> 
         other => other?,
     };
     // A byte that is no UTF-8 becomes a character that no manifest may hold where it stands.
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let parsed = CapsuleManifest::parse(&text, &path.display().to_string())?;
-    Ok((parsed, text))
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A folder's meta.json, if it has one.
 pub(super) fn meta(folder: &Path) -> Result<Option<Meta>, PackageError> {
+    Ok(record(folder)?.map(|(meta, _)| meta))
+}
+
+/// A folder's meta.json, if it has one, and BLAKE3 of its text.
+pub(super) fn record(folder: &Path) -> Result<Option<(Meta, ComponentHash)>, PackageError> {
     let path = folder.join(META);
-    match read(&path, TEXT_BYTES) {
+    match read(&path, META_BYTES) {
         Err(PackageError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Ok(None)
         }
         Err(error) => Err(error),
         Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(meta) => Ok(Some(meta)),
+            Ok(meta) => Ok(Some((meta, ComponentHash::of(&bytes)))),
             Err(error) => Err(PackageError::BadMeta {
                 path,
                 reason: error.to_string(),

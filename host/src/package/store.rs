@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{ComponentHash, Meta, Package, PackageError, source};
+use super::{ComponentHash, Meta, Package, PackageError, files, source};
 use crate::home::Home;
 use crate::manifest::CapsuleName;
 
@@ -64,7 +64,18 @@ pub fn installed(home: &Home) -> Result<Vec<CapsuleName>, PackageError> {
     Ok(names)
 }
 
-/// Whether an installed capsule is whole: its record with its bytes.
+/// What is recorded of an installed capsule; none without a record.
+///
+/// # Errors
+/// [`PackageError::NotInstalled`], [`PackageError::BadMeta`].
+pub fn record(home: &Home, name: &CapsuleName) -> Result<Option<Meta>, PackageError> {
+    let folder =
+        folder(home, name).ok_or_else(|| PackageError::NotInstalled { name: name.clone() })?;
+    source::meta(&folder)
+}
+
+/// Whether an installed capsule is whole: its record with its bytes. Its files beside the component are covered where
+/// the record has their hashes ([`Meta::files`]).
 ///
 /// # Errors
 /// What is missing, damaged or swapped.
@@ -75,6 +86,15 @@ pub fn verify(home: &Home, name: &CapsuleName) -> Result<(Meta, Package), Packag
         None => None,
     };
     let meta = meta.ok_or_else(|| PackageError::NoMeta { name: name.clone() })?;
+    if let (Some(expected), Some(folder)) = (&meta.files, &package.folder)
+        && let Some((file, what)) = files::difference(expected, &package.files()?)
+    {
+        return Err(PackageError::OtherFile {
+            capsule: name.clone(),
+            path: folder.join(file),
+            what,
+        });
+    }
     Ok((meta, package))
 }
 

@@ -11,4 +11,4 @@ pub use directory::{Principal, PrincipalError, Principals};
 pub use id::{InvalidPrincipal, PrincipalId};
 pub use profile::{PrincipalLimits, PrincipalProfile};
 pub(crate) use scope::plain;
-pub use scope::{LOG_LINE, LOG_RATE, PrincipalScope};
+pub use scope::{LOG_LINE, LOG_RATE, PrincipalScope, configured};

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::{Principal, PrincipalError};
+use super::{Principal, PrincipalError, PrincipalId};
+use crate::home::Home;
 use crate::manifest::CapsuleName;
 use crate::storage::{LogLevel, LogRecord, LogSink};
 
@@ -51,7 +53,7 @@ impl PrincipalScope {
         capsule: &CapsuleName,
         sinks: Arc<[Arc<dyn LogSink>]>,
     ) -> Result<Self, PrincipalError> {
-        let overlay = read_overlay(&principal, capsule)?;
+        let overlay = overlay(&principal, capsule)?;
         Ok(Self {
             principal,
             capsule: capsule.clone(),
@@ -119,34 +121,68 @@ impl PrincipalScope {
     }
 }
 
-fn read_overlay(
+fn overlay(
     principal: &Principal,
     capsule: &CapsuleName,
 ) -> Result<BTreeMap<String, String>, PrincipalError> {
-    let path = principal
-        .dir
-        .join("env")
-        .join(format!("{capsule}.env.json"));
-    let read = || -> Result<BTreeMap<String, serde_json::Value>, String> {
-        match std::fs::metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(BTreeMap::new());
-            }
-            Ok(found) if found.len() > OVERLAY_BYTES => {
-                return Err(format!("it is larger than {OVERLAY_BYTES} bytes"));
-            }
-            _ => {}
-        }
-        let text = std::fs::read(&path).map_err(|error| error.to_string())?;
-        serde_json::from_slice(&text).map_err(|error| error.to_string())
-    };
-    match read() {
+    let path = overlay_path(&principal.dir, capsule);
+    match read_overlay(&path) {
         Ok(values) => Ok(values
             .into_iter()
             .map(|(key, value)| (key, plain(value)))
             .collect()),
         Err(reason) => Err(PrincipalError::Overlay { path, reason }),
     }
+}
+
+/// `env/<capsule>.env.json` in the folder of a principal.
+fn overlay_path(principal: &Path, capsule: &CapsuleName) -> PathBuf {
+    principal.join("env").join(format!("{capsule}.env.json"))
+}
+
+fn read_overlay(path: &Path) -> Result<BTreeMap<String, serde_json::Value>, String> {
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(BTreeMap::new());
+        }
+        Ok(found) if found.len() > OVERLAY_BYTES => {
+            return Err(format!("it is larger than {OVERLAY_BYTES} bytes"));
+        }
+        _ => {}
+    }
+    let text = std::fs::read(path).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&text).map_err(|error| error.to_string())
+}
+
+/// The principals that have configured a capsule, with the keys that they set, sorted. Of a file that cannot be
+/// understood the keys are unknown.
+///
+/// # Errors
+/// The folder of the principals cannot be read.
+pub fn configured(
+    home: &Home,
+    capsule: &CapsuleName,
+) -> std::io::Result<Vec<(PrincipalId, Vec<String>)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(home.principals_dir())? {
+        let name = entry?.file_name();
+        let Some(principal) = name
+            .to_str()
+            .and_then(|name| name.parse::<PrincipalId>().ok())
+        else {
+            continue;
+        };
+        let path = overlay_path(&home.principal_dir(&principal), capsule);
+        match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            _ => {
+                let values = read_overlay(&path).unwrap_or_default();
+                found.push((principal, values.into_keys().collect()));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// A configuration value as guests see it: strings raw, anything else as JSON.
@@ -162,8 +198,7 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::home::Home;
-    use crate::principal::{PrincipalId, Principals};
+    use crate::principal::Principals;
 
     #[derive(Default)]
     struct Lines(Mutex<Vec<LogRecord>>);

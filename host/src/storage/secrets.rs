@@ -77,6 +77,49 @@ impl FileSecrets {
     }
 }
 
+impl FileSecrets {
+    /// The keys of a capsule's secrets, sorted, by principal; with `None`, those for every principal. Folders of the
+    /// store that no principal can have are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn keys(
+        &self,
+        capsule: &CapsuleName,
+    ) -> io::Result<Vec<(Option<PrincipalId>, Vec<String>)>> {
+        let mut found = Vec::new();
+        for folder in names(&self.root)? {
+            let principal = match folder.as_str() {
+                HOST_WIDE => None,
+                name => match name.parse() {
+                    Ok(principal) => Some(principal),
+                    Err(_) => continue,
+                },
+            };
+            let mut keys = names(&self.folder(principal.as_ref(), capsule))?;
+            keys.retain(|key| checked(key).is_ok());
+            if !keys.is_empty() {
+                found.push((principal, keys));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The names in a folder, sorted; none if there is no such folder.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
 fn checked(key: &str) -> Result<&Path, SecretError> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     if !key.is_empty() && !key.starts_with('.') && key.len() <= 128 && key.bytes().all(known) {

@@ -6,6 +6,7 @@
 mod archives;
 mod author;
 mod compiled;
+mod consent;
 mod events;
 mod hostile;
 mod operator;
@@ -47,6 +48,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     trust::swapped_bytes(report, &astrid)?;
     trust::refusals(report, &astrid)?;
     archives::installs(report, &astrid)?;
+    consent::upgrades(report, binary.clone())?;
     compiled::at_once(report, &astrid)?;
     operator::removal(report, &astrid);
     running::host(report, binary)?;

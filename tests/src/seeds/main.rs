@@ -16,7 +16,8 @@ use astrid_host::control::requests::{CallTool, Install, Invoke, List, Logs, Publ
 use astrid_host::dispatch::Event;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::package::ComponentHash;
-use astrid_host::{Call, PrincipalId};
+use astrid_host::package::consent::Consent;
+use astrid_host::{Call, Home, PrincipalId};
 use serde_json::json;
 
 fn main() -> ExitCode {
@@ -139,6 +140,7 @@ fn record() -> String {
         "imports": { "acme:memory": "^1.0" },
         "exports": {},
         "wasm_hash": ComponentHash::of(b"").as_str(),
+        "files": { "Capsule.toml": ComponentHash::of(b"").as_str() },
         "wit_files": ["wit/a.wit"],
         "topics": [{ "name": "user.v1.prompt", "schema": { "type": "object" } }],
         "signer": null,
@@ -156,7 +158,7 @@ fn requests() -> Result<[(&'static str, Request); 6], Box<dyn Error>> {
     let call = Call::raw("greet", r#"{"name": "Ada"}"#)?;
     let event = Event::raw("user.v1.prompt", r#"{"text": "hello"}"#)?;
     let tool = CallTool::new("forecast", br#"{"city": "Oslo"}"#.to_vec(), &by);
-    let hash = ComponentHash::of(b"");
+    let home = Home::ephemeral()?;
     Ok([
         ("list", List {}.into()),
         (
@@ -168,7 +170,7 @@ fn requests() -> Result<[(&'static str, Request); 6], Box<dyn Error>> {
         (
             "logs",
             Logs {
-                capsule: capsule.clone(),
+                capsule,
                 principal: by.clone(),
                 follow: true,
             }
@@ -177,12 +179,10 @@ fn requests() -> Result<[(&'static str, Request); 6], Box<dyn Error>> {
         (
             "install",
             Install {
-                capsule,
                 from: "/somewhere".into(),
-                source: "/somewhere".into(),
-                owner: by,
-                component: hash.clone(),
-                manifest: hash,
+                consent: Consent::of(&home, &Guest::Hello.package(), "/somewhere", Some(&by))?
+                    .into(),
+                whole: true,
             }
             .into(),
         ),

@@ -168,6 +168,20 @@ fn story(pages: &mut Pages, json: bool) {
         &["inspect", "made/hello/target/astrid/hello.wasm"],
     );
     told.page("verify", &["verify"]);
+    let record = astrid.home().join("capsules/guard/meta.json");
+    let whole = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, whole.replace("\"files\"", "\"older\"")).unwrap();
+    told.page("verify_not_covered", &["verify", "guard"]);
+    std::fs::write(&record, whole).unwrap();
+    let manifest = made.join("guard/Capsule.toml");
+    let whole = std::fs::read_to_string(&manifest).unwrap();
+    let changed = whole.replace("on_error = \"deny\"", "mode = \"observe\"");
+    let asks = "\n[env]\nAPI_KEY = { type = \"secret\", request = \"Which key?\" }\n";
+    std::fs::write(&manifest, changed + asks).unwrap();
+    told.page("install_changed", &["install", "made/guard"]);
+    told.page("inspect_changed", &["inspect", "made/guard"]);
+    told.page("check_changed", &["check", "made/guard"]);
+    std::fs::write(&manifest, whole).unwrap();
 
     let ada = ["--payload", r#"{"name": "Ada"}"#];
     told.page(

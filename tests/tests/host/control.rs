@@ -11,8 +11,9 @@ use astrid_host::control::{
 };
 use astrid_host::dispatch::Event;
 use astrid_host::manifest::CapsuleName;
+use astrid_host::package::consent::Consent;
 use astrid_host::storage::{LogLevel, LogRecord};
-use astrid_host::{Call, Host, Package};
+use astrid_host::{Call, Home, Host, Package};
 use tokio::task::JoinHandle;
 
 use crate::common::{Lines, Sink, builder, host, id, with_people};
@@ -162,16 +163,13 @@ async fn a_log_larger_than_a_frame_crosses_in_parts() {
     running.end().await;
 }
 
-/// What is asked for when somebody agreed to install what is in a folder.
-fn agreed(folder: &std::path::Path) -> Install {
+/// What is asked for when a person agreed to install what is in a folder.
+fn agreed(home: &Home, folder: &std::path::Path) -> Install {
     let package = Package::from_folder(folder).unwrap();
     Install {
-        capsule: package.manifest().name().clone(),
         from: folder.to_owned(),
-        source: "a test".into(),
-        owner: id("default"),
-        component: package.hash().clone(),
-        manifest: package.manifest_hash(),
+        consent: Consent::of(home, &package, "a test", None).unwrap().into(),
+        whole: true,
     }
 }
 
@@ -184,7 +182,7 @@ async fn what_changed_since_it_was_agreed_to_is_not_installed() {
         let client = running.client().await;
         client.ask(ask, &Kept::default()).await.unwrap_err()
     };
-    let ask = agreed(&folder);
+    let ask = agreed(running.host.home(), &folder);
     let asks_for_more = format!(
         "{}\n[capabilities]\nnet = [\"*\"]\n",
         Guest::Hello.manifest()
@@ -197,9 +195,27 @@ async fn what_changed_since_it_was_agreed_to_is_not_installed() {
     std::fs::write(&component, Guest::Noop.component()).unwrap();
     assert_eq!(refused(ask.clone()).await.kind, "integrity");
     std::fs::write(&component, Guest::Hello.component()).unwrap();
+    std::fs::create_dir(folder.join("skills")).unwrap();
+    std::fs::write(folder.join("skills/more.md"), "Do more.").unwrap();
+    assert_eq!(refused(ask.clone()).await.kind, "integrity");
+    std::fs::remove_dir_all(folder.join("skills")).unwrap();
 
-    let installed = running.client().await.ask(ask, &Kept::default()).await;
+    let installed = running
+        .client()
+        .await
+        .ask(ask.clone(), &Kept::default())
+        .await;
     assert_eq!(installed.unwrap().previous, None);
+    // By now it would take the place of another one, which it was not compared with.
+    let problem = refused(ask.clone()).await;
+    assert!(problem.kind == "integrity" && problem.message.contains("installed or stored"));
+    // With --yes there is nothing that it was compared with.
+    let unasked = Install {
+        whole: false,
+        ..ask
+    };
+    let installed = running.client().await.ask(unasked, &Kept::default()).await;
+    assert_eq!(installed.unwrap().previous.as_deref(), Some("0.1.0"));
     let listed = running.client().await.ask(List {}, &Kept::default()).await;
     let states: Vec<_> = listed
         .unwrap()

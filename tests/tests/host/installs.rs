@@ -52,6 +52,32 @@ pub(crate) async fn install_and_upgrade_run_their_hooks() {
 }
 
 #[tokio::test]
+async fn two_installations_of_one_capsule_come_one_after_the_other() {
+    let (host, lines) = with_lines().await;
+    let (alone, owner) = (host.home().lock_exclusive().unwrap(), id("alice"));
+    let (first, second) = tokio::join!(
+        host.install(&alone, version("0.1.0", ""), "a test", &owner),
+        host.install(&alone, version("0.2.0", ""), "a test", &owner),
+    );
+    assert_eq!(first.unwrap().previous, None);
+    assert_eq!(second.unwrap().previous.as_deref(), Some("0.1.0"));
+    assert_eq!(lines.messages(), ["installed", "upgraded from 0.1.0"]);
+}
+
+#[tokio::test]
+async fn a_removal_waits_for_the_installation_before_it() {
+    let (host, _) = with_lines().await;
+    install(&host, version("0.1.0", "")).await.unwrap();
+    let (alone, owner) = (host.home().lock_exclusive().unwrap(), id("alice"));
+    let name = installer();
+    let upgrade = host.install(&alone, version("0.2.0", ""), "a test", &owner);
+    let (upgraded, removed) = tokio::join!(upgrade, host.remove(&alone, &name, Duration::ZERO));
+    upgraded.unwrap();
+    removed.unwrap();
+    assert!(package::installed(host.home()).unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_refused_install_leaves_nothing() {
     let (host, _) = with_lines().await;
     let error = install(&host, version("0.1.0", "not today"))

@@ -314,6 +314,12 @@ async fn the_manifest_of_another_capsule() {
     let (host, folder, _) = with_noop().await;
     std::fs::write(folder.join("Capsule.toml"), Guest::Hello.manifest()).unwrap();
     let error = not_intact(&host).await;
+    assert!(matches!(error, PackageError::OtherFile { .. }), "{error:?}");
+    // A record of an older host has no hash of the manifest.
+    let record = folder.join("meta.json");
+    let text = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, text.replace("\"files\"", "\"older\"")).unwrap();
+    let error = not_intact(&host).await;
     assert!(matches!(error, PackageError::OtherName { .. }), "{error:?}");
 }
 

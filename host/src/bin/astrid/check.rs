@@ -10,6 +10,7 @@ use astrid_host::exports::Binary;
 use astrid_host::package::{Finding, MANIFEST, Severity, check, subscriptions_to_fix};
 use serde_json::json;
 
+use crate::consent::Compared;
 use crate::failure::{DONE, Failure};
 use crate::output::{clean, severity};
 use crate::session::{Session, shown};
@@ -25,9 +26,14 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let home = session.home()?;
+    let mut compared = Compared::nothing();
     let checked = match Source::find(&home, &args.target)? {
         Source::Installed(capsule) => session.ask(Check { capsule })?,
-        source => Checked::of(&source.package(session, &home)?.package)?,
+        source => {
+            let package = source.package(session, &home)?.package;
+            compared = Compared::of(&home, &package, &args.target)?;
+            Checked::of(&package)?
+        }
     };
     let findings = &checked.findings;
     let broken = findings
@@ -50,8 +56,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     }
     let document = json!({
         "name": checked.name, "version": checked.version, "ok": !broken,
-        "deprecated": checked.deprecated, "findings": findings,
+        "deprecated": checked.deprecated, "findings": findings, "compared": compared.document,
     });
+    lines.extend(compared.lines);
     session.out.result(&document, lines.join("\n"));
     if findings.iter().any(|finding| finding.fixable) {
         session.out.note(FIX);

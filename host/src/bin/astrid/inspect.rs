@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use astrid_host::control::requests::{Inspect, Inspected};
-use astrid_host::package;
+use astrid_host::control::requests::{CallLimits, Inspect, Inspected};
+use astrid_host::{escape, package};
 use serde_json::{Map, Value, json};
 
+use crate::consent::Compared;
 use crate::failure::{DONE, Failure};
 use crate::output::{bold, bytes, clean};
 use crate::session::Session;
@@ -21,15 +22,17 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let home = session.home()?;
+    let mut compared = Compared::nothing();
     let inspected = match Source::find(&home, &args.target)? {
         Source::Installed(capsule) => session.ask(Inspect { capsule })?,
-        Source::Component(file) => Inspected::of(None, &package::component(&file)?)?,
+        Source::Component(file) => Inspected::component(&package::component(&file)?)?,
         source => {
             let package = source.package(session, &home)?.package;
             for warning in package.warnings() {
                 session.out.warning(warning);
             }
-            Inspected::of(Some(package.manifest()), package.component())?
+            compared = Compared::of(&home, &package, &args.target)?;
+            Inspected::package(&home, &package)?
         }
     };
     let (manifest, binary) = (inspected.manifest.as_ref(), &inspected.binary);
@@ -44,12 +47,18 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         "hash": inspected.hash, "size": binary.size, "sdk": binary.sdk,
         "imports": binary.imports, "exports": entry_points, "handlers": binary.handlers,
         "capabilities": manifest.map(|manifest| &manifest.capabilities),
+        "owner": manifest.map(|manifest| &manifest.limits.principal),
+        "source": manifest.map(|manifest| &manifest.source),
+        "terms": manifest.map(|manifest| &manifest.terms), "limits": manifest.map(|manifest| &manifest.limits),
+        "compared": compared.document,
     });
-    session.out.result(&document, text(&inspected));
+    let mut lines = text(&inspected);
+    lines.extend(compared.lines);
+    session.out.result(&document, lines.join("\n"));
     Ok(DONE)
 }
 
-fn text(inspected: &Inspected) -> String {
+fn text(inspected: &Inspected) -> Vec<String> {
     let (manifest, binary) = (inspected.manifest.as_ref(), &inspected.binary);
     let mut lines = Vec::new();
     match manifest {
@@ -66,12 +75,14 @@ fn text(inspected: &Inspected) -> String {
         });
     lines.push(format!("made by  {made_with}"));
     if let Some(manifest) = manifest {
-        let held = if manifest.capabilities.is_empty() {
-            "no capabilities".to_owned()
-        } else {
-            manifest.capabilities.join(", ")
-        };
-        lines.push(format!("asks for {held}"));
+        if let Some(source) = &manifest.source {
+            lines.push(format!("source   {}", escape::line(source)));
+        }
+        lines.push(format!("owner    {}", manifest.limits.principal));
+        lines.push(format!("limits   {}", limits(&manifest.limits)));
+        lines.push("asks for".to_owned());
+        let asks = manifest.terms.lines().into_iter();
+        lines.extend(asks.map(|line| format!("  {line}")));
     }
     lines.push("imports".to_owned());
     lines.extend(
@@ -92,5 +103,19 @@ fn text(inspected: &Inspected) -> String {
             lines.push(format!("  {:<20} {}", clean(&handler.action), clean(topic)));
         }
     }
-    lines.join("\n")
+    lines
+}
+
+/// What a call may use, for people.
+fn limits(limits: &CallLimits) -> String {
+    let CallLimits {
+        principal: _,
+        memory,
+        cpu_ms,
+        wall_ms,
+    } = limits;
+    let memory = bytes(*memory);
+    format!(
+        "{memory} of memory, {cpu_ms} ms of CPU time and {wall_ms} ms in all, for a call by its owner"
+    )
 }

@@ -4,6 +4,7 @@
 mod build;
 mod call;
 mod check;
+mod consent;
 mod duration;
 mod failure;
 mod inspect;

@@ -56,6 +56,11 @@ impl Output {
         let _ = writeln!(anstream::stdout(), "{text}");
     }
 
+    /// What a person decides on, or should know before something is done.
+    pub(crate) fn say(self, text: impl Display) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
     /// A line about what is going on.
     pub(crate) fn note(self, text: impl Display) {
         let _ = writeln!(anstream::stderr(), "{DIM}{text}{DIM:#}");

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use astrid_host::control::requests::{Verified, Verify};
+use astrid_host::escape;
 use serde_json::json;
 
 use crate::failure::{DONE, Failure, REFUSED};
@@ -16,17 +17,28 @@ pub(crate) struct Args {
     capsule: Option<String>,
 }
 
+/// What is said of a capsule that an older host installed.
+const NOT_COVERED: &str =
+    ", its files beside the component are not covered: install it again to have them recorded";
+
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let named = args.capsule.as_deref().map(capsule).transpose()?;
     let mut documents = Vec::new();
     let mut lines = Vec::new();
     let mut whole = true;
-    for Verified { name, whole: found } in session.ask(Verify { capsule: named })? {
+    for verified in session.ask(Verify { capsule: named })? {
+        let Verified {
+            name,
+            whole: found,
+            covered,
+        } = verified;
         match found {
             Ok((version, hash)) => {
-                lines.push(format!("{name} {version}: whole"));
-                documents
-                    .push(json!({ "name": name, "ok": true, "version": version, "hash": hash }));
+                let rest = if covered { "" } else { NOT_COVERED };
+                lines.push(format!("{name} {}: whole{rest}", escape::line(&version)));
+                documents.push(json!({
+                    "name": name, "ok": true, "version": version, "hash": hash, "covered": covered,
+                }));
             }
             Err(error) => {
                 whole = false;

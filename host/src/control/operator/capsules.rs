@@ -1,19 +1,23 @@
 //! What is installed: looked at, changed, and loaded anew.
 
+use std::time::Duration;
+
 use super::calls::DRAIN;
 use super::{Hold, Operator, warn};
-use crate::capsule::LoopState;
+use crate::capsule::{Ceilings, LoopState};
+use crate::config::HostConfig;
 use crate::control::message::{Ask, Heard, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
-    Check, Checked, Inspect, Inspected, InspectedManifest, Install, InstalledNow, Life, List,
-    Listed, Reload, Reloaded, Remove, State, Verified, Verify,
+    CallLimits, Check, Checked, Inspect, Inspected, InspectedManifest, Install, InstalledNow, Life,
+    List, Listed, Reload, Reloaded, Remove, State, Verified, Verify,
 };
 use crate::exports;
-use crate::kind::ErrorKind;
-use crate::manifest::{CapsuleManifest, CapsuleName};
+use crate::manifest::CapsuleName;
+use crate::package::consent::Terms;
 use crate::package::{self, ComponentHash, PackageError};
-use crate::{Capsule, Host, LoadError, Package};
+use crate::principal::Principals;
+use crate::{BuildError, Capsule, Home, Host, LoadError, Package};
 
 impl Operator {
     /// Loads an installed capsule anew, also one that isn't loaded.
@@ -59,7 +63,7 @@ impl Ask for List {
     }
 }
 
-fn listed(home: &crate::Home, name: CapsuleName) -> Listed {
+fn listed(home: &Home, name: CapsuleName) -> Listed {
     let (meta, error) = match package::verify(home, &name) {
         Ok((mut meta, package)) => {
             meta.wasm_hash = Some(package.hash().clone());
@@ -115,27 +119,56 @@ fn life(capsule: &Capsule) -> Life {
 }
 
 impl Inspected {
-    /// What a component is, with its manifest if there is one.
+    /// What a component without a manifest is.
     ///
     /// # Errors
     /// [`crate::exports::BinaryError`], as a problem.
-    pub fn of(manifest: Option<&CapsuleManifest>, component: &[u8]) -> Result<Self, Problem> {
-        let run = manifest.and_then(|manifest| manifest.runtime.run);
+    pub fn component(component: &[u8]) -> Result<Self, Problem> {
         Ok(Self {
-            binary: exports::analyse(component)?.with_run(run),
+            binary: exports::analyse(component)?,
             hash: ComponentHash::of(component),
-            manifest: manifest.map(|manifest| InspectedManifest {
-                name: manifest.name().clone(),
-                version: manifest.package.version.to_string(),
-                capabilities: manifest
-                    .capabilities
-                    .held()
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect(),
-            }),
+            manifest: None,
         })
     }
+
+    /// What a package is, and what it may use in a home.
+    ///
+    /// # Errors
+    /// [`crate::exports::BinaryError`], [`PackageError`], [`ConfigError`](crate::config::ConfigError), as a problem.
+    pub fn package(home: &Home, package: &Package) -> Result<Self, Problem> {
+        let manifest = package.manifest();
+        let binary = exports::analyse(package.component())?;
+        let terms = Terms::of(manifest, Some(&binary), &package.files()?);
+        let held = manifest.capabilities.held().into_iter();
+        Ok(Self {
+            hash: package.hash().clone(),
+            manifest: Some(InspectedManifest {
+                name: manifest.name().clone(),
+                version: manifest.package.version.to_string(),
+                capabilities: held.map(str::to_owned).collect(),
+                source: None,
+                terms,
+                limits: limits(home, package)?,
+            }),
+            binary: binary.with_run(manifest.runtime.run),
+        })
+    }
+}
+
+/// What a call may use for a package's owner; one that is not there, or is disabled, lowers nothing.
+fn limits(home: &Home, package: &Package) -> Result<CallLimits, Problem> {
+    let config = HostConfig::read(home).map_err(BuildError::from)?;
+    let owner = Principals::new(home.clone()).resolve(package.owner());
+    let profile = owner.map(|owner| owner.profile.limits.clone());
+    let runtime = &package.manifest().runtime;
+    let ceilings = Ceilings::new(runtime, &config.limits, &profile.unwrap_or_default());
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Ok(CallLimits {
+        principal: package.owner().clone(),
+        memory: ceilings.memory as u64,
+        cpu_ms: millis(ceilings.cpu),
+        wall_ms: millis(ceilings.wall),
+    })
 }
 
 impl Ask for Inspect {
@@ -144,8 +177,15 @@ impl Ask for Inspect {
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Inspected, Problem> {
         let package = by.installed(&self.capsule).await?;
         warn(package.warnings(), remarks).await;
-        by.on_disk(move |_| Inspected::of(Some(package.manifest()), package.component()))
-            .await?
+        by.on_disk(move |home| {
+            let mut inspected = Inspected::package(home, &package)?;
+            if let Some(manifest) = &mut inspected.manifest {
+                let record = package::record(home, &self.capsule)?;
+                manifest.source = record.and_then(|record| record.source);
+            }
+            Ok(inspected)
+        })
+        .await?
     }
 }
 
@@ -195,11 +235,13 @@ impl Ask for Verify {
                     Ok((meta, package)) => Ok(Verified {
                         name,
                         whole: Ok((meta.version, package.hash().clone())),
+                        covered: meta.files.is_some(),
                     }),
                     Err(error @ PackageError::NotInstalled { .. }) => Err(error),
                     Err(error) => Ok(Verified {
                         name,
                         whole: Err(error.into()),
+                        covered: false,
                     }),
                 });
             each.collect::<Result<_, _>>()
@@ -217,18 +259,11 @@ impl Install {
         } else {
             Package::from_archive(&self.from)?
         };
-        let same = *package.manifest().name() == self.capsule
-            && *package.hash() == self.component
-            && package.manifest_hash() == self.manifest;
-        if same {
+        if self.consent.is_of(&package)? {
             return Ok(package);
         }
-        let from = self.from.display();
-        Err(Problem::new(
-            ErrorKind::Integrity,
-            format!("{from} has changed since you were asked whether to install it"),
-        )
-        .hint("install it again, and look at what it asks for now"))
+        let what = self.from.display().to_string();
+        Err(PackageError::Changed { what }.into())
     }
 }
 
@@ -239,8 +274,8 @@ impl Ask for Install {
 
     fn heard(&self) -> Option<Heard> {
         Some(Heard {
-            principal: self.owner.clone(),
-            capsule: Some(self.capsule.clone()),
+            principal: self.consent.owner.clone(),
+            capsule: Some(self.consent.package.name.clone()),
         })
     }
 
@@ -249,7 +284,7 @@ impl Ask for Install {
         by: &Operator,
         remarks: &impl Remarks,
     ) -> Result<InstalledNow, Problem> {
-        by.known(&self.owner)?;
+        by.known(&self.consent.owner)?;
         let lock = by.lock()?;
         let (this, package) = by
             .on_disk(move |_| {
@@ -258,11 +293,15 @@ impl Ask for Install {
             })
             .await?;
         let host = by.any_host().await?;
-        let installed = host
-            .install(lock, package?, &this.source, &this.owner)
-            .await?;
+        let agreed = &this.consent;
+        let installed = if this.whole {
+            host.install_agreed(lock, package?, agreed).await?
+        } else {
+            let (source, owner) = (&agreed.source, &agreed.owner);
+            host.install(lock, package?, source, owner).await?
+        };
         if by.run().is_some()
-            && let Err(problem) = by.loaded(host, &this.capsule).await
+            && let Err(problem) = by.loaded(host, &agreed.package.name).await
         {
             let warning = format!("it is installed, and could not be loaded: {problem}");
             remarks.remark(Remark::Warning(warning)).await;

@@ -1,0 +1,110 @@
+//! What principals have under a capsule's name: whoever is installed under it reads it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::home::Home;
+use crate::manifest::CapsuleName;
+use crate::package::PackageError;
+use crate::principal::{self, PrincipalId};
+use crate::storage::FileSecrets;
+
+/// Most entries that are listed, and most keys of one: who set more is counted.
+const LISTED: usize = 64;
+
+/// Data that is there under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Whose it is; none if it is for every principal.
+    pub principal: Option<PrincipalId>,
+    /// What it is.
+    pub kind: LeftKind,
+    /// Its keys, sorted, the first 64; not escaped.
+    pub keys: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// All that was left.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllLeft {
+    /// The first 64, by principal.
+    pub listed: Vec<Left>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl AllLeft {
+    /// What was left, for people; a line each, not escaped.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<_> = self.listed.iter().map(Left::to_string).collect();
+        if self.more > 0 {
+            lines.push(format!("and as much of {} more principals", self.more));
+        }
+        lines
+    }
+}
+
+/// What sort of data is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftKind {
+    /// Values of `[env]`.
+    Env,
+    /// Secrets.
+    Secrets,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            LeftKind::Env => "configuration",
+            LeftKind::Secrets => "secrets",
+        };
+        match &self.principal {
+            Some(principal) => write!(f, "{what} of {principal}")?,
+            None => write!(f, "{what} of every principal")?,
+        }
+        write!(f, ", which it may read: {}", self.keys.join(", "))?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// All that is there under a capsule's name, by principal.
+pub(super) fn of(home: &Home, name: &CapsuleName) -> Result<AllLeft, PackageError> {
+    let failed = |path| {
+        move |source| PackageError::Io {
+            doing: "list",
+            path,
+            source,
+        }
+    };
+    let configured = principal::configured(home, name).map_err(failed(home.principals_dir()))?;
+    let configured = configured
+        .into_iter()
+        .map(|(principal, keys)| left(Some(principal), LeftKind::Env, keys));
+    let secrets = FileSecrets::new(home).keys(name);
+    let secrets = secrets.map_err(failed(home.secrets_dir()))?;
+    let secrets = secrets
+        .into_iter()
+        .map(|(principal, keys)| left(principal, LeftKind::Secrets, keys));
+    let mut listed: Vec<_> = configured.chain(secrets).collect();
+    let more = listed.len().saturating_sub(LISTED);
+    listed.truncate(LISTED);
+    Ok(AllLeft { listed, more })
+}
+
+fn left(principal: Option<PrincipalId>, kind: LeftKind, mut keys: Vec<String>) -> Left {
+    let more = keys.len().saturating_sub(LISTED);
+    keys.truncate(LISTED);
+    Left {
+        principal,
+        kind,
+        keys,
+        more,
+    }
+}
