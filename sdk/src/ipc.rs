@@ -51,7 +51,7 @@ mod error;
 mod exchange;
 mod principal;
 
-pub use error::Error;
+pub use error::{Denied, Error};
 pub use exchange::{Request, refuse, request, request_to, respond, response_topic};
 pub use principal::Principal;
 

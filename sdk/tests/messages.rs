@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use astrid_sdk::{
     Capsule as _,
-    ipc::{self, Attribution, Batch, Error, Message},
+    ipc::{self, Attribution, Batch, Denied, Error, Message},
     poll,
     prelude::{capsule, env, log, runtime, time},
     testing::{CAPSULE_ID, Host, Incoming, Kind, MAX_KEPT, PEER_ID, RUN_TIME},
@@ -132,12 +132,13 @@ fn a_batch_never_mixes_principals() {
 
 #[test]
 fn publishing_can_fail() {
+    let denied = || Error::CapabilityDenied(Denied::Publish("closed".into()));
     let host = Host::new()
         .refuse_publish("slow.*", Error::Backpressure)
-        .refuse_publish("closed", Error::CapabilityDenied);
+        .refuse_publish("closed", denied());
     host.run(|| {
         assert_eq!(ipc::publish("slow.a", &1), Err(Error::Backpressure));
-        assert_eq!(ipc::publish("closed", &1), Err(Error::CapabilityDenied));
+        assert_eq!(ipc::publish("closed", &1), Err(denied()));
         assert_eq!(ipc::publish("open", &1), Ok(()));
     });
     assert_eq!(host.published().len(), 1, "what is refused isn't published");
@@ -175,7 +176,8 @@ fn the_manifest_says_what_may_be_published_and_subscribed_to() {
     host.run(|| {
         assert_eq!(ipc::publish("a.b.c", &1), Ok(()));
         for topic in ["a", "b.c", "c"] {
-            assert_eq!(ipc::publish(topic, &1), Err(Error::CapabilityDenied));
+            let denied = Error::CapabilityDenied(Denied::Publish(topic.into()));
+            assert_eq!(ipc::publish(topic, &1), Err(denied));
         }
         for topic in ["b.c", "b.*", "b.c.*"] {
             assert_eq!(ipc::subscribe(topic).map(drop), Ok(()), "{topic}");
@@ -183,16 +185,15 @@ fn the_manifest_says_what_may_be_published_and_subscribed_to() {
         for topic in ["a.b", "*", "b"] {
             assert_eq!(
                 ipc::subscribe(topic).map(drop),
-                Err(Error::CapabilityDenied),
+                Err(Error::CapabilityDenied(Denied::Subscribe(topic.into()))),
                 "{topic}"
             );
         }
         assert_eq!(ipc::publish("A", &1), Err(Error::InvalidInput));
         // Whatever a manifest lists, this is the host's to say.
-        assert_eq!(
-            ipc::publish("astrid.v1.health.failed", &1),
-            Err(Error::CapabilityDenied)
-        );
+        let topic = "astrid.v1.health.failed";
+        let denied = Error::CapabilityDenied(Denied::Publish(topic.into()));
+        assert_eq!(ipc::publish(topic, &1), Err(denied));
     });
     assert_eq!(host.published().len(), 1);
 }
@@ -228,10 +229,30 @@ fn a_manifest_that_cannot_be_read_refuses_every_call() {
 }
 
 #[test]
+fn a_denial_names_what_was_denied_and_the_line_to_add() {
+    let text =
+        |denied: fn(String) -> Denied| Error::CapabilityDenied(denied("a.b".into())).to_string();
+    assert_eq!(
+        text(Denied::Publish),
+        "publishing on `a.b` is denied: add to [publish] in Capsule.toml: \"a.b\" = {}"
+    );
+    assert_eq!(
+        text(Denied::Subscribe),
+        "subscribing to `a.b` is denied: add to [subscribe] in Capsule.toml: \"a.b\" = {}"
+    );
+    let for_others = text(Denied::PublishAs);
+    assert!(
+        for_others.contains("uplink = true") && for_others.ends_with("\"a.b\" = {}"),
+        "{for_others}"
+    );
+}
+
+#[test]
 fn speaking_for_others_needs_a_capability() {
     let zoe = ipc::Principal::new("zoe").unwrap();
     let publish = || ipc::publish_as(&zoe, "a", &1);
-    assert_eq!(Host::new().run(publish), Err(Error::CapabilityDenied));
+    let denied = Error::CapabilityDenied(Denied::PublishAs("a".into()));
+    assert_eq!(Host::new().run(publish), Err(denied));
     let host = Host::new().capability("uplink");
     assert_eq!(host.run(publish), Ok(()));
     let principal = &host.published()[0].principal;

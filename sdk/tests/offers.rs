@@ -268,7 +268,9 @@ fn a_result_is_answered_and_published_as_peers_know_it() {
 
 #[test]
 fn a_result_that_cannot_be_published_is_answered_all_the_same() {
-    let host = Host::new().refuse_publish("tool.*", ipc::Error::CapabilityDenied);
+    let topic = "tool.v1.execute.add.result";
+    let denied = ipc::Error::CapabilityDenied(ipc::Denied::Publish(topic.into()));
+    let host = Host::new().refuse_publish(topic, denied);
     let outcome = host.call_tool(&Workshop, "add", &json!({ "a": 1 }));
     assert_eq!(outcome.content, r#"{"sum":1}"#);
     assert!(

@@ -4,6 +4,7 @@
 
 use super::{CallContext, Entry};
 use crate::policy::gate::{Closed, Denied, List, Row, Standing};
+use crate::storage::LogLevel;
 
 impl CallContext {
     /// Passes the gate of a function that isn't called for a topic.
@@ -30,7 +31,15 @@ impl CallContext {
             lifecycle: self.entry == Entry::Lifecycle,
         };
         let admitted = row.gate.admit(standing, listed);
-        admitted.map_err(|why| row.denied(why))
+        admitted.map_err(|why| self.denied(row, why))
+    }
+
+    /// The denial of a call. The contract has a code for it, and no text: what was denied, and what would open it, is in
+    /// the capsule's log.
+    pub(crate) fn denied(&self, row: &Row<'_>, why: Closed) -> Denied {
+        let denied = row.denied(why);
+        self.scope.log(LogLevel::Warn, denied.to_string());
+        denied
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::imports::astrid::ipc::host;
 use super::poll::Pollable;
-use crate::ipc::{Attribution, Batch, Binding, Error, Message};
+use crate::ipc::{Attribution, Batch, Binding, Denied, Error, Message};
 
 impl From<host::ErrorCode> for Error {
     fn from(code: host::ErrorCode) -> Self {
         match code {
-            host::ErrorCode::CapabilityDenied => Self::CapabilityDenied,
+            // Only publishing and subscribing are denied, and these say what was.
+            host::ErrorCode::CapabilityDenied => Self::Unknown("capability-denied".into()),
             host::ErrorCode::InvalidInput => Self::InvalidInput,
             host::ErrorCode::Closed => Self::Closed,
             host::ErrorCode::RateLimited => Self::RateLimited,
@@ -16,6 +17,17 @@ impl From<host::ErrorCode> for Error {
             host::ErrorCode::Timeout => Self::Timeout,
             host::ErrorCode::Unknown(text) => Self::Unknown(text),
         }
+    }
+}
+
+/// An error of publishing or subscribing, which may be a denial.
+fn or_denied(
+    denied: impl FnOnce(String) -> Denied,
+    what: &str,
+) -> impl FnOnce(host::ErrorCode) -> Error {
+    move |code| match code {
+        host::ErrorCode::CapabilityDenied => Error::CapabilityDenied(denied(what.into())),
+        other => other.into(),
     }
 }
 
@@ -57,15 +69,16 @@ impl Subscription {
 }
 
 pub fn publish(topic: &str, payload: &str) -> Result<(), Error> {
-    Ok(host::publish(topic, payload)?)
+    host::publish(topic, payload).map_err(or_denied(Denied::Publish, topic))
 }
 
 pub fn publish_as(topic: &str, payload: &str, principal: &str) -> Result<(), Error> {
-    Ok(host::publish_as(topic, payload, principal)?)
+    host::publish_as(topic, payload, principal).map_err(or_denied(Denied::PublishAs, topic))
 }
 
 pub fn subscribe(pattern: &str) -> Result<Subscription, Error> {
-    Ok(Subscription(host::subscribe(pattern)?))
+    let subscribed = host::subscribe(pattern).map_err(or_denied(Denied::Subscribe, pattern))?;
+    Ok(Subscription(subscribed))
 }
 
 pub fn bindings() -> Result<Vec<Binding>, Error> {

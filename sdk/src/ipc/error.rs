@@ -2,13 +2,48 @@
 
 use core::fmt;
 
+/// What the manifest doesn't allow, with the topic or the pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denied {
+    /// Publishing: `[publish]` doesn't list the topic, or it is one on which only the host, or an uplink, speaks.
+    Publish(String),
+    /// Publishing for another principal: that needs the capability `uplink`, and what [`Denied::Publish`] needs.
+    PublishAs(String),
+    /// Subscribing: `[subscribe]` doesn't list the pattern, nor one that covers it.
+    Subscribe(String),
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // On a reserved topic no line helps. Which these are the host knows, and says in the capsule's log.
+            Self::Publish(topic) if topic.starts_with("astrid.v1.") => write!(
+                f,
+                "publishing on `{topic}` is denied: only the host, or an uplink, speaks there, or [publish] in Capsule.toml lacks: \"{topic}\" = {{}}"
+            ),
+            Self::Publish(topic) => write!(
+                f,
+                "publishing on `{topic}` is denied: add to [publish] in Capsule.toml: \"{topic}\" = {{}}"
+            ),
+            Self::PublishAs(topic) => write!(
+                f,
+                "publishing on `{topic}` for another principal is denied: Capsule.toml needs uplink = true under [capabilities], and under [publish]: \"{topic}\" = {{}}"
+            ),
+            Self::Subscribe(pattern) => write!(
+                f,
+                "subscribing to `{pattern}` is denied: add to [subscribe] in Capsule.toml: \"{pattern}\" = {{}}"
+            ),
+        }
+    }
+}
+
 /// Why the host did not do what it was asked, or why a payload can't be written or read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The manifest doesn't list the topic under `[publish]` or `[subscribe]`, or doesn't ask for the capability
-    /// `uplink` that [`publish_as`](super::publish_as) needs.
-    CapabilityDenied,
+    /// The manifest doesn't allow it. The text names the line to add to Capsule.toml.
+    CapabilityDenied(Denied),
     /// What was given is no topic, no pattern or no name of a principal, or the payload is none: more than
     /// [`MAX_PAYLOAD`](super::MAX_PAYLOAD) bytes, no JSON, an object that has a key twice, or more than 128 levels.
     InvalidInput,
@@ -35,9 +70,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CapabilityDenied => {
-                "the manifest doesn't allow it: list the topic under [publish] or [subscribe] in Capsule.toml"
-            }
+            Self::CapabilityDenied(denied) => return denied.fmt(f),
             Self::InvalidInput => "no topic, pattern or principal, or no payload: more than 1 MiB or 128 levels, a key twice",
             Self::Closed => "the capsule is being unloaded",
             Self::RateLimited => "more was published than the host takes in a second",

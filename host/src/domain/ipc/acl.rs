@@ -31,7 +31,7 @@ pub(super) fn to_publish(
         Speaker::Host => "the host",
     };
     let topic = topic.to_string();
-    Err(row.denied(Closed::Reserved { topic, whose }).into())
+    Err(call.denied(row, Closed::Reserved { topic, whose }).into())
 }
 
 /// The pattern, if the call may subscribe by this row to all that it admits.

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use super::{Pause, State, current, poll::Pollable, wait, with};
 use crate::{
-    ipc::{Attribution, Batch, Binding, Error, Message},
+    ipc::{Attribution, Batch, Binding, Denied, Error, Message},
     sys::Caller,
     testing::{CAPSULE_ID, PEER_ID, TIMESTAMP, access, bus, door},
 };
@@ -71,7 +71,7 @@ impl Drop for Subscription {
 
 pub fn publish(topic: &str, payload: &str) -> Result<(), Error> {
     let principal = with(|state| {
-        may_publish(state, topic)?;
+        may_publish(state, topic, Denied::Publish)?;
         Ok(state.principal())
     })?;
     send(topic, payload, Attribution::Verified(principal))
@@ -80,15 +80,19 @@ pub fn publish(topic: &str, payload: &str) -> Result<(), Error> {
 pub fn publish_as(topic: &str, payload: &str, principal: &str) -> Result<(), Error> {
     with(|state| {
         if !state.capabilities.contains(UPLINK) {
-            return Err(Error::CapabilityDenied);
+            return Err(Error::CapabilityDenied(Denied::PublishAs(topic.into())));
         }
-        may_publish(state, topic)
+        may_publish(state, topic, Denied::PublishAs)
     })?;
     send(topic, payload, Attribution::Claimed(principal.into()))
 }
 
 /// Whether the manifest, or else anything, lets the capsule publish on a topic.
-fn may_publish(state: &State, topic: &str) -> Result<(), Error> {
+fn may_publish(
+    state: &State,
+    topic: &str,
+    denied: impl FnOnce(String) -> Denied,
+) -> Result<(), Error> {
     if !bus::is_topic(topic) {
         return Err(Error::InvalidInput);
     }
@@ -97,7 +101,7 @@ fn may_publish(state: &State, topic: &str) -> Result<(), Error> {
     if listed.is_none_or(|access| access.may_publish(topic)) && access::may_speak(topic, uplink) {
         Ok(())
     } else {
-        Err(Error::CapabilityDenied)
+        Err(Error::CapabilityDenied(denied(topic.into())))
     }
 }
 
@@ -133,7 +137,7 @@ pub fn subscribe(pattern: &str) -> Result<Subscription, Error> {
         let mut state = state.borrow_mut();
         let listed = state.access.as_ref();
         if listed.is_some_and(|access| !access.may_subscribe(pattern)) {
-            return Err(Error::CapabilityDenied);
+            return Err(Error::CapabilityDenied(Denied::Subscribe(pattern.into())));
         }
         state.bus.subscribe(pattern)?
     };

@@ -178,7 +178,7 @@ fn outcome(result: Result<(), ipc::Error>) -> &'static str {
 /// An error by the contract's name.
 fn code(error: &ipc::Error) -> &'static str {
     match error {
-        ipc::Error::CapabilityDenied => "capability-denied",
+        ipc::Error::CapabilityDenied(_) => "capability-denied",
         ipc::Error::InvalidInput => "invalid-input",
         ipc::Error::Closed => "closed",
         ipc::Error::RateLimited => "rate-limited",
