@@ -13,6 +13,8 @@ use crate::payload::{self, PayloadError};
 use crate::principal::{PrincipalId, PrincipalScope};
 use crate::registry::CapsuleInfo;
 
+/// Most bytes that are kept of the reason of a Deny, as many as of a line of log; a longer one is cut, and says so.
+pub const MAX_REASON: usize = 16 * 1024;
 /// Most bytes of an action's name.
 pub const MAX_ACTION: usize = 256;
 /// How deep a call may be nested in others.

@@ -72,6 +72,8 @@ kinds! {
     Interrupted => "interrupted",
     /// A guest panicked.
     Panic => "panic",
+    /// A run loop, or an install or upgrade hook, returned an error.
+    GuestError => "guest-error",
     /// A guest trapped.
     Trap => "trap",
     /// A guest used up its stack.

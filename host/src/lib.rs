@@ -53,6 +53,7 @@ pub mod principal;
 pub mod registry;
 pub mod storage;
 mod sync;
+mod text;
 pub mod tools;
 
 pub use call::{Call, CallContext, CallDraft, InstanceState, Reply, Verdict};

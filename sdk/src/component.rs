@@ -54,7 +54,7 @@ pub fn enter() {
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("(no message)");
         match panic.location() {
-            Some(place) => last_words(place, message),
+            Some(place) => last_words("panic", place, message),
             None => crate::sys::log(Level::Error, message),
         }
     }));
@@ -73,8 +73,8 @@ pub fn trigger(capsule: &impl Capsule, action: &str, payload: &[u8]) -> intercep
     }
 }
 
-/// Ends an entry point that has no result. An error has no other way to the host than the one of a
-/// panic: a last line of log, then a trap.
+/// Ends an entry point that has no result. An error has no other way to the host than a panic's: a last line of
+/// log, which tells it from a panic, then a trap.
 pub fn end(exit: Option<Exit>) {
     let Some(Exit {
         ending: Err(message),
@@ -83,14 +83,14 @@ pub fn end(exit: Option<Exit>) {
     else {
         return;
     };
-    last_words(location, &message);
+    last_words("error", location, &message);
     std::process::abort();
 }
 
-/// The line by which a host knows a panic, its message and its place.
-fn last_words(place: &Location<'_>, message: &str) {
+/// The line by which a host knows how an instance ended (`panic` or `error`), its message and its place.
+fn last_words(how: &str, place: &Location<'_>, message: &str) {
     let line = format!(
-        "capsule panic at {}:{}:{}: {message}",
+        "capsule {how} at {}:{}:{}: {message}",
         place.file(),
         place.line(),
         place.column()

@@ -1,8 +1,9 @@
 //! The circuit of a lane: a capsule that keeps failing for a principal isn't called for it for a while.
 //!
 //! Five failures within a minute open it. Then calls are refused with the last failure as the reason until a pause is
-//! over; one call is let through, whose success closes the circuit and whose failure opens it for twice as long. A
-//! call that is given up by its caller is neither.
+//! over; one call is let through, whose success closes the circuit and whose failure opens it for twice as long. Only
+//! the capsule's own failures count: a call that is given up, that ran out of a time which its caller set, or for which
+//! the host had no room is neither a success nor a failure.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::principal::PrincipalId;
 
 /// So many failures within [`WINDOW`] open the circuit.
 const FAILURES: usize = 5;
@@ -47,6 +50,17 @@ pub(super) struct Open {
     pub(super) reason: String,
     /// When a call is let through again; zero while one is being tried.
     pub(super) retry_in: Duration,
+}
+
+/// A principal for whom a capsule isn't called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCircuit {
+    /// The principal.
+    pub principal: PrincipalId,
+    /// How the last call failed, at most 512 bytes. It may quote the guest.
+    pub reason: String,
+    /// When one call is let through again; zero while one is under way.
+    pub retry_in: Duration,
 }
 
 /// A call that was let through. Dropped without a word, it was given up.

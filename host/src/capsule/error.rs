@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::ImportError;
+use super::{Ceilings, ImportError};
 use crate::call::MAX_DEPTH;
 use crate::engine::{Frames, LIFT_LIMIT, Refusal};
 use crate::exports::BinaryError;
@@ -172,6 +172,18 @@ pub enum CallError {
         line: u32,
         /// The guest's functions, innermost first.
         trace: Frames,
+    },
+    /// Its run loop, or its install or upgrade hook, returned an error.
+    #[error("capsule {capsule} ended with an error: {message}")]
+    GuestError {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// The error's text.
+        message: String,
+        /// The source file of what returned it; empty when the guest didn't say.
+        file: String,
+        /// Its line; 0 when the guest didn't say.
+        line: u32,
     },
     /// The guest trapped.
     #[error("capsule {capsule} trapped: {message}")]
@@ -348,6 +360,31 @@ impl CallError {
         }
     }
 
+    /// Whether the capsule itself brought it about, which may use `own` in each call. What a caller set, what others
+    /// took and the end of the host do not count against it.
+    pub(super) fn is_own_failure(&self, own: Ceilings) -> bool {
+        match self {
+            Self::Panic { .. }
+            | Self::GuestError { .. }
+            | Self::Trap { .. }
+            | Self::StackOverflow { .. }
+            | Self::Memory { .. }
+            | Self::TooLarge { .. }
+            | Self::NoVerdict { .. }
+            | Self::NoExport { .. }
+            | Self::Instantiate { .. } => true,
+            Self::CpuTimeout { budget, .. } => *budget >= own.cpu,
+            Self::WallTimeout { budget, .. } => *budget >= own.wall,
+            Self::NoHandler { .. }
+            | Self::Principal(_)
+            | Self::HostMemory { .. }
+            | Self::CircuitOpen { .. }
+            | Self::Depth { .. }
+            | Self::ShuttingDown { .. }
+            | Self::Unloaded { .. } => false,
+        }
+    }
+
     /// More data than [`LIFT_LIMIT`].
     pub(super) fn too_much_data(capsule: CapsuleName) -> Self {
         Self::TooLarge {
@@ -362,6 +399,7 @@ impl CallError {
             Self::NoHandler { .. } | Self::NoExport { .. } => ErrorKind::NotFound,
             Self::Principal(error) => error.kind(),
             Self::Panic { .. } => ErrorKind::Panic,
+            Self::GuestError { .. } => ErrorKind::GuestError,
             Self::Trap { .. } => ErrorKind::Trap,
             Self::StackOverflow { .. } => ErrorKind::StackOverflow,
             Self::CpuTimeout { .. } => ErrorKind::CpuTimeout,
@@ -413,10 +451,14 @@ impl CallError {
             Self::Instantiate { .. } => {
                 "what it does before its first call went wrong: build it again with `astrid build`".into()
             }
-            Self::Panic { capsule, file, line, .. } if !file.is_empty() => {
+            Self::Panic { capsule, file, line, .. } | Self::GuestError { capsule, file, line, .. }
+                if !file.is_empty() =>
+            {
                 format!("look at {file}:{line}; its log may say more: astrid logs {capsule}")
             }
-            Self::Panic { capsule, .. } | Self::Trap { capsule, .. } => {
+            Self::Panic { capsule, .. }
+            | Self::GuestError { capsule, .. }
+            | Self::Trap { capsule, .. } => {
                 format!("its log may say more: astrid logs {capsule}")
             }
         })

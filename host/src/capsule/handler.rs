@@ -42,9 +42,10 @@ impl Handler for CapsuleHandler {
             action: &event.action,
             payload: event.payload.as_bytes(),
             principal: &event.principal,
-            wall: left,
+            // Its own time runs from when its guest is entered.
+            wall: left.filter(|_| event.own_time.is_none()),
             cpu: None,
-            topic: Some(&event.topic),
+            event: Some(event),
             claimed_by: match event.attribution {
                 Attribution::Claimed { by, .. } => Some(by),
                 _ => None,

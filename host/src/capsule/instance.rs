@@ -11,14 +11,15 @@ use super::load::LoadedCapsule;
 use super::slots::Slot;
 use super::tenant::Tenant;
 use super::{CallError, Ceilings, StoreState};
-use crate::call::{CallContext, Waiting};
+use crate::call::{CallContext, TraceId, Waiting};
 use crate::domain::io;
 use crate::domain::ipc::{IpcCtx, Listener, Outlet};
-use crate::domain::sys::SysCtx;
+use crate::domain::sys::{Ending, SysCtx};
 use crate::engine::{
-    CpuClock, LIFT_LIMIT, MemoryLimiter, Stopped, TrapKind, backtrace, timed, trap_kind,
+    CpuClock, LIFT_LIMIT, MemoryLimiter, Refusal, Stopped, TrapKind, backtrace, timed, trap_kind,
 };
 use crate::exports::EntryPoint;
+use crate::manifest::CapsuleName;
 
 /// The guest's side of the contract, one world for each entry point.
 pub(super) mod guest {
@@ -132,7 +133,7 @@ impl Live {
         if !Arc::ptr_eq(&call.scope, &tenant.scope) {
             call.scope = Arc::clone(&tenant.scope);
         }
-        call.topic = request.topic.map(|topic| topic.as_str().into());
+        call.topic = request.event.map(|event| event.topic.as_str().into());
         call.claimed_by = request.claimed_by;
         call.source = request.source;
         call.began = began;
@@ -146,6 +147,11 @@ impl Live {
     /// Whether it may serve further calls, of which it may serve so many in all.
     pub(super) fn may_stay(&self, most: u64) -> bool {
         self.calls < most && !self.slot.reserved
+    }
+
+    /// Names the call that it serves.
+    pub(super) fn trace(&self) -> TraceId {
+        self.store.data().call.trace
     }
 
     /// Most bytes of linear memory held during the call.
@@ -163,9 +169,9 @@ impl Live {
         began: Instant,
         action: &str,
         payload: &[u8],
-    ) -> Result<(CapsuleResult, Instant), CallError> {
+    ) -> Result<(CapsuleResult, Instant), Failed> {
         let Some(indices) = &capsule.entry_points.hook else {
-            return Err(no_export(capsule, EntryPoint::HookTrigger));
+            return Err(no_export(capsule, EntryPoint::HookTrigger).into());
         };
         self.clock.begin(ceilings.cpu);
         let ending = capsule.info.unloaded();
@@ -228,7 +234,7 @@ impl Live {
             .map_err(Failure::Stopped)
             .and_then(|result| result.map_err(Failure::Guest));
         self.store.data().call.scope.report_dropped();
-        done.map_err(|failure| self.explain(capsule, ceilings, failure))
+        done.map_err(|failure| self.explain(capsule, ceilings, failure).error)
     }
 
     /// Calls the run loop, until it returns; tells whether the guest asked the host for anything. It is interrupted
@@ -237,7 +243,7 @@ impl Live {
         mut self,
         capsule: &LoadedCapsule,
         ceilings: Ceilings,
-    ) -> Result<bool, CallError> {
+    ) -> Result<bool, Failed> {
         self.clock.begin_loop(ceilings.cpu);
         let began = self.store.data().call.began;
         let ending = capsule.info.unloaded();
@@ -259,35 +265,47 @@ impl Live {
     }
 
     /// What a failed call was, in this host's terms.
-    fn explain(
-        &mut self,
-        capsule: &LoadedCapsule,
-        ceilings: Ceilings,
-        failure: Failure,
-    ) -> CallError {
+    fn explain(&mut self, capsule: &LoadedCapsule, ceilings: Ceilings, failure: Failure) -> Failed {
+        let refused = self.store.data().limiter.refused();
+        let starved = matches!(refused, Some(Refusal::Host { .. }));
         let name = capsule.info.name.clone();
-        let error = match failure {
-            Failure::Stopped(Stopped::Ended) => {
-                return CallError::Unloaded {
-                    capsule: name,
-                    called: true,
-                };
+        match failure {
+            Failure::Stopped(Stopped::Ended) => CallError::Unloaded {
+                capsule: name,
+                called: true,
             }
-            Failure::Stopped(Stopped::TimedOut) => {
-                return CallError::WallTimeout {
-                    capsule: name,
-                    budget: ceilings.wall,
-                    computed: self.clock.spent(),
-                    waiting: self.store.data().waiting.function(),
-                };
+            .into(),
+            Failure::Stopped(Stopped::TimedOut) => CallError::WallTimeout {
+                capsule: name,
+                budget: ceilings.wall,
+                computed: self.clock.spent(),
+                waiting: self.store.data().waiting.function(),
             }
-            Failure::Guest(error) => error,
-        };
-        let trace = backtrace(&error);
+            .into(),
+            Failure::Guest(error) => {
+                let is_trap = error.is::<wasmtime::Trap>();
+                let error = self.explain_error(name, ceilings, &error);
+                // Without a trap no code of the guest ran: there was no room for the instance.
+                let no_room = !is_trap && matches!(error, CallError::Instantiate { .. });
+                Failed {
+                    error,
+                    starved: starved || no_room,
+                }
+            }
+        }
+    }
+
+    fn explain_error(
+        &mut self,
+        name: CapsuleName,
+        ceilings: Ceilings,
+        error: &wasmtime::Error,
+    ) -> CallError {
+        let trace = backtrace(error);
         let state = self.store.data_mut();
-        let panic = state.sys.take_panic();
+        let last_words = state.sys.take_last_words();
         let refused = state.limiter.refused();
-        match (trap_kind(&error), panic, refused) {
+        match (trap_kind(error), last_words, refused) {
             (TrapKind::Interrupted, _, _) => CallError::CpuTimeout {
                 capsule: name,
                 budget: ceilings.cpu,
@@ -298,12 +316,20 @@ impl Live {
                 trace,
             },
             (TrapKind::TooMuchData, _, _) => CallError::too_much_data(name),
-            (TrapKind::Unreachable, Some(panic), _) => CallError::Panic {
-                capsule: name,
-                message: panic.message,
-                file: panic.file,
-                line: panic.line,
-                trace,
+            (TrapKind::Unreachable, Some(last), _) => match last.ending {
+                Ending::Panic => CallError::Panic {
+                    capsule: name,
+                    message: last.message,
+                    file: last.file,
+                    line: last.line,
+                    trace,
+                },
+                Ending::Error => CallError::GuestError {
+                    capsule: name,
+                    message: last.message,
+                    file: last.file,
+                    line: last.line,
+                },
             },
             // An allocation that was refused ends in an abort, or in a failed instantiation.
             (TrapKind::Unreachable | TrapKind::Other(_), None, Some(refusal)) => {
@@ -325,6 +351,22 @@ impl Live {
                 message,
                 trace,
             },
+        }
+    }
+}
+
+/// Why a guest gave no answer.
+pub(super) struct Failed {
+    pub(super) error: CallError,
+    /// Whether the host had no room for it, because others took it: memory, or an instance.
+    pub(super) starved: bool,
+}
+
+impl From<CallError> for Failed {
+    fn from(error: CallError) -> Self {
+        Self {
+            error,
+            starved: false,
         }
     }
 }

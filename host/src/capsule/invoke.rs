@@ -5,20 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::circuit::Open;
+use super::circuit::{Open, OpenCircuit};
 use super::instance::{CapsuleResult, Lifecycle, Live};
 use super::load::LoadedCapsule;
+use super::served::Served;
 use super::slots::Slot;
 use super::tenant::Tenant;
 use super::{CallError, Ceilings};
 use crate::call::{
-    Call, CallContext, CallDraft, Entry, InstanceState, MAX_DEPTH, MAX_PAYLOAD, Reply, Verdict,
+    Call, CallContext, CallDraft, Entry, InstanceState, MAX_DEPTH, MAX_PAYLOAD, MAX_REASON, Reply,
+    Verdict,
 };
-use crate::dispatch::{CallScope, Turn};
+use crate::dispatch::{CallScope, HandlerEvent, Turn};
 use crate::exports::EntryPoint;
 use crate::manifest::Isolation;
-use crate::policy::topic::Topic;
 use crate::principal::{PrincipalId, PrincipalScope};
+use crate::text::cut;
 use uuid::Uuid;
 
 /// Wall time of an install or upgrade hook: ten minutes.
@@ -35,8 +37,8 @@ pub(super) struct Request<'a> {
     pub(super) wall: Option<Duration>,
     /// Lowers the CPU time.
     pub(super) cpu: Option<Duration>,
-    /// Of the event; none for a direct call.
-    pub(super) topic: Option<&'a Topic>,
+    /// None for a direct call.
+    pub(super) event: Option<&'a HandlerEvent>,
     /// The uplink that says on whose behalf; none where the host itself knows.
     pub(super) claimed_by: Option<Uuid>,
     pub(super) source: Uuid,
@@ -44,6 +46,11 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// The time that the capsule's manifest allows the handler, where no caller's is over earlier.
+    pub(super) fn own_time(&self) -> Option<Duration> {
+        self.event.and_then(|event| event.own_time)
+    }
+
     pub(super) fn context(
         &self,
         capsule: &LoadedCapsule,
@@ -56,7 +63,7 @@ impl Request<'_> {
             capsule: Arc::clone(&capsule.info),
             entry,
             scope: Arc::clone(&tenant.scope),
-            topic: self.topic.map(|topic| topic.as_str().into()),
+            topic: self.event.map(|event| event.topic.as_str().into()),
             claimed_by: self.claimed_by,
             source: self.source,
             began,
@@ -101,7 +108,7 @@ impl LoadedCapsule {
             principal: &call.principal,
             wall: call.wall,
             cpu: call.cpu,
-            topic: None,
+            event: None,
             claimed_by: None,
             source: self.environment.session,
             depth: 0,
@@ -135,7 +142,7 @@ impl LoadedCapsule {
             principal: &scope.principal,
             wall: left,
             cpu: None,
-            topic: None,
+            event: None,
             claimed_by: scope.claimed_by,
             source: scope.source,
             depth: scope.depth + 1,
@@ -195,7 +202,9 @@ impl LoadedCapsule {
             Ok(attempt) => attempt,
             Err(open) => return Err(self.circuit_open(request.principal, open)),
         };
-        let ceilings = tenant.ceilings.for_call(request.cpu, request.wall);
+        // What its manifest allows a handler is its own limit, too.
+        let own = tenant.ceilings.for_call(None, request.own_time());
+        let ceilings = own.for_call(request.cpu, request.wall);
         let (mut live, instance, began) = match tenant.idle.take() {
             Some(mut live) => {
                 let began = Instant::now();
@@ -213,20 +222,12 @@ impl LoadedCapsule {
                 (live, InstanceState::Fresh, began)
             }
         };
+        let served = Served::new(self, tenant, &request, attempt, live.trace());
         let called = live.call_hook(self, ceilings, began, request.action, request.payload);
         let (answer, ended) = match called.await {
             Ok(answered) => answered,
-            // It was ended; it didn't fail.
-            Err(error @ CallError::Unloaded { .. }) => return Err(error),
-            Err(error) => {
-                let reason = error.to_string();
-                if let Some(pause) = attempt.failed(&reason) {
-                    self.tell_open(request.principal, &reason, pause);
-                }
-                return Err(error);
-            }
+            Err(failed) => return Err(served.failed(failed, own)),
         };
-        attempt.succeeded();
         let memory_peak = live.memory_peak();
         let most = self.environment.config.engine.instance_calls;
         if self.info.manifest.runtime.isolation != Isolation::Call && live.may_stay(most) {
@@ -236,7 +237,11 @@ impl LoadedCapsule {
                 tenant.idle.clear();
             }
         }
-        let verdict = self.verdict(answer)?;
+        let verdict = match self.verdict(answer) {
+            Ok(verdict) => verdict,
+            Err(error) => return Err(served.failed(error.into(), own)),
+        };
+        served.succeeded();
         Ok(Reply {
             verdict,
             elapsed: ended.saturating_duration_since(began),
@@ -284,7 +289,7 @@ impl LoadedCapsule {
             principal,
             wall: None,
             cpu: None,
-            topic: None,
+            event: None,
             claimed_by: None,
             source: self.environment.session,
             depth: 0,
@@ -298,6 +303,21 @@ impl LoadedCapsule {
     pub(super) fn failed_for(&self, principal: &PrincipalId) -> Option<CallError> {
         let open = self.tenants.get(principal)?.circuit.refusal()?;
         Some(self.circuit_open(principal, open))
+    }
+
+    /// For whom calls are refused now, by name.
+    pub(super) fn open_circuits(&self) -> Vec<OpenCircuit> {
+        let open = self.tenants.iter().filter_map(|(principal, tenant)| {
+            let Open { reason, retry_in } = tenant.circuit.refusal()?;
+            Some(OpenCircuit {
+                principal,
+                reason,
+                retry_in,
+            })
+        });
+        let mut open: Vec<_> = open.collect();
+        open.sort_unstable_by(|one, other| one.principal.cmp(&other.principal));
+        open
     }
 
     fn circuit_open(&self, principal: &PrincipalId, open: Open) -> CallError {
@@ -406,6 +426,10 @@ impl LoadedCapsule {
     /// The guest's answer as a verdict, within the bound on payloads.
     fn verdict(&self, answer: CapsuleResult) -> Result<Verdict, CallError> {
         let CapsuleResult { action, data } = answer;
+        if matches!(action.as_str(), "deny" | "abort") {
+            // However long its reason is: a refusal must not become no answer.
+            return Ok(Verdict::Deny(data.map(|reason| cut(reason, MAX_REASON))));
+        }
         if data.as_ref().is_some_and(|data| data.len() > MAX_PAYLOAD) {
             return Err(CallError::TooLarge {
                 capsule: self.info.name.clone(),
@@ -415,7 +439,6 @@ impl LoadedCapsule {
         match action.as_str() {
             "continue" => Ok(Verdict::Continue(data)),
             "final" => Ok(Verdict::Final(data)),
-            "deny" | "abort" => Ok(Verdict::Deny(data)),
             _ => {
                 let answer = action.chars().take(64).collect();
                 Err(CallError::NoVerdict {

@@ -17,6 +17,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use super::instance::guest::interceptor::InterceptorIndices;
 use super::known::{Components, Known};
 use super::run_loop::RunLoop;
+use super::served::Reports;
 use super::slots::Candidate;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
 use super::{CustomGate, LoadError, NameLocks, Slots, StoreState};
@@ -110,6 +111,8 @@ pub(crate) struct LoadedCapsule {
     pub(crate) owner: PrincipalId,
     pub(super) run_loop: RunLoop,
     pub(super) tenant_count: AtomicU64,
+    /// How often failures are written down in the host's own log.
+    pub(super) reports: Reports,
     /// Set before idle instances are ended: who puts one back later sees it (both hold the idle ones' lock).
     pub(super) closed: AtomicBool,
 }
@@ -170,6 +173,7 @@ impl LoadedCapsule {
             owner: package.owner().clone(),
             run_loop: RunLoop::default(),
             tenant_count: AtomicU64::new(0),
+            reports: Reports::default(),
             closed: AtomicBool::new(false),
             info,
         });

@@ -12,6 +12,7 @@ mod known;
 mod load;
 mod order;
 mod run_loop;
+mod served;
 mod slots;
 mod state;
 mod tenant;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub(crate) use by_name::NameLocks;
 pub use ceilings::Ceilings;
+pub use circuit::OpenCircuit;
 pub use error::{CallError, LoadError};
 pub use handler::CapsuleHandler;
 pub(crate) use known::{Components, Known};
@@ -80,6 +82,11 @@ impl Capsule {
         self.loaded.failed_for(principal)
     }
 
+    /// For whom calls of it are refused at present because they kept failing, by the principals' names.
+    pub fn open_circuits(&self) -> Vec<OpenCircuit> {
+        self.loaded.open_circuits()
+    }
+
     /// Whether it has a handler of this name, as its binary says, or its manifest where the binary doesn't.
     pub fn handles(&self, action: &str) -> bool {
         match &self.binary().handlers {
@@ -121,6 +128,11 @@ impl Capsule {
     /// wait for.
     pub async fn wait_ready(&self, limit: Duration) -> Readiness {
         self.loaded.run_loop.ready(&self.loaded, limit).await
+    }
+
+    /// What is known of its run loop's being ready now: [`Readiness::Timeout`] if it has neither said so nor failed.
+    pub fn readiness(&self) -> Readiness {
+        self.loaded.run_loop.readiness(&self.loaded)
     }
 
     /// Whether its run loop has said that it is ready.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::instance::Live;
+use super::instance::{Failed, Live};
 use super::invoke::Request;
 use super::load::LoadedCapsule;
 use super::{CallError, Ceilings};
@@ -116,28 +116,39 @@ impl RunLoop {
         )
     }
 
+    /// What is known of its being ready; [`Readiness::Timeout`] if nothing yet.
+    pub(crate) fn readiness(&self, capsule: &LoadedCapsule) -> Readiness {
+        if capsule.info.is_ready() {
+            return Readiness::Ready;
+        }
+        match &*self.state.borrow() {
+            LoopState::Absent => Readiness::Ready,
+            LoopState::Failed { reason }
+            | LoopState::Paused { reason }
+            | LoopState::Restarting { reason, .. } => {
+                let reason = reason.clone();
+                Readiness::Crashed { reason }
+            }
+            LoopState::Ended => {
+                let reason = "it returned before it was ready".to_owned();
+                Readiness::Crashed { reason }
+            }
+            LoopState::Starting | LoopState::Running => Readiness::Timeout,
+        }
+    }
+
     /// Waits until it can be said whether the loop is ready.
     pub(crate) async fn ready(&self, capsule: &LoadedCapsule, limit: Duration) -> Readiness {
         let mut state = self.state.subscribe();
         let mut ready = capsule.info.readiness();
         let settled = async {
             loop {
-                if *ready.borrow_and_update() {
-                    return Readiness::Ready;
-                }
-                match &*state.borrow_and_update() {
-                    LoopState::Absent => return Readiness::Ready,
-                    LoopState::Failed { reason }
-                    | LoopState::Paused { reason }
-                    | LoopState::Restarting { reason, .. } => {
-                        let reason = reason.clone();
-                        return Readiness::Crashed { reason };
-                    }
-                    LoopState::Ended => {
-                        let reason = "it returned before it was ready".to_owned();
-                        return Readiness::Crashed { reason };
-                    }
-                    LoopState::Starting | LoopState::Running => {}
+                // Seen before it is looked at: what changes then is a change.
+                ready.mark_unchanged();
+                state.mark_unchanged();
+                match self.readiness(capsule) {
+                    Readiness::Timeout => {}
+                    known => return known,
                 }
                 // Both senders live as long as the capsule, which is borrowed here.
                 tokio::select! {
@@ -191,13 +202,16 @@ impl LoadedCapsule {
             let ended = tokio::select! {
                 biased;
                 ended = self.run_once() => ended,
-                error = self.owner_is_refused(&mut changes) => Err(error.into()),
+                error = self.owner_is_refused(&mut changes) => Err(CallError::from(error).into()),
             };
             if self.info.unloaded().is_cancelled() {
                 return;
             }
-            let error = match ended {
-                Err(CallError::Principal(error)) => {
+            let Failed { error, starved } = match ended {
+                Err(Failed {
+                    error: CallError::Principal(error),
+                    ..
+                }) => {
                     if self.pause_for_owner(&error, changes).await {
                         continue;
                     }
@@ -218,14 +232,15 @@ impl LoadedCapsule {
             self.info.not_ready();
             let reason = error.to_string();
             tracing::warn!(capsule = %self.info.name, %error, "the run loop failed");
-            if restarts == RESTARTS {
+            // What others took is no reason to give it up.
+            if restarts == RESTARTS && !starved {
                 self.tell_loop_failed(&reason, None);
                 self.run_loop
                     .state
                     .send_replace(LoopState::Failed { reason });
                 return;
             }
-            restarts += 1;
+            restarts = (restarts + u32::from(!starved)).max(1);
             let pause = PAUSE.saturating_mul(1 << (restarts - 1)).min(LONGEST);
             self.tell_loop_failed(&reason, Some(pause));
             self.run_loop.restarts.fetch_add(1, Relaxed);
@@ -291,7 +306,7 @@ impl LoadedCapsule {
     }
 
     /// Runs it once; tells whether it asked the host for anything.
-    async fn run_once(self: &Arc<Self>) -> Result<bool, CallError> {
+    async fn run_once(self: &Arc<Self>) -> Result<bool, Failed> {
         let tenant = self.tenant(&self.owner).await?;
         let slots = &self.environment.loop_slots;
         if slots.are_taken() {
@@ -306,7 +321,7 @@ impl LoadedCapsule {
             slot = slots.take(0) => slot,
         };
         let Some(slot) = slot else {
-            return Err(self.unloaded());
+            return Err(self.unloaded().into());
         };
         let asked = self.info.manifest.runtime.cpu_ms.map(Duration::from_millis);
         let ceilings = Ceilings {
@@ -321,7 +336,7 @@ impl LoadedCapsule {
             principal: &self.owner,
             wall: None,
             cpu: None,
-            topic: None,
+            event: None,
             claimed_by: None,
             source: self.info.session,
             depth: 0,

@@ -11,6 +11,7 @@ use quick_cache::Lifecycle;
 use super::Ceilings;
 use super::circuit::Circuit;
 use super::instance::Live;
+use super::served::Reports;
 use super::slots::Candidate;
 use crate::call::TraceId;
 use crate::dispatch;
@@ -29,6 +30,8 @@ pub(super) struct Tenant {
     pub(super) lane: Arc<dispatch::Lane>,
     pub(super) idle: Arc<Idle>,
     pub(super) circuit: Circuit,
+    /// How often failures are written down for it.
+    pub(super) reports: Reports,
     /// [`crate::principal::Principals::changes`] when the principal was last seen to be enabled.
     pub(super) checked_at: AtomicU64,
     number: u64,
@@ -50,6 +53,7 @@ impl Tenant {
             lane,
             idle,
             circuit: Circuit::default(),
+            reports: Reports::default(),
             checked_at: AtomicU64::new(checked_at),
             number,
             calls: AtomicU64::new(0),

@@ -139,7 +139,7 @@ pub struct PublishedStep {
     pub capsule: CapsuleName,
     /// Its name.
     pub action: String,
-    /// `continue`, `rewrite`, `final`, `deny`, `failed` or `running`.
+    /// `continue`, `rewrite`, `final`, `deny`, `failed`, `skipped` (it kept failing, and isn't called) or `running`.
     pub verdict: Cow<'static, str>,
     /// What is to be said about it: why it denies, or how it failed.
     pub error: Option<String>,
@@ -217,6 +217,26 @@ pub struct Life {
     pub restarts: u32,
     /// Calls and events that wait for it.
     pub queued: usize,
+    /// For whom it isn't called because it kept failing: the first [`REFUSED`] of them, by name.
+    #[serde(default)]
+    pub refused: Vec<RefusedFor>,
+    /// For how many it isn't called.
+    #[serde(default)]
+    pub refused_count: usize,
+}
+
+/// Most principals that are listed by name for whom a capsule isn't called.
+pub const REFUSED: usize = 8;
+
+/// A principal for whom a capsule isn't called because it kept failing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedFor {
+    /// The principal.
+    pub principal: PrincipalId,
+    /// How the last call failed; it may quote the guest.
+    pub reason: String,
+    /// In how many milliseconds one call is let through; 0 while one is under way.
+    pub retry_in_ms: u64,
 }
 
 /// What a capsule is doing.
@@ -386,6 +406,9 @@ pub struct Reloaded {
     pub name: CapsuleName,
     /// Its version, or why it isn't loaded.
     pub version: Result<String, Problem>,
+    /// Why its run loop isn't ready, if it isn't: it may not hear what is published now.
+    #[serde(default)]
+    pub not_ready: Option<String>,
 }
 
 /// Lists the principals.

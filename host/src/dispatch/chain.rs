@@ -19,8 +19,9 @@ use super::room::{InFlight, Inner, Queued};
 use super::runtime::{Runtime, within};
 use super::trace::{Answer, Conclusion, Outcome, Said, Trace};
 use crate::bus::Payload;
-use crate::call::{MAX_PAYLOAD, TraceId, Verdict};
+use crate::call::{MAX_PAYLOAD, MAX_REASON, TraceId, Verdict};
 use crate::manifest::Mode;
+use crate::text::cut;
 
 /// What a handler said, and how long it took.
 type Answered = (Result<Verdict, HandlerFailure>, Duration);
@@ -296,6 +297,7 @@ impl<H: Handler, R: Runtime> Course<H, R> {
         // A time that no clock can show never comes.
         let own = bound.timeout.and_then(|time| began.checked_add(time));
         event.deadline = own.into_iter().chain(self.event.deadline).min();
+        event.own_time = bound.timeout.filter(|_| event.deadline == own);
         event.action = Arc::clone(&bound.action);
         let answer = tokio::select! {
             biased;
@@ -327,6 +329,7 @@ impl<H: Handler, R: Runtime> Course<H, R> {
             source: event.source,
             depth: event.depth,
             deadline: event.deadline,
+            own_time: None,
             trace: self.trace,
         }
     }
@@ -353,10 +356,7 @@ fn heard(answer: Result<Verdict, HandlerFailure>) -> (Said, Option<Payload>, Opt
 /// An answer within the bound on payloads. Too much data is no answer; but a refusal stays one.
 fn bounded(answer: Verdict) -> Result<Verdict, HandlerFailure> {
     match answer {
-        Verdict::Deny(Some(mut reason)) => {
-            reason.truncate(reason.floor_char_boundary(MAX_PAYLOAD));
-            Ok(Verdict::Deny(Some(reason)))
-        }
+        Verdict::Deny(Some(reason)) => Ok(Verdict::Deny(Some(cut(reason, MAX_REASON)))),
         Verdict::Continue(Some(data)) | Verdict::Final(Some(data)) if data.len() > MAX_PAYLOAD => {
             let bytes = data.len();
             let text = format!("its payload has {bytes} bytes, and may have {MAX_PAYLOAD}");

@@ -1,7 +1,7 @@
 //! An event on its way, and what a handler sees of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -122,6 +122,8 @@ pub struct HandlerEvent {
     pub depth: u8,
     /// When the handler must have answered; none leaves it to the capsule's ceilings.
     pub deadline: Option<Instant>,
+    /// How long its own manifest lets it take, where the deadline comes from there and from no caller.
+    pub own_time: Option<Duration>,
     /// Names the event.
     pub trace: TraceId,
 }

@@ -41,6 +41,8 @@ impl HandlerFailure {
     pub const GONE: &'static str = "gone";
     /// It answered with what may not be passed on: too long, or no JSON.
     pub const PAYLOAD: &'static str = "payload";
+    /// Its capsule kept failing for the principal, and isn't called for a while.
+    pub const CIRCUIT_OPEN: &'static str = "circuit-open";
     /// An observer wasn't run, for want of room.
     pub const BACKPRESSURE: &'static str = "backpressure";
     /// The host was shut down.

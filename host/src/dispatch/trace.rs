@@ -55,6 +55,17 @@ pub struct Step {
     pub elapsed: Duration,
 }
 
+impl Outcome {
+    /// The handlers of the chain that the event went past without their having been asked, because their capsules kept
+    /// failing for the principal. What they guard or rewrite, they did not; where the event is denied for it, that is the
+    /// last one.
+    pub fn skipped(&self) -> impl Iterator<Item = &Step> {
+        let chain = |step: &&Step| step.mode != Mode::Observe;
+        let skipped = |step: &&Step| matches!(&step.said, Said::Failed(failure) if failure.kind == HandlerFailure::CIRCUIT_OPEN);
+        self.steps.iter().filter(chain).filter(skipped)
+    }
+}
+
 /// What a handler said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {

@@ -12,6 +12,7 @@ use super::{Principal, PrincipalError, PrincipalId};
 use crate::home::Home;
 use crate::manifest::CapsuleName;
 use crate::storage::{LogLevel, LogRecord, LogSink};
+use crate::text::cut;
 
 /// Bytes of log a second for each (capsule, principal); a second's worth may come at once.
 pub const LOG_RATE: NonZeroU32 = NonZeroU32::new(256 * 1024).expect("more than zero");
@@ -70,12 +71,8 @@ impl PrincipalScope {
     }
 
     /// Logs a line of the guest, within the rate.
-    pub fn log(&self, level: LogLevel, mut message: String) {
-        if message.len() > LOG_LINE {
-            let whole = message.len();
-            message.truncate(message.floor_char_boundary(LOG_LINE));
-            message.push_str(&format!(" … ({whole} bytes, cut)"));
-        }
+    pub fn log(&self, level: LogLevel, message: String) {
+        let message = cut(message, LOG_LINE);
         let cost = u32::try_from(message.len() + LINE_COST)
             .ok()
             .and_then(NonZeroU32::new)
@@ -95,6 +92,15 @@ impl PrincipalScope {
         self.emit(level, message);
     }
 
+    /// Writes down a line of the host's own about a call of the capsule, whose caller is told as well. Its rate is
+    /// the caller's business.
+    pub fn report(&self, level: LogLevel, message: String) {
+        let record = self.record(level, cut(message, LOG_LINE));
+        for sink in self.sinks.iter() {
+            sink.report(&record);
+        }
+    }
+
     /// Says how many lines were above the rate since this was last said.
     pub fn report_dropped(&self) {
         // A plain load first: this is called after each call.
@@ -108,15 +114,19 @@ impl PrincipalScope {
     }
 
     fn emit(&self, level: LogLevel, message: String) {
-        let record = LogRecord {
+        let record = self.record(level, message);
+        for sink in self.sinks.iter() {
+            sink.write(&record);
+        }
+    }
+
+    fn record(&self, level: LogLevel, message: String) -> LogRecord {
+        LogRecord {
             time: jiff::Timestamp::now(),
             level,
             principal: self.principal.id.to_string(),
             capsule: self.capsule.to_string(),
             message,
-        };
-        for sink in self.sinks.iter() {
-            sink.write(&record);
         }
     }
 }

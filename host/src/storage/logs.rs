@@ -63,6 +63,12 @@ pub struct LogRecord {
 pub trait LogSink: Send + Sync + 'static {
     /// Takes one line; must not block.
     fn write(&self, record: &LogRecord);
+
+    /// Takes a line of the host's own about a call that failed. The caller is told, too: what is written where callers
+    /// read need not say it again.
+    fn report(&self, record: &LogRecord) {
+        self.write(record);
+    }
 }
 
 enum Order {
@@ -171,6 +177,10 @@ impl LogSink for FileLogs {
             // The last one may have gone meanwhile.
             let _ = heard.send(record.clone());
         }
+        self.report(record);
+    }
+
+    fn report(&self, record: &LogRecord) {
         if let Some(writer) = &self.inline {
             let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
             return writer.put(record);

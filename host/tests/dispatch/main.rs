@@ -37,6 +37,9 @@ mod sync {
     }
 }
 
+#[path = "../../src/text.rs"]
+mod text;
+
 #[path = "../../src/dispatch/mod.rs"]
 #[allow(
     dead_code,

@@ -8,6 +8,7 @@ mod author;
 mod compiled;
 mod consent;
 mod events;
+mod failing;
 mod hostile;
 mod operator;
 mod report;
@@ -51,6 +52,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     consent::upgrades(report, binary.clone())?;
     compiled::at_once(report, &astrid)?;
     operator::removal(report, &astrid);
+    failing::capsules(report, binary.clone())?;
     running::host(report, binary)?;
     author::from_nothing(report)
 }

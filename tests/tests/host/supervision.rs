@@ -1,11 +1,17 @@
 //! What becomes of a capsule that keeps failing for a principal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
+use astrid_host::call::MAX_PAYLOAD;
+use astrid_host::dispatch::{Conclusion, Event, Said};
+use astrid_host::storage::LogLevel;
 use astrid_host::{Call, CallError, Capsule, Host};
 
-use crate::common::{call, call_by, id, loaded};
+use crate::common::{
+    Lines, Sink, builder, call, call_by, configured, host, id, loaded, with_people,
+};
 
 /// So many failures within a minute are too many.
 const TOO_MANY: usize = 5;
@@ -78,6 +84,135 @@ async fn one_principals_failures_shut_nobody_else_out() {
             .unwrap();
         assert!(capsule.failed_for(&id(other)).is_none());
     }
+}
+
+/// Whatever a caller sets is the caller's: else any caller could have a guard passed by.
+#[tokio::test]
+async fn what_a_caller_allows_a_call_opens_no_circuit() {
+    let millisecond = Duration::from_millis(1);
+    let (host, capsule) = loaded(Guest::Sleeper).await;
+    for _ in 0..2 * TOO_MANY {
+        let hasty = call("misbehave", ()).within(millisecond);
+        let error = host.invoke(&capsule, hasty).await.unwrap_err();
+        assert_eq!(error.kind(), "wall-timeout", "{error}");
+    }
+    host.invoke(&capsule, call("behave", ())).await.unwrap();
+
+    let (host, capsule) = loaded(Guest::EndlessLoop).await;
+    for _ in 0..2 * TOO_MANY {
+        let hasty = call("misbehave", ()).cpu_within(millisecond);
+        let error = host.invoke(&capsule, hasty).await.unwrap_err();
+        assert_eq!(error.kind(), "cpu-timeout", "{error}");
+    }
+    host.invoke(&capsule, call("behave", ())).await.unwrap();
+}
+
+/// The time that is left to an event is its publisher's, or the parent's that it is nested in.
+#[tokio::test]
+async fn what_a_parent_has_left_opens_no_circuit() {
+    let host = host().await;
+    let package = Guest::Sleeper.package_with(&sleeps_on("demo.v1.sleep", ""));
+    let capsule = host.load(package).await.unwrap();
+    for _ in 0..2 * TOO_MANY {
+        let event = Event::json("demo.v1.sleep", &()).unwrap().by(&id("alice"));
+        let answers = host.trigger(event, Duration::from_millis(5)).await.unwrap();
+        let failure = answers[0].answer.clone().unwrap_err();
+        assert!(failure.kind.contains("timeout"), "{failure:?}");
+    }
+    assert!(capsule.failed_for(&id("alice")).is_none());
+}
+
+/// What the manifest allows a handler is the capsule's own limit; and whoever publishes sees that it is passed by.
+#[tokio::test]
+async fn the_time_of_its_own_manifest_counts_and_who_publishes_sees_it() {
+    let host = host().await;
+    let manifest = sleeps_on("demo.v1.sleep", ", timeout_ms = 20");
+    let package = Guest::Sleeper.package_with(&manifest);
+    let capsule = host.load(package).await.unwrap();
+    let publish = async || {
+        let event = Event::json("demo.v1.sleep", &()).unwrap().by(&id("alice"));
+        host.dispatch(event).await.unwrap()
+    };
+    for _ in 0..TOO_MANY {
+        let outcome = publish().await;
+        assert!(
+            matches!(&outcome.steps[0].said, Said::Failed(_)),
+            "{outcome:?}"
+        );
+        assert_eq!(outcome.skipped().count(), 0);
+    }
+    let outcome = publish().await;
+    assert_eq!(outcome.verdict, Conclusion::Continue);
+    let [skipped] = &outcome.skipped().collect::<Vec<_>>()[..] else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(skipped.capsule.as_str(), "sleeper");
+    let [open] = &capsule.open_circuits()[..] else {
+        panic!("{:?}", capsule.open_circuits())
+    };
+    assert_eq!(open.principal, id("alice"));
+    assert!(open.reason.contains("20ms"), "{}", open.reason);
+}
+
+/// The sleeper, which sleeps on each event of a topic.
+fn sleeps_on(topic: &str, more: &str) -> String {
+    let manifest = Guest::Sleeper.manifest();
+    format!("{manifest}\n[subscribe]\n\"{topic}\" = {{ handler = \"misbehave\"{more} }}\n")
+}
+
+#[tokio::test]
+async fn memory_that_others_took_opens_no_circuit() {
+    let host = with_people(configured("[limits]\ntotal_memory = 65_536\n")).await;
+    let capsule = host.load(Guest::Panic.package()).await.unwrap();
+    for _ in 0..2 * TOO_MANY {
+        let error = host.invoke(&capsule, call("behave", ())).await.unwrap_err();
+        assert_eq!(error.kind(), "host-memory", "{error}");
+    }
+    assert!(capsule.failed_for(&id("default")).is_none());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_verdict_or_too_large_is_a_failure() {
+    for (guest, bad, kind) in [
+        (Guest::LongVerdict, call("misbehave", ()), "no-verdict"),
+        (
+            Guest::HugeAnswer,
+            call("give", MAX_PAYLOAD + 1),
+            "too-large",
+        ),
+    ] {
+        let (host, capsule) = loaded(guest).await;
+        for _ in 0..TOO_MANY {
+            let error = host.invoke(&capsule, bad.clone()).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{error}");
+        }
+        let error = host.invoke(&capsule, bad).await.unwrap_err();
+        assert_eq!(error.kind(), "circuit-open", "{error}");
+    }
+}
+
+/// Each failure leaves a line with what is needed to find it; a flood of them doesn't leave a flood.
+#[tokio::test]
+async fn failed_calls_are_written_down() {
+    let lines = Arc::new(Lines::default());
+    let builder = builder().log_sink(Arc::new(Sink(Arc::clone(&lines))));
+    let host = with_people(builder).await;
+    let capsule = host.load(Guest::Sleeper.package()).await.unwrap();
+    for _ in 0..60 {
+        let hasty = call_by("alice", "misbehave", ()).within(Duration::from_millis(1));
+        host.invoke(&capsule, hasty).await.unwrap_err();
+    }
+    let all = lines.all();
+    let failed: Vec<_> = all
+        .iter()
+        .filter(|line| line.0 == LogLevel::Error)
+        .collect();
+    assert!(failed.len() >= 16 && failed.len() < 60, "{}", failed.len());
+    let (_, principal, capsule, message) = failed[0];
+    assert_eq!((principal.as_str(), capsule.as_str()), ("alice", "sleeper"));
+    let start = "handler \"misbehave\" failed for alice: wall-timeout (trace ";
+    assert!(message.starts_with(start), "{message}");
+    assert!(message.contains("did not answer within"), "{message}");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! `astrid list`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use astrid_host::control::requests::{List, Listed};
+use astrid_host::control::requests::{Life, List, Listed, RefusedFor};
 use serde_json::{Value, json};
 
 use crate::failure::{DONE, Failure};
@@ -55,6 +56,8 @@ fn document(one: &Listed) -> Value {
     document["reason"] = json!(life.and_then(|life| life.reason.as_ref()));
     document["restarts"] = json!(life.map(|life| life.restarts));
     document["queued"] = json!(life.map(|life| life.queued));
+    document["refused"] = json!(life.map(|life| &life.refused));
+    document["refused_count"] = json!(life.map(|life| life.refused_count));
     document
 }
 
@@ -77,6 +80,27 @@ fn installed(one: &Listed) -> [String; 5] {
     }
 }
 
+/// Why it isn't loaded or its run loop failed, and for whom it isn't called.
+fn remarks(life: &Life) -> String {
+    let mut remarks: Vec<_> = life.reason.iter().cloned().collect();
+    for RefusedFor {
+        principal,
+        reason,
+        retry_in_ms,
+    } in &life.refused
+    {
+        let seconds = Duration::from_millis(*retry_in_ms).as_secs_f64();
+        remarks.push(format!(
+            "not called for {principal} for another {seconds:.1} s: {reason}"
+        ));
+    }
+    let others = life.refused_count.saturating_sub(life.refused.len());
+    if others > 0 {
+        remarks.push(format!("nor for {others} others"));
+    }
+    remarks.join("; ")
+}
+
 fn living(one: &Listed) -> [String; 9] {
     let [name, version, hash, owner, updated] = installed(one);
     let [state, restarts, queued, reason] = match &one.life {
@@ -84,7 +108,7 @@ fn living(one: &Listed) -> [String; 9] {
             life.state.as_str().to_owned(),
             life.restarts.to_string(),
             life.queued.to_string(),
-            life.reason.clone().unwrap_or_default(),
+            remarks(life),
         ],
         None => Default::default(),
     };

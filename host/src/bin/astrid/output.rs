@@ -197,6 +197,9 @@ impl LogSink for StderrLog {
         let line = format!("{}\n", log_line(record));
         let _ = anstream::stderr().lock().write_all(line.as_bytes());
     }
+
+    /// The command itself says how its call failed.
+    fn report(&self, _record: &LogRecord) {}
 }
 
 /// Lets the library's own remarks through to stderr: warnings, and more with `-v`.

@@ -75,6 +75,20 @@ fn show(session: &Session, args: &Args, published: &Published) -> ExitCode {
         text.push_str(&table(["CAPSULE", "HANDLER", "SAID", "TOOK", ""], rows));
     }
     session.out.result(&document, text);
+    for step in &published.steps {
+        if step.verdict == "skipped" {
+            let PublishedStep {
+                capsule,
+                action,
+                error,
+                ..
+            } = step;
+            session.out.warning(format!(
+                "handler {action} of {capsule} was not asked: {}",
+                error.as_deref().unwrap_or_default()
+            ));
+        }
+    }
     if word == "deny" {
         ExitCode::from(REFUSED)
     } else {

@@ -8,7 +8,7 @@ use crate::control::problem::Problem;
 use crate::control::requests::{
     CallTool, Invoke, Invoked, Publish, Published, PublishedStep, Tools, micros,
 };
-use crate::dispatch::{Conclusion, Event, Outcome, Said, Step};
+use crate::dispatch::{Conclusion, Event, HandlerFailure, Outcome, Said, Step};
 use crate::manifest::CapsuleName;
 use crate::tools::{Tool, ToolAnswer};
 use crate::{Capsule, Package};
@@ -112,7 +112,10 @@ fn step(step: Step) -> PublishedStep {
         Said::Rewrite => ("rewrite", None),
         Said::Final => ("final", None),
         Said::Deny(reason) => ("deny", reason),
-        Said::Failed(failure) => ("failed", Some(failure.text.to_string())),
+        Said::Failed(failure) if failure.kind == HandlerFailure::CIRCUIT_OPEN => {
+            ("skipped", Some(failure.text))
+        }
+        Said::Failed(failure) => ("failed", Some(failure.text)),
         Said::Running => ("running", None),
     };
     PublishedStep {

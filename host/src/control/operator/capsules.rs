@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::calls::DRAIN;
 use super::{Hold, Operator, warn};
-use crate::capsule::{Ceilings, LoopState};
+use crate::capsule::{Ceilings, LoopState, OpenCircuit, Readiness};
 use crate::config::HostConfig;
 use crate::control::message::{Ask, Heard, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     CallLimits, Check, Checked, Inspect, Inspected, InspectedManifest, Install, InstalledNow, Life,
-    List, Listed, Reload, Reloaded, Remove, State, Verified, Verify,
+    List, Listed, REFUSED, RefusedFor, Reload, Reloaded, Remove, State, Verified, Verify,
 };
 use crate::exports;
 use crate::manifest::CapsuleName;
@@ -93,6 +93,8 @@ fn lives(host: &Host, listed: &mut Vec<Listed>) {
                     .map(|(_, reason)| reason.clone()),
                 restarts: 0,
                 queued: 0,
+                refused: Vec::new(),
+                refused_count: 0,
             },
         });
     }
@@ -110,11 +112,31 @@ fn life(capsule: &Capsule) -> Life {
         Some(LoopState::Failed { reason }) => (State::Failed, Some(reason)),
         Some(LoopState::Ended) => (State::Ended, None),
     };
+    let open = capsule.open_circuits();
     Life {
         state,
         reason,
         restarts: capsule.restarts(),
         queued: capsule.queued(),
+        refused_count: open.len(),
+        refused: open.into_iter().take(REFUSED).map(refused).collect(),
+    }
+}
+
+fn refused(open: OpenCircuit) -> RefusedFor {
+    RefusedFor {
+        principal: open.principal,
+        reason: open.reason,
+        retry_in_ms: u64::try_from(open.retry_in.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Why the run loop of a capsule that was just loaded isn't ready, if it isn't.
+fn not_ready(capsule: &Capsule) -> Option<String> {
+    match capsule.readiness() {
+        Readiness::Ready => None,
+        Readiness::Timeout => Some("its run loop has not said in time that it is ready".to_owned()),
+        Readiness::Crashed { reason } => Some(format!("its run loop is not ready: {reason}")),
     }
 }
 
@@ -300,11 +322,16 @@ impl Ask for Install {
             let (source, owner) = (&agreed.source, &agreed.owner);
             host.install(lock, package?, source, owner).await?
         };
-        if by.run().is_some()
-            && let Err(problem) = by.loaded(host, &agreed.package.name).await
-        {
-            let warning = format!("it is installed, and could not be loaded: {problem}");
-            remarks.remark(Remark::Warning(warning)).await;
+        if by.run().is_some() {
+            let warning = match by.loaded(host, &agreed.package.name).await {
+                Ok(capsule) => not_ready(&capsule).map(|why| format!("it is installed, and {why}")),
+                Err(problem) => Some(format!(
+                    "it is installed, and could not be loaded: {problem}"
+                )),
+            };
+            if let Some(warning) = warning {
+                remarks.remark(Remark::Warning(warning)).await;
+            }
         }
         Ok(InstalledNow {
             meta: installed.meta,
@@ -332,6 +359,16 @@ impl Ask for Remove {
     }
 }
 
+impl Reloaded {
+    fn new(name: CapsuleName, loaded: Result<Capsule, Problem>) -> Self {
+        Self {
+            name,
+            not_ready: loaded.as_ref().ok().and_then(not_ready),
+            version: loaded.map(|capsule| capsule.manifest().package.version.to_string()),
+        }
+    }
+}
+
 impl Ask for Reload {
     type Reply = Vec<Reloaded>;
     const HOLD: Hold = Hold::Not;
@@ -343,18 +380,14 @@ impl Ask for Reload {
         _remarks: &impl Remarks,
     ) -> Result<Vec<Reloaded>, Problem> {
         let host = &by.must_run()?.host;
-        let version = |capsule: Capsule| capsule.manifest().package.version.to_string();
         if let Some(name) = self.capsule {
-            let version = version(by.loaded(host, &name).await?);
-            return Ok(vec![Reloaded {
-                name,
-                version: Ok(version),
-            }]);
+            let loaded = by.loaded(host, &name).await?;
+            return Ok(vec![Reloaded::new(name, Ok(loaded))]);
         }
         let mut reloaded = Vec::new();
         for name in by.on_disk(package::installed).await?? {
-            let version = by.loaded(host, &name).await.map(version);
-            reloaded.push(Reloaded { name, version });
+            let loaded = by.loaded(host, &name).await;
+            reloaded.push(Reloaded::new(name, loaded));
         }
         Ok(reloaded)
     }

@@ -6,7 +6,7 @@ use super::wit::{
     CallerContext, CapabilityCheckRequest, CapabilityCheckResponse, ErrorCode, Host,
     LogLevel as Level,
 };
-use super::{PANIC, SysView};
+use super::{LastWords, SysView};
 use crate::call::Entry;
 use crate::policy::gate::{Denied, Row};
 use crate::policy::gates;
@@ -78,10 +78,10 @@ impl Host for SysView<'_> {
             Level::Warn => LogLevel::Warn,
             Level::Error => LogLevel::Error,
         };
-        if level == LogLevel::Error && message.starts_with(PANIC) {
+        if level == LogLevel::Error && LastWords::are(&message) {
             // It explains the trap that follows.
             let end = message.floor_char_boundary(crate::principal::LOG_LINE);
-            self.ctx.panic = Some(message[..end].to_owned());
+            self.ctx.last_words = Some(message[..end].to_owned());
             // Not held back by the rate, once for an instance: the trap ends it, and a guest that only pretends
             // gets no second line.
             if !std::mem::replace(&mut self.ctx.announced, true) {

@@ -41,8 +41,12 @@ mod bindings {
 
 pub use bindings::astrid::sys::host as wit;
 
-/// How a panic's line begins; our SDK and the published one agree on it.
-const PANIC: &str = "capsule panic at ";
+/// How the line begins that explains the trap that follows: a panic's, which our SDK and the published one agree on,
+/// and that of an error which an entry point without a result returned.
+const LAST_WORDS: [(&str, Ending); 2] = [
+    ("capsule panic at ", Ending::Panic),
+    ("capsule error at ", Ending::Error),
+];
 
 /// What the host lends to every instance.
 pub struct SysShared {
@@ -61,8 +65,8 @@ pub struct SysCtx {
     shared: Arc<SysShared>,
     capsule: Arc<CapsuleInfo>,
     born: Instant,
-    /// The panic that the guest announced in this call.
-    panic: Option<String>,
+    /// The end that the guest announced in this call.
+    last_words: Option<String>,
     /// Whether this instance has had its one line past the log's rate.
     announced: bool,
     /// The version that is being upgraded from, while the upgrade hook runs.
@@ -80,7 +84,7 @@ impl SysCtx {
             shared,
             capsule,
             born: Instant::now(),
-            panic: None,
+            last_words: None,
             announced: false,
             previous_version,
         }
@@ -93,30 +97,49 @@ impl SysCtx {
 
     /// Forgets what an earlier call announced and then survived.
     pub fn begin_call(&mut self) {
-        self.panic = None;
+        self.last_words = None;
     }
 
-    /// The line that the guest logged last when it panicked, if it did.
-    pub fn take_panic(&mut self) -> Option<PanicLine> {
-        self.panic.take().map(|line| PanicLine::parse(&line))
+    /// How the guest said that it ends, if it did.
+    pub fn take_last_words(&mut self) -> Option<LastWords> {
+        self.last_words.take().map(|line| LastWords::parse(&line))
     }
 }
 
-/// `capsule panic at FILE:LINE:COL: MESSAGE`, taken apart.
+/// What makes a guest end itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It panicked.
+    Panic,
+    /// Its run loop, or its install or upgrade hook, returned an error.
+    Error,
+}
+
+/// `capsule panic at FILE:LINE:COL: MESSAGE`, or `capsule error at …`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PanicLine {
+pub struct LastWords {
+    /// Which of the two.
+    pub ending: Ending,
     /// The source file, as the guest's compiler named it.
     pub file: String,
     /// The line, from 1; 0 when the guest didn't say.
     pub line: u32,
-    /// What the panic said.
+    /// What the panic or the error says.
     pub message: String,
 }
 
-impl PanicLine {
-    fn parse(text: &str) -> Self {
-        let text = text.strip_prefix(PANIC).unwrap_or(text);
+impl LastWords {
+    /// Whether a line is one.
+    fn are(line: &str) -> bool {
+        LAST_WORDS.iter().any(|(start, _)| line.starts_with(start))
+    }
+
+    fn parse(line: &str) -> Self {
+        let mut known = LAST_WORDS.into_iter();
+        let known = known.find_map(|(start, ending)| Some((line.strip_prefix(start)?, ending)));
+        let (text, ending) = known.unwrap_or((line, Ending::Panic));
         let whole = || Self {
+            ending,
             file: String::new(),
             line: 0,
             message: text.to_owned(),
@@ -131,6 +154,7 @@ impl PanicLine {
         };
         match line.parse() {
             Ok(line) => Self {
+                ending,
                 file: file.to_owned(),
                 line,
                 message: message.to_owned(),
@@ -180,16 +204,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_line_is_taken_apart() {
-        let parse = PanicLine::parse;
+    fn a_last_line_is_taken_apart() {
+        let parse = LastWords::parse;
         assert_eq!(
             parse("capsule panic at src/lib.rs:12:9: index: 3 > 2"),
-            PanicLine {
+            LastWords {
+                ending: Ending::Panic,
                 file: "src/lib.rs".into(),
                 line: 12,
                 message: "index: 3 > 2".into()
             }
         );
+        let error = parse("capsule error at src/lib.rs:3:1: no topic");
+        assert_eq!((error.ending, error.line), (Ending::Error, 3));
+        assert_eq!(error.message, "no topic");
         assert_eq!(parse("capsule panic at nowhere").message, "nowhere");
         assert_eq!(parse("capsule panic at a:b:c: d").line, 0);
     }

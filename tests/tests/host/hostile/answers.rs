@@ -1,7 +1,7 @@
 //! Answers: too long, or no text at all; and an action that is too long to be asked for.
 
 use astrid_e2e::guests::Guest;
-use astrid_host::call::{InvalidCall, MAX_ACTION, MAX_PAYLOAD};
+use astrid_host::call::{InvalidCall, MAX_ACTION, MAX_PAYLOAD, MAX_REASON};
 use astrid_host::{Call, CallError, Verdict};
 
 use super::{fails, hosts, is_refused, misbehave};
@@ -18,14 +18,33 @@ pub(crate) async fn an_answer_of_60_mib() {
 
 #[tokio::test]
 async fn an_answer_larger_than_a_payload() {
-    let error = is_refused(Guest::HugeAnswer, call("answer", MAX_PAYLOAD + 1)).await;
+    let error = is_refused(Guest::HugeAnswer, call("give", MAX_PAYLOAD + 1)).await;
     assert_eq!(error.kind(), "too-large", "{error}");
     for (host, capsule) in hosts(Guest::HugeAnswer).await {
-        let largest = ask(&host, &capsule, "answer", MAX_PAYLOAD).await.unwrap();
-        let Verdict::Deny(Some(reason)) = largest.verdict else {
+        let largest = ask(&host, &capsule, "give", MAX_PAYLOAD).await.unwrap();
+        let Verdict::Final(Some(answer)) = largest.verdict else {
             panic!("{:?}", largest.verdict)
         };
-        assert_eq!(reason.len(), MAX_PAYLOAD);
+        assert_eq!(answer.len(), MAX_PAYLOAD);
+    }
+}
+
+/// A refusal stays one, whatever it says.
+#[tokio::test]
+async fn a_reason_of_any_length_denies_and_is_cut() {
+    for (host, capsule) in hosts(Guest::HugeAnswer).await {
+        for (bytes, end) in [
+            (MAX_REASON, "x"),
+            (MAX_REASON + 1, " … (16385 bytes, cut)"),
+            (20 * MIB, " … (20971520 bytes, cut)"),
+        ] {
+            let denied = ask(&host, &capsule, "answer", bytes).await.unwrap();
+            let Verdict::Deny(Some(reason)) = denied.verdict else {
+                panic!("{bytes}: {:?}", denied.verdict)
+            };
+            assert!(reason.ends_with(end) && reason.len() < MAX_REASON + 64);
+            assert!(reason.starts_with(&"x".repeat(bytes.min(MAX_REASON))));
+        }
     }
 }
 

@@ -15,6 +15,12 @@ impl HugeAnswer {
         Verdict::Deny("x".repeat(bytes))
     }
 
+    /// As an answer: a string, with its quotes.
+    #[astrid::hook]
+    fn give(&self, bytes: usize) -> Verdict<(), String> {
+        Verdict::Final("x".repeat(bytes.saturating_sub(2)))
+    }
+
     #[astrid::hook]
     fn behave(&self) {}
 }
