@@ -53,6 +53,8 @@ struct Inner {
     failed: Mutex<BTreeMap<CapsuleName, String>>,
     /// Whether it stays for long: it starts run loops, and tells capsules what it loads.
     resident: bool,
+    /// How long a load waits for its run loop to be ready.
+    ready_within: Duration,
     /// Where it was built.
     runtime: tokio::runtime::Handle,
     /// Whose the embedder's subscriptions are.

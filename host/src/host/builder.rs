@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,9 @@ impl BuildError {
     }
 }
 
+/// How long a load waits for its run loop to be ready, unless the builder says otherwise.
+const READY: Duration = Duration::from_secs(10);
+
 /// Collects what a host is made of.
 #[derive(Default)]
 pub struct HostBuilder {
@@ -93,6 +96,7 @@ pub struct HostBuilder {
     secrets: Option<Arc<dyn SecretStore>>,
     allocation: Option<Allocation>,
     blocking: Blocking,
+    ready_within: Option<Duration>,
 }
 
 impl HostBuilder {
@@ -136,6 +140,14 @@ impl HostBuilder {
     #[must_use]
     pub fn allocation(mut self, allocation: Allocation) -> Self {
         self.allocation = Some(allocation);
+        self
+    }
+
+    /// How long [`Host::load`], [`Host::load_installed`] and [`Host::reload`] wait until the run loop of what they load has
+    /// said that it is ready; 10 s unless set. What came of it is in [`Capsule::readiness`](crate::Capsule::readiness).
+    #[must_use]
+    pub fn ready_within(mut self, limit: Duration) -> Self {
+        self.ready_within = Some(limit);
         self
     }
 
@@ -263,6 +275,7 @@ impl HostBuilder {
                 loaded: Mutex::default(),
                 changes: NameLocks::default(),
                 failed: Mutex::default(),
+                ready_within: self.ready_within.unwrap_or(READY),
                 runtime: tokio::runtime::Handle::current(),
                 listener: Owner::new("host", usize::MAX),
             }),

@@ -11,21 +11,33 @@ use crate::capsule::{
 };
 use crate::exports::EntryPoint;
 use crate::manifest::{CapsuleManifest, CapsuleName};
-use crate::package::{self, Package};
+use crate::package::{self, Package, PackageError};
 use crate::policy::speech::{CAPSULE_LOADED, CAPSULES_LOADED};
 use crate::principal::PrincipalId;
 use crate::registry::Registry;
 
 impl Host {
-    /// Loads a package: it can be called until it is [unloaded](Self::unload).
+    /// Loads a package: it can be called until it is [unloaded](Self::unload). Answers when its run loop has said that
+    /// it is ready, and so hears what is published from then on, or when the time for that is over
+    /// ([`HostBuilder::ready_within`](super::HostBuilder::ready_within)): which of the two is in
+    /// [`Capsule::readiness`].
     ///
     /// # Errors
     /// [`LoadError`]; then no code of it ran and nothing is registered.
     pub async fn load(&self, package: Package) -> Result<Capsule, LoadError> {
-        let _turn = self.inner.changes.lock(package.manifest().name()).await;
+        let turn = self.inner.changes.lock(package.manifest().name()).await;
         let environment = Arc::clone(&self.inner.environment);
         let prepare = move || LoadedCapsule::prepare(&environment, package, None);
-        self.register(self.blocking(prepare).await??)
+        let capsule = self.register(self.blocking(prepare).await??)?;
+        drop(turn);
+        Ok(self.made_ready(capsule).await)
+    }
+
+    /// Gives the run loop of a load the time to say that it is ready. Whoever changes the capsule meanwhile need not wait
+    /// for that.
+    pub(super) async fn made_ready(&self, capsule: Capsule) -> Capsule {
+        let _ = capsule.wait_ready(self.inner.ready_within).await;
+        capsule
     }
 
     /// Does what waits for files.
@@ -92,23 +104,41 @@ impl Host {
         }
     }
 
-    /// Loads an installed capsule. If it can't be loaded, what its manifest binds is bound all the same, and fails.
+    /// Loads an installed capsule, and answers as [`Self::load`] does. If it can't be loaded, what its manifest binds is
+    /// bound all the same, and fails.
     ///
     /// # Errors
     /// [`LoadError`].
     pub async fn load_installed(&self, name: &CapsuleName) -> Result<Capsule, LoadError> {
+        let capsule = self.load_at_once(name).await?;
+        Ok(self.made_ready(capsule).await)
+    }
+
+    /// The same, and its run loop may not be ready yet.
+    async fn load_at_once(&self, name: &CapsuleName) -> Result<Capsule, LoadError> {
         let _turn = self.inner.changes.lock(name).await;
         let prepared = self.prepared(name).await;
-        let failed = match prepared.and_then(|loaded| self.register(loaded)) {
-            Ok(capsule) => return Ok(capsule),
-            Err(failed) => failed,
-        };
+        match prepared.and_then(|loaded| self.register(loaded)) {
+            Ok(capsule) => Ok(capsule),
+            Err(failed) => Err(self.guarded(name, failed).await),
+        }
+    }
+
+    /// Sees to it that what an installed capsule guards is not open because it can't be loaded. For whoever changes the
+    /// capsule.
+    pub(super) async fn guarded(&self, name: &CapsuleName, failed: LoadError) -> LoadError {
         let (home, of) = (self.home().clone(), name.clone());
         let manifest = self.blocking(move || package::manifest_of(&home, &of));
-        if let Ok(manifest) = manifest.await? {
-            self.bind_failed(&manifest, &failed);
+        match manifest.await {
+            Ok(Ok(manifest)) => self.bind_failed(&manifest, &failed),
+            Ok(Err(PackageError::NotInstalled { .. })) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(capsule = %name, %error, "what it guards is open: its manifest can't be read");
+            }
+            // The runtime ends.
+            Err(_) => {}
         }
-        Err(failed)
+        failed
     }
 
     /// What is installed under a name, ready to be called.
@@ -135,11 +165,12 @@ impl Host {
         .await?
     }
 
-    /// A guard that is broken is a guard all the same: what its manifest binds is bound, and fails.
+    /// A guard that is broken is a guard all the same: what its manifest binds is bound, and fails. A load that there is
+    /// goes on instead.
     fn bind_failed(&self, manifest: &CapsuleManifest, failed: &LoadError) {
         let name = manifest.name();
         let loaded = self.inner.loaded.lock();
-        if !loaded.capsules.contains_key(name) {
+        if !loaded.ended && !loaded.capsules.contains_key(name) {
             let handlers: Vec<_> = manifest.handlers().collect();
             let reason = failed.to_string();
             let mut all = self.inner.failed.lock();
@@ -150,7 +181,8 @@ impl Host {
     }
 
     /// Loads every installed capsule that isn't loaded yet, each after those that export what it imports, and after
-    /// their run loops are ready or `patience` is over. What can't be loaded keeps the bindings of its manifest.
+    /// their run loops are ready or `patience` is over. Answers when all run loops are, or `patience` is over for them
+    /// together. What can't be loaded keeps the bindings of its manifest.
     ///
     /// # Errors
     /// When the installed ones can't be listed. What became of each is in the result.
@@ -188,7 +220,7 @@ impl Host {
         let unreadable = installed.iter().filter(|(_, manifest)| manifest.is_none());
         let unreadable = unreadable.map(|(name, _)| name);
         for name in unreadable.chain(&order.names) {
-            let loaded = self.load_installed(name).await;
+            let loaded = self.load_at_once(name).await;
             if let Ok(capsule) = &loaded
                 && !capsule.manifest().exports.is_empty()
                 && let Readiness::Crashed { reason } = capsule.wait_ready(patience).await
@@ -197,6 +229,15 @@ impl Host {
             }
             done.push((name.clone(), loaded));
         }
+        let all_ready = async {
+            for (_, loaded) in &done {
+                if let Ok(capsule) = loaded {
+                    capsule.wait_ready(Duration::MAX).await;
+                }
+            }
+        };
+        // Who isn't ready then says so when asked.
+        let _ = tokio::time::timeout(patience, all_ready).await;
         self.tell_all(&done);
         Ok(done)
     }

@@ -28,13 +28,15 @@ impl Host {
     /// Loads what is installed under a name now, in the place of the load that there is, if there is one. Calls under
     /// way have `limit` to be done, and a second more to end themselves. Events and calls that are queued meanwhile are
     /// answered by the new load, and handles of the old one call the new one. The new run loop starts when the old one
-    /// has ended; messages that the old one had not received by then are lost to it, and it subscribes anew.
+    /// has ended; messages that the old one had not received by then are lost to it, and it subscribes anew. Answers as
+    /// [`Self::load`] does, when the new loop is ready or the time for that is over.
     ///
     /// It begins when this is called, and goes on when the future is dropped. So it can be asked for from within a call
     /// of the capsule itself, which must not wait for it.
     ///
     /// # Errors
-    /// [`LoadError`]; then the old load goes on.
+    /// [`LoadError`]; then the old load goes on. Where there was none, what the manifest binds is bound all the same, and
+    /// fails.
     pub fn reload(
         &self,
         name: &CapsuleName,
@@ -50,7 +52,16 @@ impl Host {
     }
 
     async fn replace(&self, name: &CapsuleName, limit: Duration) -> Result<Capsule, LoadError> {
-        let _turn = self.inner.changes.lock(name).await;
+        let turn = self.inner.changes.lock(name).await;
+        let capsule = match self.replace_now(name, limit).await {
+            Ok(capsule) => capsule,
+            Err(failed) => return Err(self.guarded(name, failed).await),
+        };
+        drop(turn);
+        Ok(self.made_ready(capsule).await)
+    }
+
+    async fn replace_now(&self, name: &CapsuleName, limit: Duration) -> Result<Capsule, LoadError> {
         let before = self.capsule(name);
         let loaded = self.prepared(name).await?;
         let pause = self.paused(name, limit).await;

@@ -121,6 +121,13 @@ async fn a_guard_that_is_required_and_missing_denies() {
 
 #[tokio::test]
 async fn an_installed_guard_that_can_not_be_loaded_denies_all_the_same() {
+    for reloaded in [false, true] {
+        a_guard_that_can_not_be_loaded(reloaded).await;
+    }
+}
+
+/// By `reload` a running host loads what was just installed, or could not be loaded before.
+async fn a_guard_that_can_not_be_loaded(reloaded: bool) {
     let host = host().await;
     let alone = host.home().lock_exclusive().unwrap();
     let owner = PrincipalId::default_principal();
@@ -132,15 +139,25 @@ async fn an_installed_guard_that_can_not_be_loaded_denies_all_the_same() {
     load(&host, &[Guest::Responder]).await;
     std::fs::write(host.home().binary(&hash), "other bytes").unwrap();
     let name = CapsuleName::parse("guard").unwrap();
-    host.load_installed(&name).await.unwrap_err();
+    let load = async || match reloaded {
+        false => host.load_installed(&name).await,
+        true => host.reload(&name, Duration::from_secs(60)).await,
+    };
+    load().await.unwrap_err();
     let outcome = prompt(&host, "hello").await;
     assert_eq!(outcome.verdict, Conclusion::Deny, "{outcome:?}");
     assert_eq!(steps(&outcome), owned(&[("guard", "not-loaded")]));
+    assert_eq!(host.failed()[0].0, name);
 
     host.install(&alone, Guest::Guard.package(), "a test", &owner)
         .await
         .unwrap();
-    host.load_installed(&name).await.unwrap();
+    load().await.unwrap();
+    assert_eq!(prompt(&host, "hello").await.verdict, Conclusion::Final);
+    assert!(host.failed().is_empty());
+    // A load that works goes on.
+    std::fs::write(host.home().binary(&hash), "other bytes").unwrap();
+    load().await.unwrap_err();
     assert_eq!(prompt(&host, "hello").await.verdict, Conclusion::Final);
 }
 

@@ -8,11 +8,12 @@ use astrid_e2e::guests::Guest;
 use astrid_host::bus::{Attribution, Payload};
 use astrid_host::capsule::{LoopState, Readiness};
 use astrid_host::dispatch::Event;
+use astrid_host::manifest::CapsuleName;
 use astrid_host::policy::topic::{Topic, TopicPattern};
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 
-use crate::common::{Lines, Sink, ask, builder, host, id, loaded, with_people};
+use crate::common::{Lines, Sink, ask, builder, configured, host, id, loaded, with_people};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -75,6 +76,52 @@ pub(crate) async fn many_loops_hear_one_event() {
         }
         assert_eq!(answered, sessions, "each answers {who}");
     }
+}
+
+/// Each way to load a capsule answers when its loop hears what is published.
+#[tokio::test]
+async fn what_is_published_right_after_a_load_is_heard() {
+    let host = host().await;
+    let topic = TopicPattern::parse("listener.v1.heard").unwrap();
+    let heard = host.subscribe(&topic).unwrap();
+    let hears = async || {
+        let event = Event::json("listener.v1.ask", &()).unwrap();
+        host.publish(event.by(&id("alice"))).await.unwrap();
+        let answer = tokio::time::timeout(LONG, heard.next()).await;
+        answer.expect("it was not heard").unwrap();
+    };
+    let capsule = host.load(Guest::Listener.package()).await.unwrap();
+    assert_eq!(capsule.readiness(), Readiness::Ready);
+    hears().await;
+    host.unload(&capsule);
+
+    let alone = host.home().lock_exclusive().unwrap();
+    let package = Guest::Listener.package();
+    host.install(&alone, package, "a test", &id("default"))
+        .await
+        .unwrap();
+    let name = CapsuleName::parse("listener").unwrap();
+    host.load_installed(&name).await.unwrap();
+    hears().await;
+    host.reload(&name, LONG).await.unwrap();
+    hears().await;
+    host.retire(&host.capsules()[0], LONG).await;
+    host.load_all_installed(LONG).await.unwrap();
+    hears().await;
+}
+
+#[tokio::test]
+async fn a_load_waits_no_longer_for_its_loop_than_it_may() {
+    let builder = configured("[engine]\nrun_loops = 1\n").ready_within(Duration::from_millis(1));
+    let host = builder.build().await.unwrap();
+    let ticker = host.load(Guest::Ticker.package()).await.unwrap();
+    assert_eq!(ticker.wait_ready(LONG).await, Readiness::Ready);
+    // There is room for one loop, and it is taken.
+    let listener = host.load(Guest::Listener.package()).await.unwrap();
+    assert_eq!(listener.readiness(), Readiness::Timeout);
+    assert_eq!(listener.run_loop(), Some(LoopState::Starting));
+    host.unload(&ticker);
+    assert_eq!(listener.wait_ready(LONG).await, Readiness::Ready);
 }
 
 #[tokio::test]
@@ -223,6 +270,33 @@ pub(crate) async fn a_loop_that_fails_is_started_again_so_often() {
     assert!(matches!(failed, LoopState::Failed { reason } if reason.contains("on purpose")));
     // Its handlers are none the worse.
     ask(&host, &capsule, "behave", ()).await.unwrap();
+}
+
+/// Its own error is told as one, and a denial with what was denied and the line to add.
+#[tokio::test]
+pub(crate) async fn a_loop_that_returns_an_error_is_told_with_its_text() {
+    let lines = Arc::new(Lines::default());
+    let builder = builder().log_sink(Arc::new(Sink(Arc::clone(&lines))));
+    let host = with_people(builder).await;
+    let manifest = Guest::Listener.manifest();
+    let (manifest, _) = manifest.split_once("[subscribe]").unwrap();
+    let package = Guest::Listener.package_with(manifest);
+    let capsule = host.load(package).await.unwrap();
+    let Readiness::Crashed { reason } = capsule.wait_ready(LONG).await else {
+        panic!("it was never ready")
+    };
+    let denied = "subscribing to `listener.v1.ask` is denied: add to [subscribe] in Capsule.toml: \"listener.v1.ask\"";
+    let told = format!("capsule listener ended with an error: {denied}");
+    assert!(reason.starts_with(&told), "{reason}");
+    // The contract has a word for a denial, and no text: a guest of another SDK finds it in its log.
+    let [denial, last_words] = &lines.messages()[..2] else {
+        panic!("{:?}", lines.messages())
+    };
+    assert_eq!(
+        denial,
+        "`astrid:ipc/host.subscribe` is denied: \"listener.v1.ask\" is not listed; add to [subscribe] in Capsule.toml: \"listener.v1.ask\" = {}"
+    );
+    assert!(last_words.starts_with("capsule error at "), "{last_words}");
 }
 
 #[tokio::test]

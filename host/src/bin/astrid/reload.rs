@@ -23,8 +23,16 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         let name = reloaded.name;
         match reloaded.version {
             Ok(version) => {
-                lines.push(format!("{name} {version} is loaded"));
-                documents.push(json!({ "name": name, "ok": true, "version": version }));
+                let not_ready = reloaded.not_ready;
+                let but = not_ready.as_ref().map(|reason| format!("; {reason}"));
+                lines.push(format!(
+                    "{name} {version} is loaded{}",
+                    but.unwrap_or_default()
+                ));
+                let loaded = json!({
+                    "name": name, "ok": true, "version": version, "not_ready": not_ready,
+                });
+                documents.push(loaded);
             }
             Err(error) => {
                 all = false;

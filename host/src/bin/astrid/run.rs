@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use astrid_host::capsule::Readiness;
 use astrid_host::control::{self, Server};
 use astrid_host::{Home, Host};
 use serde_json::json;
@@ -12,7 +13,7 @@ use crate::duration::duration;
 use crate::failure::{DONE, Failure};
 use crate::session::{Session, no_event_loop};
 
-/// How long a capsule that others import from may take to be ready before they are loaded.
+/// How long a capsule that others import from may take to be ready before they are loaded, and then all that are loaded.
 const READY: Duration = Duration::from_secs(10);
 /// How long threads that wait for files may go on after the end.
 const THREADS: Duration = Duration::from_millis(100);
@@ -79,10 +80,12 @@ async fn load(session: &Session, host: &Host) -> Result<Vec<String>, Failure> {
         match loaded {
             Ok(capsule) => {
                 let version = &capsule.manifest().package.version;
-                let what = if capsule.has_run_loop() {
-                    ", with its run loop"
-                } else {
-                    ""
+                let what = match capsule.readiness() {
+                    _ if !capsule.has_run_loop() => "",
+                    Readiness::Ready => ", with its run loop",
+                    Readiness::Timeout | Readiness::Crashed { .. } => {
+                        ", and its run loop is not ready"
+                    }
                 };
                 session
                     .out
