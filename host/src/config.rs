@@ -52,7 +52,8 @@ impl Default for EngineConfig {
     }
 }
 
-/// `[limits]`. What a manifest asks for beyond these it doesn't get.
+/// `[limits]`: ceilings, not defaults. A capsule gets what its manifest's `[runtime]` asks for, else 64 MiB, 5 s and
+/// 300 s, and never more than these.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OperatorLimits {

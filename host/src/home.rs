@@ -2,20 +2,24 @@
 //!
 //! Only paths, permissions and locks are known here; what is in the files belongs to the rooms that write them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
 use tempfile::{NamedTempFile, PersistError};
 
 use crate::disk::{Disk, DiskError};
 use crate::engine::{CacheKey, CompileCache};
 use crate::kind::ErrorKind;
 use crate::principal::PrincipalId;
+use crate::temporary::Temporary;
+
+mod lock;
+
+pub use lock::{ExclusiveLock, HomeLock};
+pub(crate) use lock::{LOCK_PATIENCE, LOCK_POLL};
 
 /// The folders of a home. Whoever may write to one of them could put there what this host believes, runs or writes to.
 const FOLDERS: [&str; 11] = [
@@ -31,11 +35,6 @@ const FOLDERS: [&str; 11] = [
     "sdk",
     "home",
 ];
-/// How long a command waits for another one that holds the home.
-pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-/// How often it looks whether the home is free.
-pub(crate) const LOCK_POLL: Duration = Duration::from_millis(25);
-
 /// Why a home can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
@@ -51,12 +50,12 @@ pub enum HomeError {
         why: String,
     },
     /// Another process holds the home and didn't let go of it.
-    #[error(
-        "the home is in use: another astrid process held {path} for longer than {LOCK_PATIENCE:?}"
-    )]
+    #[error("the home {path} is in use: {} held it for longer than {LOCK_PATIENCE:?}", process(*.pid))]
     Busy {
-        /// The lock file.
+        /// The home.
         path: PathBuf,
+        /// The process that holds it, where the system tells.
+        pid: Option<u32>,
     },
     /// A file or folder of the home can't be made, read or written.
     #[error("can't {doing} {path}: {source}")]
@@ -68,6 +67,14 @@ pub enum HomeError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// The process that holds a home, for people.
+fn process(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) => format!("process {pid}"),
+        None => "another astrid process".into(),
+    }
 }
 
 impl From<DiskError> for HomeError {
@@ -104,7 +111,10 @@ impl HomeError {
                     path.display()
                 )
             }
-            Self::Busy { .. } => "wait for it to end, or use another --home".into(),
+            Self::Busy { pid: None, .. } => "wait for it to end, or use another --home".into(),
+            Self::Busy { pid: Some(pid), .. } => {
+                format!("wait for it to end, end it (kill {pid}), or use another --home")
+            }
             Self::Io { path, source, .. } => io_hint(path, source),
         }
     }
@@ -137,35 +147,7 @@ pub struct Home {
     root: PathBuf,
     disk: Disk,
     /// Removes an ephemeral home with its last clone.
-    _ephemeral: Option<Arc<tempfile::TempDir>>,
-}
-
-/// Holds the home, together with other readers, until dropped.
-#[derive(Debug)]
-pub struct HomeLock {
-    _file: File,
-}
-
-/// Holds the home alone until its last clone is dropped; what changes the home asks for one.
-#[derive(Debug, Clone)]
-pub struct ExclusiveLock {
-    _lock: Arc<HomeLock>,
-    recovered: Arc<Mutex<bool>>,
-}
-
-impl ExclusiveLock {
-    fn new(lock: HomeLock) -> Self {
-        Self {
-            _lock: Arc::new(lock),
-            recovered: Arc::default(),
-        }
-    }
-
-    /// Lets one thread at a time change what is installed. The value tells whether what an earlier process left half
-    /// done has been cleared away since the lock was taken: later, it would be what this one has under way.
-    pub(crate) fn turn(&self) -> MutexGuard<'_, bool> {
-        self.recovered.lock()
-    }
+    _ephemeral: Option<Arc<Temporary>>,
 }
 
 impl Home {
@@ -178,6 +160,30 @@ impl Home {
         Self::prepare(dir.as_ref(), None)
     }
 
+    /// The home in `dir` for a command that only reads: nothing is made. Where there is none it is an empty one.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn look(dir: impl AsRef<Path>) -> Result<Self, HomeError> {
+        let dir = dir.as_ref();
+        let root = match dir.canonicalize() {
+            Ok(root) => root,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => dir.to_owned(),
+            Err(error) => return Err(io_error("resolve", dir)(error)),
+        };
+        for folder in std::iter::once(root.clone()).chain(FOLDERS.map(|folder| root.join(folder))) {
+            match check_trust(&folder) {
+                Err(HomeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                trusted => trusted?,
+            }
+        }
+        Ok(Self {
+            root,
+            disk: Disk::default(),
+            _ephemeral: None,
+        })
+    }
+
     /// A home in a temporary folder, removed with its last clone.
     ///
     /// # Errors
@@ -187,12 +193,10 @@ impl Home {
     }
 
     pub(crate) fn ephemeral_in(parent: &Path) -> Result<Self, HomeError> {
-        let dir = tempfile::Builder::new()
-            .prefix("astrid-home-")
-            .tempdir_in(parent)
-            .map_err(io_error("make a temporary folder in", parent))?;
-        let root = dir.path().to_owned();
-        Self::prepare(&root, Some(Arc::new(dir)))
+        let folder =
+            Temporary::new_in(parent).map_err(io_error("make a temporary folder in", parent))?;
+        let root = folder.path().join("home");
+        Self::prepare(&root, Some(Arc::new(folder)))
     }
 
     /// Where the home is unless told otherwise: `$ASTRID_HOME`, else `~/.astrid`.
@@ -210,7 +214,7 @@ impl Home {
             .ok_or(HomeError::Unknown)
     }
 
-    fn prepare(dir: &Path, ephemeral: Option<Arc<tempfile::TempDir>>) -> Result<Self, HomeError> {
+    fn prepare(dir: &Path, ephemeral: Option<Arc<Temporary>>) -> Result<Self, HomeError> {
         make_dir(dir)?;
         let root = dir.canonicalize().map_err(io_error("resolve", dir))?;
         let home = Self {
@@ -305,78 +309,6 @@ impl Home {
     /// `secrets/`.
     pub fn secrets_dir(&self) -> PathBuf {
         self.root.join("secrets")
-    }
-
-    /// Holds the home together with other readers.
-    ///
-    /// # Errors
-    /// [`HomeError::Busy`] if somebody who writes holds it for longer than ten seconds; [`HomeError::Io`].
-    pub fn lock_shared(&self) -> Result<HomeLock, HomeError> {
-        self.lock(File::try_lock_shared)
-    }
-
-    /// Holds the home alone: for commands that change what is installed, and for a running host.
-    ///
-    /// # Errors
-    /// [`HomeError::Busy`] if anybody else holds it for longer than ten seconds; [`HomeError::Io`].
-    pub fn lock_exclusive(&self) -> Result<ExclusiveLock, HomeError> {
-        Ok(ExclusiveLock::new(self.lock(File::try_lock)?))
-    }
-
-    /// [`Self::lock_shared`] without waiting; none if somebody who writes holds it.
-    ///
-    /// # Errors
-    /// [`HomeError::Io`].
-    pub fn try_lock_shared(&self) -> Result<Option<HomeLock>, HomeError> {
-        self.attempt(File::try_lock_shared)
-    }
-
-    /// [`Self::lock_exclusive`] without waiting; none if anybody else holds it.
-    ///
-    /// # Errors
-    /// [`HomeError::Io`].
-    pub fn try_lock_exclusive(&self) -> Result<Option<ExclusiveLock>, HomeError> {
-        Ok(self.attempt(File::try_lock)?.map(ExclusiveLock::new))
-    }
-
-    fn lock(
-        &self,
-        try_lock: fn(&File) -> Result<(), std::fs::TryLockError>,
-    ) -> Result<HomeLock, HomeError> {
-        let began = Instant::now();
-        loop {
-            match self.attempt(try_lock)? {
-                Some(lock) => return Ok(lock),
-                None if began.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_POLL),
-                None => return Err(self.busy()),
-            }
-        }
-    }
-
-    fn attempt(
-        &self,
-        try_lock: fn(&File) -> Result<(), std::fs::TryLockError>,
-    ) -> Result<Option<HomeLock>, HomeError> {
-        let path = self.root.join("run/lock");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io_error("open", &path))?;
-        match try_lock(&file) {
-            Ok(()) => Ok(Some(HomeLock { _file: file })),
-            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(source)) => Err(io_error("lock", &path)(source)),
-        }
-    }
-
-    /// For who has waited for the lock long enough.
-    pub(crate) fn busy(&self) -> HomeError {
-        let path = self.root.join("run/lock");
-        HomeError::Busy { path }
     }
 
     /// The key of the compiled cache, `etc/cache.key`; made at its first use.

@@ -53,6 +53,7 @@ pub mod principal;
 pub mod registry;
 pub mod storage;
 mod sync;
+pub mod temporary;
 mod text;
 pub mod tools;
 

@@ -29,6 +29,9 @@ pub trait Ask: Into<Request> + Send + 'static {
     /// Whether it changes what is there: then it goes on to its end even if nobody waits for it any more.
     const CHANGES: bool = false;
 
+    /// Whether it only reads: then a home is not made for it where there is none.
+    const READS: bool = false;
+
     /// Whose log lines belong to it while it is under way.
     fn heard(&self) -> Option<Heard> {
         None

@@ -213,6 +213,7 @@ impl Operator {
 
 impl Ask for Stop {
     type Reply = Stopping;
+    const READS: bool = true;
     const HOLD: Hold = Hold::Not;
     const CHANGES: bool = true;
 

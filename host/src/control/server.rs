@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
@@ -18,7 +18,7 @@ use super::message::{Answer, Heard, Hello, Remark, Remarks, Request, seal, unsea
 use super::operator::{Operator, Running};
 use super::socket::{self, Socket};
 use crate::Host;
-use crate::home::ExclusiveLock;
+use crate::home::{ExclusiveLock, Home};
 use crate::kind::ErrorKind;
 use crate::storage::LogRecord;
 
@@ -28,6 +28,8 @@ const CONNECTIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection that was told that all is over may take to hear it.
 const FAREWELL: Duration = Duration::from_millis(200);
+/// How often a host looks whether its socket is still there.
+const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a connection that could not be taken, such as when there is no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest time that what is in flight is given at the end, a day: nobody waits for longer.
@@ -151,7 +153,7 @@ impl Server {
     /// two seconds later.
     pub async fn serve(self) -> Ended {
         let Self {
-            socket,
+            mut socket,
             shared,
             host,
             at_once,
@@ -159,7 +161,7 @@ impl Server {
         let mut connections = JoinSet::new();
         tokio::select! {
             () = shared.stop.cancelled() => {}
-            () = accept(&socket, &shared, &mut connections) => {}
+            () = accept(&mut socket, &host, &shared, &mut connections) => {}
         }
         shared.stop.cancel();
         // Who comes from now on waits for the home.
@@ -190,13 +192,32 @@ async fn all(connections: &mut JoinSet<()>) {
     while connections.join_next().await.is_some() {}
 }
 
+/// Listens anew where the socket's file was removed.
+fn mend(socket: &mut Socket, home: &Home) {
+    match socket.mend(home) {
+        Ok(false) => {}
+        Ok(true) => {
+            tracing::warn!(path = %socket.path().display(), "the control socket was removed: it is made again")
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the control socket was removed, and cannot be made again")
+        }
+    }
+}
+
 /// Takes connections for ever.
-async fn accept(socket: &Socket, shared: &Shared, connections: &mut JoinSet<()>) {
+async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: &mut JoinSet<()>) {
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             accepted = socket.listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
+            _ = looks.tick() => {
+                mend(socket, host.home());
+                continue;
+            }
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,

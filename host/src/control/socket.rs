@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::error::ControlError;
-use crate::home::{Home, write_private};
+use crate::home::{Home, make_dir, write_private};
 
 /// Its name in `run/`.
 pub(super) const SOCKET: &str = "control.sock";
@@ -24,6 +24,8 @@ const SUN_PATH: usize = if cfg!(target_os = "linux") { 108 } else { 104 };
 /// A listening socket. Its file is gone when this is dropped.
 pub(super) struct Socket {
     pub(super) listener: UnixListener,
+    /// The device and inode of its file.
+    made: (u64, u64),
     file: Remove,
     pid: Remove,
 }
@@ -39,32 +41,23 @@ pub(super) fn path(home: &Home) -> PathBuf {
 impl Socket {
     /// Listens. The home is held alone, so a socket that is there is of a process that is not.
     pub(super) fn bind(home: &Home) -> Result<Self, ControlError> {
-        let (run, path) = (home.run_dir(), path(home));
-        // So that there is no moment in which others could connect, whatever the mode of new files is.
-        fs::set_permissions(&run, fs::Permissions::from_mode(0o700))
-            .map_err(ControlError::io("set the mode of", &run))?;
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(ControlError::io("replace", &path)(error));
-            }
-            _ => {}
-        }
-        let reachable = Reachable::new(&run, &path)?;
-        let listener =
-            UnixListener::bind(&reachable.path).map_err(ControlError::io("listen on", &path))?;
-        let socket = Self {
+        let (listener, made) = listen(home)?;
+        Ok(Self {
             listener,
-            file: Remove(path),
-            pid: Remove(run.join(PID)),
-        };
-        let private = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(socket.path(), private)
-            .map_err(ControlError::io("set the mode of", socket.path()))?;
-        write_private(
-            &socket.pid.0,
-            format!("{}\n", std::process::id()).as_bytes(),
-        )?;
-        Ok(socket)
+            made,
+            file: Remove(path(home)),
+            pid: Remove(home.run_dir().join(PID)),
+        })
+    }
+
+    /// Listens anew if the socket's file is gone, or another one is in its place; then true. Connections that were
+    /// taken go on.
+    pub(super) fn mend(&mut self, home: &Home) -> Result<bool, ControlError> {
+        if identity(self.path()).is_ok_and(|found| found == self.made) {
+            return Ok(false);
+        }
+        (self.listener, self.made) = listen(home)?;
+        Ok(true)
     }
 
     /// Where it is.
@@ -76,6 +69,36 @@ impl Socket {
     pub(super) fn close(self) -> Remove {
         self.pid
     }
+}
+
+/// Makes the socket's file and the one that names the process.
+fn listen(home: &Home) -> Result<(UnixListener, (u64, u64)), ControlError> {
+    let (run, path) = (home.run_dir(), path(home));
+    make_dir(&run)?;
+    // So that there is no moment in which others could connect, whatever the mode of new files is.
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o700))
+        .map_err(ControlError::io("set the mode of", &run))?;
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(ControlError::io("replace", &path)(error));
+        }
+        _ => {}
+    }
+    let reachable = Reachable::new(&run, &path)?;
+    let listener =
+        UnixListener::bind(&reachable.path).map_err(ControlError::io("listen on", &path))?;
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&path, private).map_err(ControlError::io("set the mode of", &path))?;
+    let made = identity(&path).map_err(ControlError::io("look at", &path))?;
+    let pid = format!("{}\n", std::process::id());
+    write_private(&run.join(PID), pid.as_bytes())?;
+    Ok((listener, made))
+}
+
+/// What tells a file from another one that took its name.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 impl Drop for Remove {
@@ -203,6 +226,21 @@ mod tests {
         assert!(connect(&home).await.expect("asked").is_none());
         let _socket = Socket::bind(&home).expect("bound again");
         assert!(connect(&home).await.expect("connected").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_removed_is_made_again() {
+        let home = Home::ephemeral().expect("a home");
+        let mut socket = Socket::bind(&home).expect("bound");
+        assert!(!socket.mend(&home).expect("looked"), "nothing is amiss");
+        fs::remove_file(path(&home)).expect("removed");
+        assert!(socket.mend(&home).expect("bound again"));
+        assert!(connect(&home).await.expect("connected").is_some());
+        fs::remove_dir_all(home.run_dir()).expect("removed");
+        assert!(socket.mend(&home).expect("bound again"));
+        assert!(connect(&home).await.expect("connected").is_some());
+        drop(socket);
+        assert!(!path(&home).exists() && !home.run_dir().join(PID).exists());
     }
 
     #[cfg(target_os = "linux")]

@@ -12,6 +12,7 @@ use flate2::bufread::GzDecoder;
 use tar::{Archive, Entry, EntryType};
 
 use super::{Package, PackageError, source};
+use crate::temporary::Temporary;
 
 /// Most entries of an archive.
 pub const ARCHIVE_ENTRIES: usize = 4_096;
@@ -20,14 +21,11 @@ pub const ARCHIVE_BYTES: u64 = 256 << 20;
 
 /// A package, with the temporary folder that its other files are in.
 pub(super) fn open(path: &Path) -> Result<Package, PackageError> {
-    let folder = tempfile::Builder::new()
-        .prefix("astrid-unpacked-")
-        .tempdir()
-        .map_err(|source| PackageError::Io {
-            doing: "make a temporary folder for",
-            path: path.to_owned(),
-            source,
-        })?;
+    let folder = Temporary::new().map_err(|source| PackageError::Io {
+        doing: "make a temporary folder for",
+        path: path.to_owned(),
+        source,
+    })?;
     unpack(path, folder.path())?;
     let mut package = source::folder(folder.path())?;
     package.unpacked = Some(std::sync::Arc::new(folder));

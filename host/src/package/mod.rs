@@ -50,7 +50,7 @@ pub struct Package {
     owner: PrincipalId,
     folder: Option<std::path::PathBuf>,
     /// Keeps the folder of an unpacked archive for as long as the package is there.
-    unpacked: Option<std::sync::Arc<tempfile::TempDir>>,
+    unpacked: Option<std::sync::Arc<crate::temporary::Temporary>>,
 }
 
 impl Package {

@@ -175,7 +175,12 @@ fn names(folder: &Path) -> Result<Vec<String>, PackageError> {
         source,
     };
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
+    let entries = match fs::read_dir(folder) {
+        // A home that was never made has nothing in it.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
         names.extend(entry.map_err(failed)?.file_name().into_string().ok());
     }
     Ok(names)

@@ -178,7 +178,13 @@ impl Principals {
     /// [`PrincipalError::Home`]; the first profile that can't be read.
     pub fn list(&self) -> Result<Vec<Principal>, PrincipalError> {
         let dir = self.home.principals_dir();
-        let entries = std::fs::read_dir(&dir).map_err(io_error("list", &dir))?;
+        let entries = match std::fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(vec![self.read(&PrincipalId::default_principal())?]);
+            }
+            Err(error) => return Err(io_error("list", &dir)(error).into()),
+        };
         let mut all = Vec::new();
         for entry in entries {
             let name = entry.map_err(io_error("list", &dir))?.file_name();
@@ -231,7 +237,8 @@ impl Principals {
 
     fn read(&self, id: &PrincipalId) -> Result<Principal, PrincipalError> {
         let dir = self.home.principal_dir(id);
-        if !dir.is_dir() {
+        // One is in every home, also in a home that was never made.
+        if !dir.is_dir() && *id != PrincipalId::default_principal() {
             return Err(PrincipalError::NotFound(id.clone()));
         }
         let path = self.profile_path(id);

@@ -89,13 +89,26 @@ impl Running {
         std::fs::read_to_string(&self.stdout).unwrap_or_default()
     }
 
+    /// What it has said on standard error so far.
+    pub fn warned(&self) -> String {
+        std::fs::read_to_string(&self.stderr).unwrap_or_default()
+    }
+
     /// Tells it to end, as a service manager does.
     ///
     /// # Panics
     /// If it isn't there any more.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// If it isn't there any more.
+    pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a process"), Signal::TERM).expect("told");
+        kill_process(pid.expect("a process"), signal).expect("told");
     }
 
     /// Waits for its end, and tells what it came to.

@@ -13,6 +13,7 @@ mod hostile;
 mod operator;
 mod report;
 mod running;
+mod traces;
 mod trust;
 mod verdicts;
 
@@ -53,6 +54,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     compiled::at_once(report, &astrid)?;
     operator::removal(report, &astrid);
     failing::capsules(report, binary.clone())?;
-    running::host(report, binary)?;
+    running::host(report, binary.clone())?;
+    traces::left(report, binary)?;
     author::from_nothing(report)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use astrid_e2e::command::{Astrid, Output, Running};
 use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::hostile::install;
@@ -307,7 +308,7 @@ fn logs(report: &mut Report, astrid: &Astrid) {
 }
 
 /// Waits for something that happens soon.
-fn wait(mut until: impl FnMut() -> bool) -> bool {
+pub(crate) fn wait(mut until: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
     while began.elapsed() < LONG {
         if until() {
@@ -490,6 +491,32 @@ fn cancelled(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
         );
     }
     let running = astrid.host(&["--json"])?;
+    report.given("SIGHUP: the terminal is closed");
+    let told = Instant::now();
+    running.signal(Signal::HUP);
+    ended(report, &running.wait(), true, told.elapsed(), LONG);
+    left_alone(report, astrid)?;
+    let running = astrid.host(&["--json"])?;
+    report.ask(astrid, &["stop"], 0, |document| {
+        same(&document["stopped"], &json!(running.pid()))?;
+        Ok("stopped".into())
+    });
+    let output = running.wait();
+    ended(report, &output, true, output.elapsed, LONG);
+    Ok(())
+}
+
+/// A host whose socket and lock file are removed keeps its home, and is found again.
+fn left_alone(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
+    let running = astrid.host(&["--json"])?;
+    report.given("a host whose run/ was removed");
+    let run = astrid.home().join("run");
+    std::fs::remove_dir_all(&run).map_err(|error| error.to_string())?;
+    report.ask(astrid, &["run"], 1, error("home", "already"));
+    report.ask(astrid, &["list"], 0, |document| {
+        same(&document[0]["state"], &json!("loaded"))?;
+        Ok("it is found".into())
+    });
     report.ask(astrid, &["stop"], 0, |document| {
         same(&document["stopped"], &json!(running.pid()))?;
         Ok("stopped".into())

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
-    let home = session.home()?;
+    let home = session.look()?;
     let mut compared = Compared::nothing();
     let inspected = match Source::find(&home, &args.target)? {
         Source::Installed(capsule) => session.ask(Inspect { capsule })?,

@@ -16,6 +16,7 @@ use crate::failure::{DONE, Failure, REFUSED};
 use crate::output::{bytes, clean, verbatim, verdict};
 use crate::payload;
 use crate::session::{Session, known_principal, principal};
+use crate::signals;
 use crate::sources::Source;
 
 /// Call a handler of a capsule and print its verdict
@@ -93,6 +94,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
 
 /// A home that is gone afterwards, with the one principal that is called for.
 fn throw_away(principal: &PrincipalId) -> Result<Home, Failure> {
+    signals::remove_temporaries();
     let home = Home::ephemeral()?;
     if *principal != PrincipalId::default_principal() {
         Principals::new(home.clone()).add(principal)?;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use astrid_host::control::requests::Logs;
-use astrid_host::control::{Ask as _, Remark, Remarks};
+use astrid_host::control::{Remark, Remarks};
 use astrid_host::storage::LogRecord;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -35,7 +35,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         out: session.out,
         records: Mutex::default(),
     };
-    session.reach(Logs::HOLD)?.ask(ask, &printer)?;
+    session.reach::<Logs>()?.ask(ask, &printer)?;
     if session.out.is_json() {
         session.out.document(&json!(printer.records.into_inner()));
     }

@@ -21,6 +21,7 @@ mod reload;
 mod remove;
 mod run;
 mod session;
+mod signals;
 mod sources;
 mod stop;
 mod tools;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use astrid_host::control::requests::Reload;
 use serde_json::json;
 
-use crate::failure::{DONE, Failure};
+use crate::failure::{DONE, Failure, exit_code};
 use crate::output::problem;
 use crate::session::{Session, capsule};
 
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let named = args.capsule.as_deref().map(capsule).transpose()?;
-    let (mut documents, mut lines, mut all) = (Vec::new(), Vec::new(), true);
+    let (mut documents, mut lines, mut code) = (Vec::new(), Vec::new(), DONE);
     for reloaded in session.ask(Reload { capsule: named })? {
         let name = reloaded.name;
         match reloaded.version {
@@ -35,7 +35,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
                 documents.push(loaded);
             }
             Err(error) => {
-                all = false;
+                code = exit_code(&error);
                 lines.push(problem(&name, &error));
                 documents.push(json!({ "name": name, "ok": false, "error": error }));
             }
@@ -45,5 +45,5 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         lines.push("no capsule is installed".into());
     }
     session.out.result(&json!(documents), lines.join("\n"));
-    Ok(if all { DONE } else { ExitCode::FAILURE })
+    Ok(code)
 }

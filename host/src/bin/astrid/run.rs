@@ -7,18 +7,18 @@ use astrid_host::capsule::Readiness;
 use astrid_host::control::{self, Server};
 use astrid_host::{Home, Host};
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::duration::duration;
 use crate::failure::{DONE, Failure};
 use crate::session::{Session, no_event_loop};
+use crate::signals::Signals;
 
 /// How long a capsule that others import from may take to be ready before they are loaded, and then all that are loaded.
 const READY: Duration = Duration::from_secs(10);
 /// How long threads that wait for files may go on after the end.
 const THREADS: Duration = Duration::from_millis(100);
 
-/// Run a host on the home until Ctrl-C, SIGTERM or `astrid stop`; the other commands ask it meanwhile
+/// Run a host on the home until Ctrl-C, SIGTERM, SIGHUP or `astrid stop`; the other commands ask it meanwhile
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How long what is in flight may take once it is told to stop, such as 500ms or 2s; a second Ctrl-C cuts it short
@@ -43,7 +43,7 @@ async fn host(session: &Session, args: &Args, home: Home) -> Result<(), Failure>
     let host = session.long_lived(home).build().await?;
     let loaded = tokio::select! {
         loaded = load(session, &host) => Some(loaded?),
-        () = signals.next() => None,
+        _ = signals.next() => None,
     };
     let drained = match &loaded {
         Some(_) => {
@@ -103,26 +103,4 @@ async fn load(session: &Session, host: &Host) -> Result<Vec<String>, Failure> {
         session.out.note("no capsule is loaded");
     }
     Ok(names)
-}
-
-/// What tells a host to stop.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -46,12 +46,23 @@ impl Session {
         if let Some(home) = self.opened.get() {
             return Ok(home.clone());
         }
-        let dir = match &self.home {
+        let home = Home::open(self.home_dir()?)?;
+        Ok(self.opened.get_or_init(|| home).clone())
+    }
+
+    /// The home for a command that only reads: nothing is made where there is none.
+    pub(crate) fn look(&self) -> Result<Home, Failure> {
+        if let Some(home) = self.opened.get() {
+            return Ok(home.clone());
+        }
+        Ok(Home::look(self.home_dir()?)?)
+    }
+
+    fn home_dir(&self) -> Result<PathBuf, Failure> {
+        Ok(match &self.home {
             Some(dir) => dir.clone(),
             None => Home::default_dir()?,
-        };
-        let home = Home::open(dir)?;
-        Ok(self.opened.get_or_init(|| home).clone())
+        })
     }
 
     /// How a host is begun here that makes a call or two and ends.
@@ -80,7 +91,7 @@ impl Session {
 
     /// Waits until no host holds the home; false if that takes longer than `limit`.
     pub(crate) fn wait_for_end(&self, limit: Duration) -> Result<bool, Failure> {
-        let home = self.home()?;
+        let home = self.look()?;
         Ok(runtime(false)?.block_on(control::freed(&home, limit))?)
     }
 
@@ -100,12 +111,12 @@ impl Session {
 
     /// Asks for something: the host that runs on the home, or, if none does, carries it out here.
     pub(crate) fn ask<A: Ask>(&self, ask: A) -> Result<A::Reply, Failure> {
-        self.reach(A::HOLD)?.ask(ask, &self.out)
+        self.reach::<A>()?.ask(ask, &self.out)
     }
 
-    /// Finds out whether a host runs on the home, else takes it.
-    pub(crate) fn reach(&self, hold: Hold) -> Result<Reach<'_>, Failure> {
-        let home = self.home()?;
+    /// Finds out whether a host runs on the home, else takes it as a request needs it.
+    pub(crate) fn reach<A: Ask>(&self) -> Result<Reach<'_>, Failure> {
+        let (home, hold) = (if A::READS { self.look() } else { self.home() }?, A::HOLD);
         // Most often nobody holds it, and nothing has to be set up to ask somebody.
         let held = match hold {
             Hold::Not => None,

@@ -10,6 +10,7 @@ use astrid_host::{ErrorKind, Package};
 
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::signals;
 
 /// Something that a capsule can be had from.
 pub(crate) enum Source {
@@ -74,12 +75,15 @@ impl Source {
         let (package, at) = match self {
             Self::Installed(name) => (Package::installed(home, name)?, home.capsules_dir()),
             Self::Crate(folder) => {
-                let built = build(session, home, folder)?;
+                let built = build(session, &session.home()?, folder)?;
                 let package = Package::from_build(folder, built.component_bytes)?;
                 (package, built.archive)
             }
             Self::Folder(folder) => (Package::from_folder(folder)?, folder.clone()),
-            Self::Archive(file) => (Package::from_archive(file)?, file.clone()),
+            Self::Archive(file) => {
+                signals::remove_temporaries();
+                (Package::from_archive(file)?, file.clone())
+            }
             Self::Component(file) => {
                 return Err(
                     Failure::usage(format!("{} has no manifest", file.display()))

@@ -44,6 +44,7 @@ impl Operator {
 
 impl Ask for List {
     type Reply = Vec<Listed>;
+    const READS: bool = true;
 
     async fn carry_out(
         self,
@@ -195,6 +196,7 @@ fn limits(home: &Home, package: &Package) -> Result<CallLimits, Problem> {
 
 impl Ask for Inspect {
     type Reply = Inspected;
+    const READS: bool = true;
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Inspected, Problem> {
         let package = by.installed(&self.capsule).await?;
@@ -230,6 +232,7 @@ impl Checked {
 
 impl Ask for Check {
     type Reply = Checked;
+    const READS: bool = true;
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Checked, Problem> {
         let package = by.installed(&self.capsule).await?;
@@ -239,6 +242,7 @@ impl Ask for Check {
 
 impl Ask for Verify {
     type Reply = Vec<Verified>;
+    const READS: bool = true;
 
     async fn carry_out(
         self,
@@ -371,6 +375,7 @@ impl Reloaded {
 
 impl Ask for Reload {
     type Reply = Vec<Reloaded>;
+    const READS: bool = true;
     const HOLD: Hold = Hold::Not;
     const CHANGES: bool = true;
 

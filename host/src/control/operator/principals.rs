@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 impl Ask for Principals {
     type Reply = Vec<ListedPrincipal>;
+    const READS: bool = true;
 
     async fn carry_out(
         self,
@@ -83,6 +84,7 @@ impl Operator {
 
 impl Ask for Logs {
     type Reply = ();
+    const READS: bool = true;
     /// Who follows a log may do so for days.
     const HOLD: Hold = Hold::Not;
 

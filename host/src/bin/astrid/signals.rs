@@ -1,0 +1,55 @@
+//! Signals that end a program: Ctrl-C, SIGTERM, and SIGHUP, which a terminal sends when it is closed.
+
+use std::sync::Once;
+
+use astrid_host::temporary;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Waits for the signals that end a program.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.hang_up.recv() => SignalKind::hangup(),
+        }
+    }
+}
+
+/// From now on a signal that ends the program removes its temporary folders first; the exit code is the one that a shell
+/// gives to a program that was ended by the signal.
+pub(crate) fn remove_temporaries() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Without a thread to wait in, the next command sweeps what is left.
+        let thread = std::thread::Builder::new().name("signals".into());
+        let _ = thread.spawn(|| {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let Ok(runtime) = runtime.enable_io().build() else {
+                return;
+            };
+            runtime.block_on(async {
+                if let Ok(mut signals) = Signals::new() {
+                    let signal = signals.next().await;
+                    temporary::remove_all();
+                    std::process::exit(128 + signal.as_raw_value());
+                }
+            });
+        });
+    });
+}

@@ -1,0 +1,242 @@
+//! Who holds a home: any number of readers, or one process that changes it, such as a running host.
+//!
+//! The lock is an flock on the home's own folder, which cannot be removed without the home. `run/lock` is taken besides,
+//! for commands of earlier versions, which know only that.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{Home, HomeError, io_error};
+
+/// How long a command waits for another one that holds the home.
+pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// The pause between two looks whether the home is free.
+pub(crate) const LOCK_POLL: Duration = Duration::from_millis(25);
+
+/// Holds the home, together with other readers, until dropped.
+#[derive(Debug)]
+pub struct HomeLock {
+    /// The home's folder and `run/lock`, as far as they are there.
+    _files: Vec<File>,
+}
+
+/// Holds the home alone until its last clone is dropped; what changes the home asks for one.
+#[derive(Debug, Clone)]
+pub struct ExclusiveLock {
+    _lock: Arc<HomeLock>,
+    recovered: Arc<Mutex<bool>>,
+}
+
+impl ExclusiveLock {
+    fn new(lock: HomeLock) -> Self {
+        Self {
+            _lock: Arc::new(lock),
+            recovered: Arc::default(),
+        }
+    }
+
+    /// Lets one thread at a time change what is installed. The value tells whether what an earlier process left half
+    /// done has been cleared away since the lock was taken: later, it would be what this one has under way.
+    pub(crate) fn turn(&self) -> MutexGuard<'_, bool> {
+        self.recovered.lock()
+    }
+}
+
+/// How a home is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Shared,
+    Alone,
+}
+
+impl Mode {
+    fn take(self, file: &File) -> Result<(), TryLockError> {
+        match self {
+            Self::Shared => file.try_lock_shared(),
+            Self::Alone => file.try_lock(),
+        }
+    }
+}
+
+impl Home {
+    /// Holds the home together with other readers.
+    ///
+    /// # Errors
+    /// [`HomeError::Busy`] if a writer holds it for longer than ten seconds; [`HomeError::Io`].
+    pub fn lock_shared(&self) -> Result<HomeLock, HomeError> {
+        self.lock(Mode::Shared)
+    }
+
+    /// Holds the home alone: for commands that change what is installed, and for a running host.
+    ///
+    /// # Errors
+    /// [`HomeError::Busy`] if another process holds it for longer than ten seconds; [`HomeError::Io`].
+    pub fn lock_exclusive(&self) -> Result<ExclusiveLock, HomeError> {
+        Ok(ExclusiveLock::new(self.lock(Mode::Alone)?))
+    }
+
+    /// [`Self::lock_shared`] without waiting; `None` if a writer holds it.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn try_lock_shared(&self) -> Result<Option<HomeLock>, HomeError> {
+        self.attempt(Mode::Shared)
+    }
+
+    /// [`Self::lock_exclusive`] without waiting; `None` if another process holds it.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn try_lock_exclusive(&self) -> Result<Option<ExclusiveLock>, HomeError> {
+        Ok(self.attempt(Mode::Alone)?.map(ExclusiveLock::new))
+    }
+
+    fn lock(&self, mode: Mode) -> Result<HomeLock, HomeError> {
+        let began = Instant::now();
+        loop {
+            match self.attempt(mode)? {
+                Some(lock) => return Ok(lock),
+                None if began.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_POLL),
+                None => return Err(self.busy()),
+            }
+        }
+    }
+
+    fn attempt(&self, mode: Mode) -> Result<Option<HomeLock>, HomeError> {
+        let path = self.root.join("run/lock");
+        let mut options = OpenOptions::new();
+        options.read(true).mode(0o600);
+        // A reader makes nothing, and what isn't there is held by no process.
+        if mode == Mode::Alone {
+            options.write(true).create(true).truncate(false);
+        }
+        let mut files = Vec::with_capacity(2);
+        for (path, opened) in [
+            (self.root.as_path(), File::open(&self.root)),
+            (&path, options.open(&path)),
+        ] {
+            let file = match opened {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound && mode == Mode::Shared => {
+                    continue;
+                }
+                Err(error) => return Err(io_error("open", path)(error)),
+            };
+            match mode.take(&file) {
+                Ok(()) => files.push(file),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(source)) => return Err(io_error("lock", path)(source)),
+            }
+        }
+        Ok(Some(HomeLock { _files: files }))
+    }
+
+    /// The error for a command that has waited for the lock long enough.
+    pub(crate) fn busy(&self) -> HomeError {
+        HomeError::Busy {
+            path: self.root.clone(),
+            pid: self.holder(),
+        }
+    }
+
+    /// The process that holds the home alone: as the kernel says, else as a running host wrote down.
+    fn holder(&self) -> Option<u32> {
+        holder(&self.root).or_else(|| {
+            let written = std::fs::read_to_string(self.run_dir().join("pid")).ok()?;
+            written.trim().parse().ok()
+        })
+    }
+}
+
+/// The process that `/proc/locks` names for an exclusive flock on a folder.
+#[cfg(target_os = "linux")]
+fn holder(folder: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(folder).ok()?;
+    let device = found.dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    named(&locks, &format!("{major:02x}:{minor:02x}:{}", found.ino()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn holder(_folder: &Path) -> Option<u32> {
+    None
+}
+
+/// The process of the line of `/proc/locks` that tells of an exclusive flock on `file`, its device and inode. A process
+/// outside of this namespace has no number above 0.
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "only Linux has /proc/locks")
+)]
+fn named(locks: &str, file: &str) -> Option<u32> {
+    let of = |line: &str| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let kind = [words.next()?, words.next()?, words.next()?];
+        let (pid, locked) = (words.next()?.parse().ok()?, words.next()?);
+        (kind == ["FLOCK", "ADVISORY", "WRITE"] && locked == file && pid > 0).then_some(pid)
+    };
+    locks.lines().find_map(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_is_read_from_the_kernels_table() {
+        let locks = "1: FLOCK  ADVISORY  WRITE 757 fe:00:1234 0 EOF\n\
+                     2: POSIX  ADVISORY  WRITE 8 fe:00:99 0 EOF\n\
+                     3: FLOCK  ADVISORY  READ 9 fe:00:99 0 EOF\n\
+                     3: -> FLOCK  ADVISORY  WRITE 10 fe:00:99 0 EOF\n\
+                     damaged\n";
+        assert_eq!(named(locks, "fe:00:1234"), Some(757));
+        assert_eq!(named(locks, "fe:00:99"), None);
+        assert_eq!(named("", "fe:00:99"), None);
+    }
+
+    #[test]
+    fn a_home_whose_lock_file_was_removed_is_still_held() {
+        let home = Home::ephemeral().expect("a home");
+        let held = home.lock_exclusive().expect("free");
+        std::fs::remove_file(home.root().join("run/lock")).expect("removed");
+        assert!(home.try_lock_exclusive().expect("asked").is_none());
+        assert!(home.try_lock_shared().expect("asked").is_none());
+        if cfg!(target_os = "linux") {
+            assert_eq!(holder(home.root()), Some(std::process::id()));
+        }
+        drop(held);
+        assert!(home.try_lock_exclusive().expect("asked").is_some());
+    }
+
+    #[test]
+    fn an_earlier_version_that_holds_only_the_file_is_waited_for() {
+        let home = Home::ephemeral().expect("a home");
+        let file = File::create(home.root().join("run/lock")).expect("made");
+        file.lock().expect("free");
+        assert!(home.try_lock_exclusive().expect("asked").is_none());
+        assert!(home.try_lock_shared().expect("asked").is_none());
+        drop(file);
+        assert!(home.try_lock_shared().expect("asked").is_some());
+    }
+
+    #[test]
+    fn a_home_that_is_not_there_is_looked_at_and_not_made() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("home");
+        let home = Home::look(&path).expect("none is needed");
+        assert!(home.try_lock_shared().expect("asked").is_some());
+        assert!(!path.exists());
+        std::fs::create_dir(&path).expect("made");
+        let home = Home::look(&path).expect("it is empty");
+        assert!(home.try_lock_shared().expect("asked").is_some());
+        assert_eq!(std::fs::read_dir(&path).expect("there").count(), 0);
+    }
+}
