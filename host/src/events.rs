@@ -219,7 +219,7 @@ impl Outlet for Events {
         draft: Draft,
     ) -> Result<(), Refused> {
         self.bus
-            .may_fan_out(&draft.topic)
+            .may_fan_out(&draft)
             .map_err(|_| Refused::Backpressure)?;
         if capsule.manifest.capabilities.uplink {
             self.as_uplink(&capsule.name, &draft)?;

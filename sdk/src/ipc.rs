@@ -64,8 +64,11 @@ pub const MAX_TOPIC: usize = 256;
 /// The most segments of a topic and of a pattern: 8, by the contract.
 pub const MAX_SEGMENTS: usize = 8;
 
-/// The most subscriptions of one capsule: 128, by the contract.
+/// The most subscriptions of one capsule, all of which its run loop may hold: 128, by the contract.
 pub const MAX_SUBSCRIPTIONS: usize = 128;
+
+/// The most of these that hooks, commands and tools may hold in one instance: 16, by the contract.
+pub const MAX_HANDLER_SUBSCRIPTIONS: usize = 16;
 
 /// The longest that the host waits in one go: 60 seconds, by the contract. [`Subscription::recv`] asks again where
 /// it is to wait longer.

@@ -88,14 +88,28 @@ fn what_is_no_topic_pattern_or_payload_is_invalid() {
 
 #[test]
 fn subscriptions_are_limited_and_end_when_dropped() {
-    Host::new().run(|| {
-        let mut all: Vec<_> = (0..ipc::MAX_SUBSCRIPTIONS)
-            .map(|_| ipc::subscribe("a").unwrap())
-            .collect();
-        assert_eq!(ipc::subscribe("a").map(drop), Err(Error::Quota));
-        all.pop();
-        assert!(ipc::subscribe("a").is_ok());
-    });
+    Host::new().run(|| holds(ipc::MAX_HANDLER_SUBSCRIPTIONS));
+    assert_eq!(Host::new().start(&Hoarder), Some(Ok(())));
+}
+
+/// Checks that there are so many subscriptions at most.
+fn holds(most: usize) {
+    let mut all: Vec<_> = (0..most).map(|_| ipc::subscribe("a").unwrap()).collect();
+    assert_eq!(ipc::subscribe("a").map(drop), Err(Error::Quota));
+    all.pop();
+    assert!(ipc::subscribe("a").is_ok());
+}
+
+/// A run loop that subscribes as often as it may.
+#[derive(Default)]
+struct Hoarder;
+
+#[capsule]
+impl Hoarder {
+    #[astrid::run]
+    fn run(&self) {
+        holds(ipc::MAX_SUBSCRIPTIONS);
+    }
 }
 
 #[test]

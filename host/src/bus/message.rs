@@ -8,7 +8,7 @@ use crate::principal::PrincipalId;
 
 /// What a message is taken to need in a guest besides its topic and payload: the source, the principal, and the
 /// record that holds them.
-const ENVELOPE: usize = 256;
+pub const ENVELOPE: usize = 256;
 
 /// For whom a message was published, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

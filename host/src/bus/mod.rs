@@ -25,7 +25,7 @@ pub use index::{Edit, EntryId, PatternUse, Snapshot, TopicIndex};
 pub use mailbox::{
     BATCH_BYTES, BATCH_MESSAGES, Batch, Closed, QUEUE_BYTES, QUEUE_MESSAGES, REPORT_EVERY,
 };
-pub use message::{Attribution, Draft, Message};
+pub use message::{Attribution, Draft, ENVELOPE, Message};
 
 pub use crate::payload::{Payload, PayloadError};
 pub use owner::{CAPSULE_BYTES, Owner, SubscribeError};
@@ -36,16 +36,16 @@ use self::mailbox::Pushed;
 use self::subscription::Subscriber;
 use crate::policy::topic::Topic;
 
-/// Most subscriptions that a guest's message may reach (abi.md, "ipc").
+/// Most subscriptions that may hear a guest's message (abi.md, "ipc").
 pub const FAN_OUT: usize = 256;
 /// Where the bus says that a subscription lost messages.
 pub const LAGGED: &str = "astrid.v1.event_bus.lagged";
 
-/// A guest's message would reach more than [`FAN_OUT`] subscriptions; it reached none.
+/// More than [`FAN_OUT`] subscriptions would hear a guest's message; none did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the topic has {subscriptions} subscriptions; a capsule's message may reach {FAN_OUT}")]
+#[error("{subscriptions} subscriptions would hear the message; {FAN_OUT} may hear a capsule's")]
 pub struct Backpressure {
-    /// How many it would reach.
+    /// How many would hear it.
     pub subscriptions: usize,
 }
 
@@ -58,7 +58,7 @@ pub struct BusMetrics {
     pub delivered: u64,
     /// How often a subscription dropped one.
     pub dropped: u64,
-    /// Messages that would have reached too many.
+    /// Messages that too many would have heard.
     pub refused: u64,
     /// Reports of lag.
     pub reports: u64,
@@ -133,12 +133,21 @@ impl EventBus {
         message
     }
 
-    /// Whether a guest's message on this topic reaches few enough subscriptions; a refusal is counted.
+    /// Whether few enough subscriptions would hear a guest's message; a refusal is counted. A subscription to the topic
+    /// that hears only another principal doesn't count.
     ///
     /// # Errors
     /// [`Backpressure`] above [`FAN_OUT`] subscriptions.
-    pub fn may_fan_out(&self, topic: &Topic) -> Result<(), Backpressure> {
-        let subscriptions = self.subscriptions(topic);
+    pub fn may_fan_out(&self, draft: &Draft) -> Result<(), Backpressure> {
+        let index = self.0.index.load();
+        // Mostly the topic has fewer, whomever they hear; to count those costs less than to look at each.
+        if index.count(&draft.topic) <= FAN_OUT {
+            return Ok(());
+        }
+        let mut subscriptions = 0;
+        index.each_match(&draft.topic, |subscriber| {
+            subscriptions += usize::from(subscriber.hears(&draft.attribution));
+        });
         if subscriptions <= FAN_OUT {
             return Ok(());
         }
@@ -146,7 +155,7 @@ impl EventBus {
         Err(Backpressure { subscriptions })
     }
 
-    /// How many subscriptions a message on this topic would reach.
+    /// How many subscriptions there are to a topic.
     pub fn subscriptions(&self, topic: &Topic) -> usize {
         self.0.index.load().count(topic)
     }
@@ -178,7 +187,7 @@ impl Shared {
         let mut behind = Vec::new();
         let mut delivered = 0;
         index.each_match(&message.topic, |subscriber| {
-            if !subscriber.hears(&message) {
+            if !subscriber.hears(&message.attribution) {
                 return;
             }
             let owner = &subscriber.owner;

@@ -9,17 +9,21 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
+use super::message::ENVELOPE;
 use crate::manifest::CapsuleName;
 use crate::principal::PrincipalId;
 
-/// Bytes of payload a second for each (capsule, principal); a second's worth may come at once (abi.md, "ipc").
+/// Bytes a second for each (capsule, principal); a second's worth may come at once (abi.md, "ipc"). A message costs its
+/// payload and [`ENVELOPE`]: so no more than 40,960 come in a second, however short.
 pub const PUBLISH_RATE: NonZeroU32 = NonZeroU32::new(10 * 1024 * 1024).expect("more than zero");
 /// Pairs that are kept; of more, those that are heard of least begin anew with a full second's worth.
 const BUCKETS: usize = 16_384;
 
 /// The pair has published more than [`PUBLISH_RATE`] allows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{capsule} publishes more than {PUBLISH_RATE} bytes a second for {principal}")]
+#[error(
+    "{capsule} publishes more than {PUBLISH_RATE} bytes a second for {principal}, a message counted as its payload and {ENVELOPE} bytes"
+)]
 pub struct RateLimited {
     /// Who publishes.
     pub capsule: CapsuleName,
@@ -49,16 +53,16 @@ impl<C: Clock + Clone> PublishRate<C> {
         }
     }
 
-    /// Charges a payload of that many bytes, all of it or nothing. To be asked last, since nothing is given back: what is
+    /// Charges a message whose payload has that many bytes, all of it or nothing. To be asked last, since nothing is given back: what is
     /// refused for another reason costs nothing.
     ///
     /// # Errors
-    /// [`RateLimited`], also for more bytes than a whole second's.
+    /// [`RateLimited`], also for what costs more than a whole second's worth.
     pub fn charge(
         &self,
         capsule: &CapsuleName,
         principal: &PrincipalId,
-        bytes: usize,
+        payload: usize,
     ) -> Result<(), RateLimited> {
         let pair = (capsule.clone(), principal.clone());
         let made: Result<_, std::convert::Infallible> =
@@ -70,11 +74,9 @@ impl<C: Clock + Clone> PublishRate<C> {
                 )))
             });
         let Ok(bucket) = made;
-        let fits = match u32::try_from(bytes).map(NonZeroU32::new) {
-            Ok(Some(bytes)) => matches!(bucket.check_n(bytes), Ok(Ok(()))),
-            Ok(None) => true,
-            Err(_) => false,
-        };
+        let cost = u32::try_from(payload.saturating_add(ENVELOPE)).ok();
+        let cost = cost.and_then(NonZeroU32::new);
+        let fits = cost.is_some_and(|cost| matches!(bucket.check_n(cost), Ok(Ok(()))));
         if fits {
             Ok(())
         } else {
@@ -93,6 +95,8 @@ mod tests {
     use super::*;
 
     const MIB: usize = 1024 * 1024;
+    /// The payload of a message that costs a mebibyte.
+    const LARGE: usize = MIB - ENVELOPE;
 
     fn capsule(name: &str) -> CapsuleName {
         CapsuleName::parse(name).unwrap()
@@ -109,30 +113,43 @@ mod tests {
         let (a, b) = (capsule("a"), capsule("b"));
         let (alice, bob) = (principal("alice"), principal("bob"));
         for _ in 0..10 {
-            rate.charge(&a, &alice, MIB).unwrap();
+            rate.charge(&a, &alice, LARGE).unwrap();
         }
-        let refused = rate.charge(&a, &alice, 1).unwrap_err();
+        let refused = rate.charge(&a, &alice, 0).unwrap_err();
         assert_eq!(
             (refused.capsule, refused.principal),
             (a.clone(), alice.clone())
         );
-        rate.charge(&a, &bob, MIB).unwrap();
-        rate.charge(&b, &alice, MIB).unwrap();
+        rate.charge(&a, &bob, LARGE).unwrap();
+        rate.charge(&b, &alice, LARGE).unwrap();
         // A tenth of a second gives a mebibyte, and what was refused took nothing of it.
         clock.advance(Duration::from_millis(100));
         assert!(rate.charge(&a, &alice, 2 * MIB).is_err());
-        rate.charge(&a, &alice, MIB).unwrap();
-        assert!(rate.charge(&a, &alice, MIB).is_err());
+        rate.charge(&a, &alice, LARGE).unwrap();
+        assert!(rate.charge(&a, &alice, LARGE).is_err());
+    }
+
+    #[test]
+    fn short_messages_are_limited_by_their_number() {
+        let clock = FakeRelativeClock::default();
+        let rate = PublishRate::with_clock(clock.clone(), 16);
+        let (a, alice) = (capsule("a"), principal("alice"));
+        let accepted = || {
+            let messages = std::iter::from_fn(|| rate.charge(&a, &alice, 1).ok());
+            messages.count()
+        };
+        assert_eq!(accepted(), 10 * MIB / (ENVELOPE + 1));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(accepted(), 10 * MIB / (ENVELOPE + 1));
     }
 
     #[test]
     fn more_than_a_seconds_worth_never_fits() {
         let rate = PublishRate::<DefaultClock>::default();
         let (a, alice) = (capsule("a"), principal("alice"));
-        assert!(rate.charge(&a, &alice, 10 * MIB + 1).is_err());
+        assert!(rate.charge(&a, &alice, 10 * MIB - ENVELOPE + 1).is_err());
         assert!(rate.charge(&a, &alice, usize::MAX).is_err());
-        assert!(rate.charge(&a, &alice, 0).is_ok());
-        assert!(rate.charge(&a, &alice, 10 * MIB).is_ok());
+        assert!(rate.charge(&a, &alice, 10 * MIB - ENVELOPE).is_ok());
     }
 
     #[test]

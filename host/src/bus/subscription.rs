@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::index::{EntryId, PatternUse};
 use super::mailbox::{Batch, Closed, Mailbox, Taken};
-use super::message::Message;
+use super::message::{Attribution, Message};
 use super::owner::{Owner, SubscribeError};
 use super::{EventBus, Shared};
 use crate::policy::topic::TopicPattern;
@@ -30,9 +30,9 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    /// Whether a message on a topic that the pattern admits is for it.
-    pub(super) fn hears(&self, message: &Message) -> bool {
-        match (&self.only, message.attribution.principal()) {
+    /// Whether a message on a topic that the pattern admits is for it, by whom it was published for.
+    pub(super) fn hears(&self, attribution: &Attribution) -> bool {
+        match (&self.only, attribution.principal()) {
             (Some(only), Some(principal)) => only == principal,
             _ => true,
         }

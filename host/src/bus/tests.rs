@@ -200,10 +200,10 @@ fn a_batch_never_mixes_principals() {
 fn above_the_fan_out_a_guests_message_is_refused() {
     let bus = bus();
     let mut subscriptions: Vec<_> = (0..FAN_OUT).map(|_| subscribe(&bus, "a")).collect();
-    let topic = Topic::parse("a").unwrap();
-    assert_eq!(bus.may_fan_out(&topic), Ok(()));
+    let message = draft("a", "1");
+    assert_eq!(bus.may_fan_out(&message), Ok(()));
     subscriptions.push(subscribe(&bus, "*"));
-    let refused = bus.may_fan_out(&topic).unwrap_err();
+    let refused = bus.may_fan_out(&message).unwrap_err();
     assert_eq!(refused.subscriptions, FAN_OUT + 1);
     assert_eq!(bus.metrics().refused, 1);
     // The host's own goes to all.
@@ -211,6 +211,34 @@ fn above_the_fan_out_a_guests_message_is_refused() {
     for subscription in &subscriptions {
         assert_eq!(payloads(&subscription.poll().unwrap()), ["3"]);
     }
+}
+
+#[test]
+fn the_fan_out_counts_those_that_would_hear_the_message() {
+    let bus = bus();
+    let owner = Owner::new("many", usize::MAX);
+    let pattern = TopicPattern::parse("a").unwrap();
+    let of = |who: &str| {
+        let only = who.parse().unwrap();
+        let subscription = bus.subscribe_for(&pattern, &owner, Some(&only));
+        subscription.unwrap()
+    };
+    let mut subscriptions: Vec<_> = (0..2 * FAN_OUT).map(|_| of("bob")).collect();
+    subscriptions.extend((0..FAN_OUT - 1).map(|_| of("alice")));
+    subscriptions.push(subscribe(&bus, "*"));
+    let by = |attribution| Draft {
+        attribution,
+        ..draft("a", "1")
+    };
+    assert_eq!(bus.may_fan_out(&by(verified("alice"))), Ok(()));
+    assert_eq!(bus.may_fan_out(&by(verified("carol"))), Ok(()));
+    let refused = bus.may_fan_out(&by(verified("bob"))).unwrap_err();
+    assert_eq!(refused.subscriptions, 2 * FAN_OUT + 1);
+    subscriptions.push(of("alice"));
+    let refused = bus.may_fan_out(&by(verified("alice"))).unwrap_err();
+    assert_eq!(refused.subscriptions, FAN_OUT + 1);
+    // What the host says all would hear.
+    assert!(bus.may_fan_out(&by(Attribution::System)).is_err());
 }
 
 /// (dropped, lagged) of the reports that wait in a subscription to them.

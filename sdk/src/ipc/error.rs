@@ -49,11 +49,13 @@ pub enum Error {
     InvalidInput,
     /// The capsule is being unloaded: nothing comes any more.
     Closed,
-    /// More than 10 MiB a second were published by this capsule for this principal. Later it may work.
+    /// More than 10 MiB a second were published by this capsule for this principal, where each message costs its payload
+    /// and 256 bytes. Later it may work.
     RateLimited,
     /// The handlers of the topic can't keep up, so nothing was published. Later it may work.
     Backpressure,
-    /// The capsule has [`MAX_SUBSCRIPTIONS`](super::MAX_SUBSCRIPTIONS) already.
+    /// The capsule has [`MAX_SUBSCRIPTIONS`](super::MAX_SUBSCRIPTIONS) already, or this instance
+    /// [`MAX_HANDLER_SUBSCRIPTIONS`](super::MAX_HANDLER_SUBSCRIPTIONS) and isn't its run loop.
     Quota,
     /// Nobody answered in time.
     Timeout,
@@ -75,7 +77,7 @@ impl fmt::Display for Error {
             Self::Closed => "the capsule is being unloaded",
             Self::RateLimited => "more was published than the host takes in a second",
             Self::Backpressure => "the topic's handlers can't keep up",
-            Self::Quota => "the capsule has as many subscriptions as it may",
+            Self::Quota => "there are as many subscriptions as there may be: drop one first",
             Self::Timeout => "nobody answered in time",
             Self::Refused(text) | Self::Misfit(text) | Self::Unknown(text) => text,
             Self::NotJson(text) => {

@@ -9,9 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::ipc::{
-    Attribution, Batch, Binding, Error, MAX_SEGMENTS, MAX_SUBSCRIPTIONS, MAX_TOPIC, Message,
-};
+use crate::ipc::{Attribution, Batch, Binding, Error, MAX_SEGMENTS, MAX_TOPIC, Message};
 
 /// The most messages that a subscription keeps: 1,024, as on the real host.
 pub const MAX_KEPT: usize = 1_024;
@@ -72,12 +70,13 @@ impl Bus {
         answerers.find(|answerer| answerer.topic == topic).cloned()
     }
 
-    pub fn subscribe(&mut self, pattern: &str) -> Result<u64, Error> {
+    /// Subscribes, unless there are `most` subscriptions already.
+    pub fn subscribe(&mut self, pattern: &str, most: usize) -> Result<u64, Error> {
         let mut refused = self.refused_subscriptions.iter();
         if let Some((_, error)) = refused.find(|(refused, _)| refused == pattern) {
             return Err(error.clone());
         }
-        if self.subscriptions.len() >= MAX_SUBSCRIPTIONS {
+        if self.subscriptions.len() >= most {
             return Err(Error::Quota);
         }
         self.next_subscription += 1;

@@ -103,6 +103,7 @@ impl HostSubscription for IpcView<'_> {
 
     fn drop(&mut self, subscription: Resource<Heard>) -> wasmtime::Result<()> {
         self.table.delete(subscription)?;
+        self.ctx.held -= 1;
         Ok(())
     }
 }
@@ -138,11 +139,18 @@ impl Host for IpcView<'_> {
         let capsule = &self.ctx.capsule;
         let pattern = acl::to_subscribe(self.call, &SUBSCRIBE_ROW, &topic_pattern);
         let subscribed = pattern.and_then(|pattern| {
+            if !self.ctx.may_hold_more() {
+                return Err(ErrorCode::Quota);
+            }
             let only = self.ctx.listener.is_none().then(|| self.call.principal());
             self.ctx.outlet.subscribe(capsule, &pattern, only)
         });
         match subscribed {
-            Ok(subscription) => Ok(Ok(self.table.push(Heard(subscription))?)),
+            Ok(subscription) => {
+                let heard = self.table.push(Heard(subscription))?;
+                self.ctx.held += 1;
+                Ok(Ok(heard))
+            }
             Err(error) => Ok(Err(error)),
         }
     }

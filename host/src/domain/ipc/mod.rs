@@ -3,8 +3,8 @@
 //! Who may publish and subscribe to what is in the manifest's `[publish]` and `[subscribe]`: what isn't there is
 //! denied. Where a published event goes is behind [`Outlet`], so this room knows neither handlers nor their chains.
 //!
-//! What is published is charged to the capsule and the call's principal in the step that takes it: 10 MiB of payload a
-//! second. So an event that is denied, or refused for want of room, costs nothing, and `backpressure` comes before
+//! What is published is charged to the capsule and the call's principal in the step that takes it: 10 MiB a second, a
+//! message as its payload and 256 bytes. So an event that is denied, or refused for want of room, costs nothing, and `backpressure` comes before
 //! `rate-limited` where both would do.
 
 mod acl;
@@ -47,8 +47,12 @@ mod bindings {
 
 pub use bindings::astrid::ipc::host as wit;
 
-/// Subscriptions that a capsule may have at once (abi.md, "ipc").
+/// Subscriptions that a capsule may have at once, and its run loop alone (abi.md, "ipc").
 pub const SUBSCRIPTIONS: usize = 128;
+
+/// Subscriptions of these that an instance for handlers may hold (abi.md, "ipc"). There is one for each principal and
+/// more where calls are nested: without this, one of them could take all.
+pub const HANDLER_SUBSCRIPTIONS: usize = 16;
 
 /// A guest's subscription.
 pub struct Heard(Subscription);
@@ -86,7 +90,7 @@ pub trait Outlet: Send + Sync + 'static {
     /// Subscribes for `capsule`, to what is published for `only`, or for anybody.
     ///
     /// # Errors
-    /// [`wit::ErrorCode::Quota`], or [`wit::ErrorCode::Closed`] if the capsule was unloaded.
+    /// [`wit::ErrorCode::Quota`] if the capsule has as many as it may; [`wit::ErrorCode::Closed`] if it was unloaded.
     fn subscribe(
         &self,
         capsule: &CapsuleInfo,
@@ -151,6 +155,8 @@ pub struct IpcCtx {
     /// A run loop hears everybody, and takes on the principal of what it hears; a handler hears only whom it is called
     /// for.
     listener: Option<Listener>,
+    /// How many subscriptions the instance holds.
+    held: usize,
 }
 
 impl IpcCtx {
@@ -164,7 +170,13 @@ impl IpcCtx {
             outlet,
             capsule,
             listener,
+            held: 0,
         }
+    }
+
+    /// Whether the instance may hold one more subscription, if its capsule may have one.
+    fn may_hold_more(&self) -> bool {
+        self.listener.is_some() || self.held < HANDLER_SUBSCRIPTIONS
     }
 }
 

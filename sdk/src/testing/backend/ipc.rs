@@ -4,7 +4,10 @@ use std::{cell::RefCell, rc::Rc};
 
 use super::{Pause, State, current, poll::Pollable, wait, with};
 use crate::{
-    ipc::{Attribution, Batch, Binding, Denied, Error, Message},
+    ipc::{
+        Attribution, Batch, Binding, Denied, Error, MAX_HANDLER_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS,
+        Message,
+    },
     sys::Caller,
     testing::{CAPSULE_ID, PEER_ID, TIMESTAMP, access, bus, door},
 };
@@ -139,7 +142,12 @@ pub fn subscribe(pattern: &str) -> Result<Subscription, Error> {
         if listed.is_some_and(|access| !access.may_subscribe(pattern)) {
             return Err(Error::CapabilityDenied(Denied::Subscribe(pattern.into())));
         }
-        state.bus.subscribe(pattern)?
+        let most = if state.in_run_loop {
+            MAX_SUBSCRIPTIONS
+        } else {
+            MAX_HANDLER_SUBSCRIPTIONS
+        };
+        state.bus.subscribe(pattern, most)?
     };
     Ok(Subscription { state, id })
 }

@@ -66,7 +66,7 @@ pub const EXPECTED: [(&str, &str); 14] = [
     ),
     (
         "subscribe",
-        r#"{"exact":"ok","star":"ok","not_listed":"capability-denied","star_inside":"invalid-input","star_in_segment":"invalid-input","empty":"invalid-input","limit":128,"limit_plus_1":"quota","one_less":"ok"}"#,
+        r#"{"exact":"ok","star":"ok","not_listed":"capability-denied","star_inside":"invalid-input","star_in_segment":"invalid-input","empty":"invalid-input","limit":16,"limit_plus_1":"quota","one_less":"ok"}"#,
     ),
     (
         "receive",

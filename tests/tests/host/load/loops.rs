@@ -6,6 +6,7 @@ use astrid_e2e::guests::Guest;
 use astrid_host::bus::{LAGGED, QUEUE_MESSAGES, Subscription};
 use astrid_host::capsule::{LoopState, Readiness};
 use astrid_host::dispatch::Event;
+use astrid_host::domain::ipc::SUBSCRIPTIONS;
 use astrid_host::policy::topic::TopicPattern;
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
@@ -158,14 +159,25 @@ pub(crate) async fn what_a_subscription_loses_is_told() {
 }
 
 #[tokio::test]
+async fn a_run_loop_may_hold_all_subscriptions_of_its_capsule() {
+    let host = host().await;
+    // With the one by which it is asked.
+    let count = format!("default = \"{}\"", SUBSCRIPTIONS - 1);
+    let manifest = Guest::Hoarder.manifest().replace("default = \"1\"", &count);
+    let _hoarder = ready(&host, Guest::Hoarder, &manifest).await;
+    publish(&host, "hoard.v1.thing", 1).await;
+    assert_eq!(hoard(&host).await["messages"], SUBSCRIPTIONS - 1);
+}
+
+#[tokio::test]
 async fn all_subscriptions_of_a_capsule_hold_64_mib_together() {
-    const SUBSCRIPTIONS: usize = 16;
+    const HELD: usize = 16;
     const MESSAGES: usize = 20;
     const MIB: usize = 1 << 20;
     let host = host().await;
     let manifest = Guest::Hoarder
         .manifest()
-        .replace("default = \"1\"", &format!("default = \"{SUBSCRIPTIONS}\""));
+        .replace("default = \"1\"", &format!("default = \"{HELD}\""));
     let _hoarder = ready(&host, Guest::Hoarder, &manifest).await;
     for _ in 0..MESSAGES {
         publish(&host, "hoard.v1.thing", "x".repeat(MIB - 2)).await;
@@ -173,7 +185,7 @@ async fn all_subscriptions_of_a_capsule_hold_64_mib_together() {
     let found = hoard(&host).await;
     let [messages, bytes, dropped] =
         ["messages", "bytes", "dropped"].map(|what| found[what].as_u64().unwrap() as usize);
-    assert_eq!(messages + dropped, SUBSCRIPTIONS * MESSAGES);
+    assert_eq!(messages + dropped, HELD * MESSAGES);
     assert_eq!(bytes, messages * MIB);
     // Their envelopes count too.
     assert!(bytes < 64 * MIB && bytes > 62 * MIB, "{bytes}");

@@ -12,6 +12,7 @@ use serde::Serialize;
 struct Report {
     accepted: u64,
     backpressure: u64,
+    rate_limited: u64,
 }
 
 #[derive(Default)]
@@ -30,6 +31,7 @@ impl Rival {
                 match ipc::publish(&other, &1) {
                     Ok(()) => report.accepted += 1,
                     Err(ipc::Error::Backpressure) => report.backpressure += 1,
+                    Err(ipc::Error::RateLimited) => report.rate_limited += 1,
                     Err(error) => return Err(error.into()),
                 }
             }
