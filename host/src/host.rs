@@ -284,7 +284,7 @@ impl Host {
         self.inner.events.bus.metrics()
     }
 
-    /// Waits until no event is in flight; false if that took longer than `limit`.
+    /// Waits until no event is in flight and no observer runs; false if that took longer than `limit`.
     pub async fn drain(&self, limit: Duration) -> bool {
         let dispatcher = &self.inner.events.dispatcher;
         dispatcher.drain(limit).await

@@ -1,69 +1,38 @@
-//! Admission: which events are taken now, which wait, and which are refused.
+//! Admission: which events are taken now, which wait outside, and which are refused.
 //!
-//! Three numbers are bounded: the events queued in a lane for their first handler, and those in flight for a principal
-//! and for the host. To be admitted is one step under one lock: the counts go up and the event takes its places, so
-//! places are taken in the order of admission. Whoever waits is a whole event in a queue and holds nothing; it is
-//! admitted by whoever makes the room, so nothing is lost between being let in and noticing it.
+//! To be admitted is one step under one lock: there is room for what is in flight, and in the lane of each handler of
+//! the event's chain fewer wait than may ([`Limits`]); the counts go up and the event takes its first places. So places
+//! are taken in the order of admission. An event that waits is whole in a queue and holds nothing; it is admitted by
+//! whatever makes the room, so nothing is lost between being let in and noticing it.
 //!
-//! Order: those who want the same lane are admitted first come first served, and of one principal's lanes that have
-//! room, the one whose event came first. When the host is full, principals take turns. Room is given away in the step
-//! that makes it; so an event that finds room for all it needs may take it, because then nobody waits for the same.
+//! Order: events that want the same lanes are admitted first come first served, and of one principal's that find room,
+//! the one that came first. When the host is full, principals take turns. Room is given away in the step that makes it;
+//! so an event that finds all the room it needs may take it, because then none that wants the same waits.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Poll, Waker};
 
+use super::counts::{Counts, Figures};
 use super::error::Limit;
+use super::limits::Limits;
+use super::outside::Outside;
 use crate::principal::PrincipalId;
 use crate::sync::Mutex;
-
-/// How many events there may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Queued in a lane for their first handler: 64. One that is being handled isn't queued.
-    pub lane: usize,
-    /// In flight for a principal: 256.
-    pub principal: usize,
-    /// In flight for the host: 4,096.
-    pub host: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            lane: 64,
-            principal: 256,
-            host: 4_096,
-        }
-    }
-}
-
-/// What is going on, and what there was.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Events admitted and not yet done, their observers included.
-    pub in_flight: usize,
-    /// Events that wait for admission.
-    pub waiting: usize,
-    /// Events admitted ever.
-    pub admitted: u64,
-    /// Events refused for want of room ever.
-    pub backpressure: u64,
-    /// Events refused because they were nested too deep, ever.
-    pub too_deep: u64,
-}
 
 /// Something to be admitted.
 pub(super) trait Entrant {
     /// For whom.
     fn principal(&self) -> &PrincipalId;
-    /// The lane whose queue for first handlers it joins; 0 if none.
-    fn first_lane(&self) -> u64;
+    /// The bytes that it holds.
+    fn bytes(&self) -> usize;
+    /// The lanes of the handlers of its chain, the first one first.
+    fn lanes(&self) -> impl Iterator<Item = u64>;
     /// The bindings have changed since it was made.
     fn bindings_changed(&mut self);
-    /// It is admitted: it takes its places. Tells whether it is queued for its first handler.
-    fn admit(&mut self) -> bool;
+    /// It is admitted: it takes its first places.
+    fn admit(&mut self, counts: &mut Counts);
 }
 
 /// What came of asking by one that may wait.
@@ -93,7 +62,6 @@ pub(super) enum Refusal {
 
 /// The door.
 pub(super) struct Admission<E> {
-    limits: Limits,
     /// As the state says; apart from it so that reading it takes no lock.
     closed: AtomicBool,
     state: Mutex<State<E>>,
@@ -103,9 +71,12 @@ struct State<E> {
     closed: bool,
     /// Counts changes of the bindings.
     bindings: u64,
-    figures: Figures,
-    accounts: HashMap<PrincipalId, Account<E>>,
-    /// Principals that have somebody waiting, each once; who is served goes to the back.
+    counts: Counts,
+    waiting: usize,
+    backpressure: u64,
+    /// What waits, by principal; only principals for whom something does.
+    outside: HashMap<PrincipalId, Outside<E>>,
+    /// These principals, each once; the one that is served goes to the back.
     ring: VecDeque<PrincipalId>,
     next_ticket: u64,
     /// Admitted, and to be started by whoever is at it.
@@ -114,29 +85,17 @@ struct State<E> {
     until_empty: Vec<Waker>,
 }
 
-struct Account<E> {
-    in_flight: usize,
-    in_ring: bool,
-    firsts: Vec<First<E>>,
-}
-
-/// A lane as the first one of events.
-struct First<E> {
-    lane: u64,
-    queued: usize,
-    waiting: VecDeque<(u64, E)>,
-}
-
 impl<E: Entrant> Admission<E> {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            limits,
             closed: AtomicBool::new(false),
             state: Mutex::new(State {
                 closed: false,
                 bindings: 0,
-                figures: Figures::default(),
-                accounts: HashMap::new(),
+                counts: Counts::new(limits),
+                waiting: 0,
+                backpressure: 0,
+                outside: HashMap::new(),
                 ring: VecDeque::new(),
                 next_ticket: 0,
                 granted: VecDeque::new(),
@@ -147,7 +106,12 @@ impl<E: Entrant> Admission<E> {
     }
 
     pub(super) fn figures(&self) -> Figures {
-        self.state.lock().figures
+        let state = self.state.lock();
+        Figures {
+            waiting: state.waiting,
+            backpressure: state.backpressure,
+            ..state.counts.figures()
+        }
     }
 
     /// Whether anybody is let in.
@@ -161,11 +125,16 @@ impl<E: Entrant> Admission<E> {
         (!state.closed).then_some(state.bindings)
     }
 
+    /// What is held, for an event that is in flight already or needs no admission.
+    pub(super) fn counts<T>(&self, count: impl FnOnce(&mut Counts) -> T) -> T {
+        count(&mut self.state.lock().counts)
+    }
+
     /// An event wants in, and waits for room. `bindings` is as it was before its chain was looked up.
     pub(super) fn ask(&self, mut entrant: E, bindings: u64) -> Asked<E> {
         let mut state = self.state.lock();
         let state = &mut *state;
-        match state.room_for(&self.limits, &mut entrant, bindings) {
+        match state.room_for(&mut entrant, bindings) {
             Ok(()) => {
                 state.admit(&mut entrant);
                 Asked::Admitted(entrant)
@@ -174,7 +143,7 @@ impl<E: Entrant> Admission<E> {
             Err(Refusal::Full(_)) => {
                 let ticket = state.next_ticket;
                 state.next_ticket += 1;
-                state.figures.waiting += 1;
+                state.waiting += 1;
                 state.wait(ticket, entrant);
                 Asked::Waits(ticket)
             }
@@ -191,7 +160,7 @@ impl<E: Entrant> Admission<E> {
     ) -> AskedNow<E, P> {
         let mut state = self.state.lock();
         let state = &mut *state;
-        match state.room_for(&self.limits, &mut entrant, bindings) {
+        match state.room_for(&mut entrant, bindings) {
             Ok(()) => {
                 if let Err(unpaid) = pay() {
                     return AskedNow::Unpaid(unpaid);
@@ -201,7 +170,7 @@ impl<E: Entrant> Admission<E> {
             }
             Err(refusal) => {
                 if let Refusal::Full(_) = refusal {
-                    state.figures.backpressure += 1;
+                    state.backpressure += 1;
                 }
                 AskedNow::Refused(refusal, entrant)
             }
@@ -211,60 +180,42 @@ impl<E: Entrant> Admission<E> {
     /// Nobody waits for it any more: takes it out, with the bound that kept it out, unless it was admitted.
     pub(super) fn forget(&self, principal: &PrincipalId, ticket: u64) -> Option<(Limit, E)> {
         let mut state = self.state.lock();
-        let limit = state.full(&self.limits, principal);
-        let account = state.accounts.get_mut(principal)?;
-        let (lane, entrant) = account.firsts.iter_mut().find_map(|first| {
-            let key = |(ticket, _): &(u64, E)| *ticket;
-            let at = first.waiting.binary_search_by_key(&ticket, key).ok()?;
-            Some((first.lane, first.waiting.remove(at)?.1))
-        })?;
-        account.tidy(lane);
+        let limit = state.counts.full(principal).unwrap_or(Limit::Lane);
+        let entrant = state.outside.get_mut(principal)?.remove(ticket)?;
+        state.waiting -= 1;
         state.tidy(principal);
-        state.figures.waiting -= 1;
-        Some((limit.unwrap_or(Limit::Lane), entrant))
-    }
-
-    /// Room for something that isn't dispatched as an event of its own, if there is any now.
-    pub(super) fn take_room(&self, principal: &PrincipalId) -> bool {
-        let mut state = self.state.lock();
-        if state.closed || state.full(&self.limits, principal).is_some() {
-            state.figures.backpressure += 1;
-            return false;
-        }
-        state.figures.in_flight += 1;
-        state.account(principal).in_flight += 1;
-        true
+        Some((limit, entrant))
     }
 
     /// An event of the principal is done.
-    pub(super) fn done(&self, principal: &PrincipalId, start: impl Fn(E)) {
+    pub(super) fn done(&self, principal: &PrincipalId, bytes: usize, start: impl Fn(E)) {
         let mut state = self.state.lock();
-        let was_full = state.figures.in_flight >= self.limits.host;
-        state.figures.in_flight -= 1;
-        state.account(principal).in_flight -= 1;
-        if state.figures.waiting > 0 {
-            if was_full {
-                state.settle_all(&self.limits);
-            } else {
-                while state.admit_one(&self.limits, principal) {}
-            }
+        let was_full = state.counts.is_full();
+        state.counts.done(principal, bytes);
+        if was_full {
+            state.settle_all();
+        } else {
+            state.settle(principal);
         }
-        state.tidy(principal);
         let wakers = state.wakers();
         self.start(state, start);
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// An event has left the queue for its first handler.
-    pub(super) fn left_queue(&self, principal: &PrincipalId, lane: u64, start: impl Fn(E)) {
+    /// An observer of the principal is done.
+    pub(super) fn observed(&self, principal: &PrincipalId, bytes: usize) {
         let mut state = self.state.lock();
-        let account = state.account(principal);
-        account.first(lane).queued -= 1;
-        if state.figures.waiting > 0 {
-            while state.admit_one(&self.limits, principal) {}
-        }
-        state.account(principal).tidy(lane);
-        state.tidy(principal);
+        state.counts.observed(principal, bytes);
+        let wakers = state.wakers();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// An event waits in a lane no longer.
+    pub(super) fn left_lane(&self, principal: &PrincipalId, lane: u64, start: impl Fn(E)) {
+        let mut state = self.state.lock();
+        state.counts.left_lane(principal, lane);
+        state.settle(principal);
         self.start(state, start);
     }
 
@@ -276,29 +227,26 @@ impl<E: Entrant> Admission<E> {
             entrant.bindings_changed();
             state.wait(ticket, entrant);
         }
-        state.settle_all(&self.limits);
+        state.settle_all();
         self.start(state, start);
     }
 
-    /// Lets nobody in any more; returns who waited.
+    /// Lets nobody in any more; returns what waited.
     pub(super) fn close(&self) -> Vec<E> {
         let mut state = self.state.lock();
         state.closed = true;
         self.closed.store(true, SeqCst);
-        state.figures.waiting = 0;
+        state.waiting = 0;
+        state.ring.clear();
         let waiting = state.take_waiting();
-        for principal in std::mem::take(&mut state.ring) {
-            state.account(&principal).in_ring = false;
-            state.tidy(&principal);
-        }
         waiting.into_iter().map(|(_, entrant)| entrant).collect()
     }
 
-    /// Waits until nothing is in flight.
+    /// Waits until nothing is in flight, and nothing is observed.
     pub(super) async fn empty(&self) {
         poll_fn(|context| {
             let mut state = self.state.lock();
-            if state.figures.in_flight == 0 {
+            if state.counts.is_empty() {
                 return Poll::Ready(());
             }
             let waker = context.waker();
@@ -336,182 +284,111 @@ impl<E: Entrant> Admission<E> {
 
 impl<E: Entrant> State<E> {
     /// Whether it may come in.
-    fn room_for(&self, limits: &Limits, entrant: &mut E, bindings: u64) -> Result<(), Refusal> {
+    fn room_for(&self, entrant: &mut E, bindings: u64) -> Result<(), Refusal> {
         if self.closed {
             return Err(Refusal::Closed);
         }
         if self.bindings != bindings {
             entrant.bindings_changed();
         }
-        let lacking = self.lacking(limits, entrant);
-        lacking.map_or(Ok(()), |limit| Err(Refusal::Full(limit)))
-    }
-
-    /// The first bound that keeps it out.
-    fn lacking(&self, limits: &Limits, entrant: &E) -> Option<Limit> {
-        if let Some(limit) = self.full(limits, entrant.principal()) {
-            return Some(limit);
+        if let Some(limit) = self.counts.full(entrant.principal()) {
+            return Err(Refusal::Full(limit));
         }
-        let lane = entrant.first_lane();
-        let firsts = &self.accounts.get(entrant.principal())?.firsts;
-        let first = firsts.iter().find(|first| first.lane == lane)?;
-        first.is_full(limits).then_some(Limit::Lane)
-    }
-
-    fn full(&self, limits: &Limits, principal: &PrincipalId) -> Option<Limit> {
-        if self.figures.in_flight >= limits.host {
-            return Some(Limit::Host);
+        if entrant
+            .lanes()
+            .any(self.counts.crowded(entrant.principal()))
+        {
+            return Err(Refusal::Full(Limit::Lane));
         }
-        let account = self.accounts.get(principal)?;
-        (account.in_flight >= limits.principal).then_some(Limit::Principal)
+        Ok(())
     }
 
     fn admit(&mut self, entrant: &mut E) {
-        let lane = entrant.first_lane();
-        self.figures.in_flight += 1;
-        self.figures.admitted += 1;
-        let queued = entrant.admit();
-        let account = self.account(entrant.principal());
-        account.in_flight += 1;
-        if queued {
-            account.first(lane).queued += 1;
-        }
+        self.counts.admit(entrant.principal(), entrant.bytes());
+        entrant.admit(&mut self.counts);
     }
 
     fn wait(&mut self, ticket: u64, entrant: E) {
         let principal = entrant.principal().clone();
-        let account = self.account(&principal);
-        let first = account.first(entrant.first_lane());
-        first.waiting.push_back((ticket, entrant));
-        if !std::mem::replace(&mut account.in_ring, true) {
-            self.ring.push_back(principal);
-        }
+        let outside = match self.outside.get_mut(&principal) {
+            Some(outside) => outside,
+            None => {
+                self.ring.push_back(principal.clone());
+                self.outside.entry(principal).or_default()
+            }
+        };
+        outside.add(entrant.lanes().collect(), ticket, entrant);
     }
 
-    /// Admits the one of a principal's that waits longest, of those whose lane has room.
-    fn admit_one(&mut self, limits: &Limits, principal: &PrincipalId) -> bool {
-        if self.full(limits, principal).is_some() {
-            return false;
-        }
-        let Some(account) = self.accounts.get_mut(principal) else {
+    /// Admits of a principal's what waits longest of what finds room.
+    fn admit_one(&mut self, principal: &PrincipalId) -> bool {
+        let Some(outside) = self.outside.get_mut(principal) else {
             return false;
         };
-        let firsts = account.firsts.iter_mut();
-        let with_room = firsts.filter(|first| !first.is_full(limits));
-        let waiting = with_room.filter(|first| !first.waiting.is_empty());
-        let oldest = waiting.min_by_key(|first| first.waiting.front().map(|(ticket, _)| *ticket));
-        let Some((lane, (_, mut entrant))) =
-            oldest.and_then(|first| Some((first.lane, first.waiting.pop_front()?)))
-        else {
+        let is_full = self.counts.full(principal).is_some();
+        let next = outside.next(is_full, self.counts.crowded(principal));
+        let Some(mut entrant) = next else {
             return false;
         };
-        self.figures.waiting -= 1;
+        self.waiting -= 1;
         self.admit(&mut entrant);
         self.granted.push_back(entrant);
-        self.account(principal).tidy(lane);
         true
     }
 
-    /// Admits whoever may come in; principals take turns.
-    fn settle_all(&mut self, limits: &Limits) {
+    /// Admits whatever of a principal's finds room.
+    fn settle(&mut self, principal: &PrincipalId) {
+        if self.waiting > 0 {
+            while self.admit_one(principal) {}
+            self.tidy(principal);
+        }
+    }
+
+    /// Admits whatever finds room; principals take turns.
+    fn settle_all(&mut self) {
         let mut in_vain = 0;
-        while in_vain < self.ring.len() && self.figures.in_flight < limits.host {
+        while in_vain < self.ring.len() && !self.counts.is_full() {
             let Some(principal) = self.ring.pop_front() else {
                 return;
             };
-            self.account(&principal).in_ring = false;
-            in_vain = if self.admit_one(limits, &principal) {
+            in_vain = if self.admit_one(&principal) {
                 0
             } else {
                 in_vain + 1
             };
-            let account = self.account(&principal);
-            if account.is_waiting() {
-                account.in_ring = true;
-                self.ring.push_back(principal);
+            if self.outside.get(&principal).is_some_and(Outside::is_empty) {
+                self.outside.remove(&principal);
             } else {
-                self.tidy(&principal);
+                self.ring.push_back(principal);
             }
         }
     }
 
-    /// Everybody who waits, in order.
+    /// Everything that waits, in order.
     fn take_waiting(&mut self) -> Vec<(u64, E)> {
-        let mut all = Vec::new();
-        for account in self.accounts.values_mut() {
-            for first in &mut account.firsts {
-                all.extend(first.waiting.drain(..));
-            }
-            account.firsts.retain(|first| first.queued > 0);
-        }
+        let outside = std::mem::take(&mut self.outside);
+        self.ring.clear();
+        let mut all: Vec<_> = outside
+            .into_values()
+            .flat_map(Outside::into_waiting)
+            .collect();
         all.sort_unstable_by_key(|(ticket, _)| *ticket);
         all
     }
 
-    fn account(&mut self, principal: &PrincipalId) -> &mut Account<E> {
-        if !self.accounts.contains_key(principal) {
-            let account = Account {
-                in_flight: 0,
-                in_ring: false,
-                firsts: Vec::new(),
-            };
-            self.accounts.insert(principal.clone(), account);
-        }
-        self.accounts
-            .get_mut(principal)
-            .expect("it was there, or has just been put there")
-    }
-
-    /// Forgets a principal for whom nothing is going on, and its place in the ring when nobody waits.
+    /// Forgets a principal for whom nothing waits.
     fn tidy(&mut self, principal: &PrincipalId) {
-        let Some(account) = self.accounts.get_mut(principal) else {
-            return;
-        };
-        if account.in_ring && !account.is_waiting() {
-            account.in_ring = false;
+        if self.outside.get(principal).is_some_and(Outside::is_empty) {
+            self.outside.remove(principal);
             self.ring.retain(|other| other != principal);
-        }
-        if account.in_flight == 0 && account.firsts.is_empty() {
-            self.accounts.remove(principal);
         }
     }
 
     fn wakers(&mut self) -> Vec<Waker> {
-        if self.figures.in_flight == 0 {
+        if self.counts.is_empty() {
             std::mem::take(&mut self.until_empty)
         } else {
             Vec::new()
         }
-    }
-}
-
-impl<E> Account<E> {
-    fn first(&mut self, lane: u64) -> &mut First<E> {
-        let at = self.firsts.iter().position(|first| first.lane == lane);
-        let at = at.unwrap_or_else(|| {
-            self.firsts.push(First {
-                lane,
-                queued: 0,
-                waiting: VecDeque::new(),
-            });
-            self.firsts.len() - 1
-        });
-        &mut self.firsts[at]
-    }
-
-    fn tidy(&mut self, lane: u64) {
-        self.firsts
-            .retain(|first| first.lane != lane || first.queued > 0 || !first.waiting.is_empty());
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.firsts.iter().any(|first| !first.waiting.is_empty())
-    }
-}
-
-impl<E> First<E> {
-    fn is_full(&self, limits: &Limits) -> bool {
-        // Without a lane there is no queue.
-        self.lane != 0 && self.queued >= limits.lane
     }
 }

@@ -194,6 +194,15 @@ impl<H: Handler> Bindings<H> {
     }
 }
 
+impl<H> Default for Chain<H> {
+    fn default() -> Self {
+        Self {
+            steps: Vec::new(),
+            required: Vec::new(),
+        }
+    }
+}
+
 impl<H> Chain<H> {
     /// The handlers of `name` that take part in the chain, by where they stand.
     fn of<'a>(&'a self, name: &'a CapsuleName) -> impl Iterator<Item = usize> + 'a {
@@ -201,14 +210,6 @@ impl<H> Chain<H> {
         steps.filter_map(move |(at, bound)| {
             (bound.mode == Mode::Chain && **bound.capsule() == *name).then_some(at)
         })
-    }
-
-    /// The handler whose lane bounds how many events may be queued: the first that takes part in the chain, or else
-    /// the first.
-    pub(super) fn first(&self) -> Option<usize> {
-        let steps = &self.steps;
-        let in_chain = steps.iter().position(|bound| bound.mode == Mode::Chain);
-        in_chain.or((!steps.is_empty()).then_some(0))
     }
 
     /// A capsule without whose answer the event is denied, and that isn't bound to its topic.

@@ -2,7 +2,8 @@
 //!
 //! Each admitted event is one task. It waits for its turn in a lane, asks the handler, takes its place in the lane of
 //! the next one, and only then gives up its turn; so what follows it in this lane doesn't overtake it in that one.
-//! Observers get their places at their turn in the chain, and a task each.
+//! Observers get their places at their turn in the chain, and a task each that outlives the event; one for which there
+//! is no room then is passed over.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -10,12 +11,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::arrivals::Arrival;
 use super::bindings::{Bound, Chain};
 use super::error::DispatchError;
 use super::event::{Event, HandlerEvent};
 use super::handler::{Handler, HandlerFailure};
-use super::lane::{Place, Turn};
-use super::room::{InFlight, Inner, Queued};
+use super::held::{InFlight, Observing, Stand};
+use super::lane::{Lane, Turn};
+use super::room::Inner;
 use super::runtime::{Runtime, within};
 use super::trace::{Answer, Conclusion, Outcome, Said, Trace};
 use crate::bus::Payload;
@@ -31,58 +34,30 @@ pub(super) struct Course<H: Handler, R: Runtime> {
     pub(super) inner: Arc<Inner<H, R>>,
     pub(super) event: Event,
     pub(super) chain: Chain<H>,
+    /// The lane of each handler of the chain: held, so that they stay the same lanes.
+    pub(super) lanes: Vec<Arc<Lane>>,
     pub(super) trace: TraceId,
     /// A running handler waits for it: it waits for no lane.
     pub(super) nested: bool,
-    /// Held until its observers are done, too.
-    pub(super) in_flight: Option<InFlight<H, R>>,
 }
 
-/// The places that an event has taken, each with the index of its handler in the chain.
-pub(super) type Places = Vec<(usize, Place)>;
-
 impl<H: Handler, R: Runtime> Course<H, R> {
-    /// Takes places at what comes at index `from`: the observers there, and the handler of the chain after them.
-    pub(super) fn arrive(&self, from: usize) -> Places {
-        let mut places = Vec::new();
-        for (at, bound) in self.chain.steps.iter().enumerate().skip(from) {
-            let lane = bound.lanes().lane(&self.event.principal);
-            if bound.mode == Mode::Observe {
-                places.push((at, lane.enter()));
-                continue;
-            }
-            let place = if self.nested {
-                lane.beside().into()
-            } else {
-                lane.enter()
-            };
-            places.push((at, place));
-            break;
-        }
-        places
+    /// Looks up what is bound to its topic now.
+    pub(super) fn find_chain(&mut self) {
+        self.chain = self.inner.bindings.chain(&self.event.topic);
+        let steps = self.chain.steps.iter();
+        let lanes = steps.map(|bound| bound.lanes().lane(&self.event.principal));
+        self.lanes = lanes.collect();
     }
 
-    /// Takes places at all handlers.
-    pub(super) fn arrive_at_all(&self) -> Places {
-        let lanes = self.chain.steps.iter().map(|bound| {
-            let lane = bound.lanes().lane(&self.event.principal);
-            if self.nested {
-                lane.beside().into()
-            } else {
-                lane.enter()
-            }
-        });
-        lanes.enumerate().collect()
-    }
-
-    /// Goes along the chain.
+    /// Goes along the chain. What is in flight is no longer when it is done, whatever its observers do.
     ///
     /// # Errors
     /// [`DispatchError::ShuttingDown`].
     pub(super) async fn walk(
-        self: &Arc<Self>,
-        mut places: Places,
-        mut queued: Option<Queued<H, R>>,
+        self: Arc<Self>,
+        mut arrivals: Vec<Arrival<H, R>>,
+        mut in_flight: Option<InFlight<H, R>>,
     ) -> Result<Outcome, DispatchError> {
         if let Some(outcome) = self.at_once() {
             return Ok(outcome);
@@ -90,26 +65,27 @@ impl<H: Handler, R: Runtime> Course<H, R> {
         let shutting_down = || DispatchError::ShuttingDown {
             topic: self.event.topic().clone(),
         };
-        let first = self.chain.first();
         let mut trace = Trace::default();
         let mut event = self.handler_event();
         let mut rewritten = None;
+        let mut bytes = self.event.bytes();
         loop {
             let mut next = None;
-            for (at, place) in places {
-                let bound = &self.chain.steps[at];
-                if bound.mode == Mode::Observe {
-                    let queued = queued.take_if(|_| first == Some(at));
-                    self.observe(&mut trace, bound, place, event.clone(), queued);
-                } else {
-                    next = Some((at, bound, place));
+            for arrival in arrivals {
+                let (at, bound) = (arrival.at, &self.chain.steps[arrival.at]);
+                match arrival.stand {
+                    Ok(stand) if bound.mode == Mode::Chain => next = Some((at, bound, stand)),
+                    Ok(stand) => {
+                        let held = (stand, arrival.observing);
+                        self.observe(&mut trace, bound, held, event.clone());
+                    }
+                    Err(failure) => trace.add(bound, Said::Failed(failure), Duration::ZERO),
                 }
             }
-            let Some((at, bound, place)) = next else {
+            let Some((at, bound, stand)) = next else {
                 return Ok(self.conclude(Conclusion::Continue, rewritten, None, None, trace));
             };
-            let turn = place.await.map_err(|_| shutting_down())?;
-            queued = None;
+            let turn = stand.turn().await.map_err(|_| shutting_down())?;
             let (answer, elapsed) = self.ask(bound, &mut event, &turn).await;
             let (said, payload, answer) = heard(answer);
             trace.add(bound, said.clone(), elapsed);
@@ -142,10 +118,15 @@ impl<H: Handler, R: Runtime> Course<H, R> {
                 return Ok(self.conclude(verdict, rewritten, answer, reason, trace));
             }
             if let Some(payload) = payload {
+                // What was published is kept beside it.
+                bytes = self.event.bytes() + payload.as_bytes().len();
+                if let Some(in_flight) = &mut in_flight {
+                    in_flight.holds(bytes);
+                }
                 event.payload = payload.clone();
                 rewritten = Some(payload);
             }
-            places = self.arrive(at + 1);
+            arrivals = self.arrive_next(at + 1, bytes);
             drop(turn);
         }
     }
@@ -190,51 +171,37 @@ impl<H: Handler, R: Runtime> Course<H, R> {
         self: &Arc<Self>,
         trace: &mut Trace,
         bound: &Arc<Bound<H>>,
-        place: Place,
+        (stand, observing): (Stand<H, R>, Option<Observing<H, R>>),
         mut event: HandlerEvent,
-        queued: Option<Queued<H, R>>,
     ) {
-        // What is nested isn't counted, but this outlives what it is nested in.
-        let room = if self.nested {
-            let Some(room) = InFlight::take(&self.inner, &self.event.principal) else {
-                let failure = HandlerFailure::new(
-                    HandlerFailure::BACKPRESSURE,
-                    "there was no room to run it beside the chain",
-                );
-                trace.add(bound, Said::Failed(failure), Duration::ZERO);
-                return;
-            };
-            Some(room)
-        } else {
-            None
-        };
         let result = trace.beside(bound);
         let (course, bound) = (Arc::clone(self), Arc::clone(bound));
         self.inner.runtime.spawn(async move {
-            let (answer, elapsed) = course.wait_and_ask(&bound, &mut event, place, queued).await;
+            let (answer, elapsed) = course.wait_and_ask(&bound, &mut event, stand).await;
             // Nobody else sets it.
             let _ = result.set((heard(answer).0, elapsed));
-            drop((course, room));
+            drop((course, event, observing));
         });
     }
 
     /// Asks all handlers at once, and collects what they answer until the deadline.
     pub(super) async fn ask_all(
         &self,
-        places: Places,
-        queued: Option<Queued<H, R>>,
+        arrivals: Vec<Arrival<H, R>>,
         deadline: Instant,
     ) -> Vec<Answer> {
-        let (first, mut queued) = (self.chain.first(), queued);
-        let mut asked: Vec<_> = places
+        type Asked<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
+        let mut asked: Vec<_> = arrivals
             .into_iter()
-            .map(|(at, place)| {
-                let queued = queued.take_if(|_| first == Some(at));
+            .map(|Arrival { at, stand, .. }| {
                 let bound = &self.chain.steps[at];
+                let stand = match stand {
+                    Ok(stand) => stand,
+                    Err(failure) => return (bound, None, Some((Err(failure), Duration::ZERO))),
+                };
                 let mut event = self.handler_event();
-                let answer: Pin<Box<dyn Future<Output = Answered> + Send + '_>> = Box::pin(
-                    async move { self.wait_and_ask(bound, &mut event, place, queued).await },
-                );
+                let answer: Asked<'_> =
+                    Box::pin(async move { self.wait_and_ask(bound, &mut event, stand).await });
                 (bound, Some(answer), None)
             })
             .collect();
@@ -271,14 +238,10 @@ impl<H: Handler, R: Runtime> Course<H, R> {
         &self,
         bound: &Bound<H>,
         event: &mut HandlerEvent,
-        place: Place,
-        queued: Option<Queued<H, R>>,
+        stand: Stand<H, R>,
     ) -> Answered {
-        match place.await {
-            Ok(turn) => {
-                drop(queued);
-                self.ask(bound, event, &turn).await
-            }
+        match stand.turn().await {
+            Ok(turn) => self.ask(bound, event, &turn).await,
             Err(closed) => {
                 let failure = HandlerFailure::new(HandlerFailure::SHUTDOWN, closed.to_string());
                 (Err(failure), Duration::ZERO)

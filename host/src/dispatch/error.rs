@@ -8,20 +8,22 @@ use crate::principal::PrincipalId;
 /// Which bound on admission was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {
-    /// Events queued for their first handler.
+    /// Events that wait in the lane of one of its handlers.
     Lane,
-    /// Events of a principal in flight.
+    /// Events of a principal in flight, or the bytes that they hold.
     Principal,
-    /// Events of the host in flight.
+    /// Events of the host in flight, or the bytes that they hold.
     Host,
 }
 
 impl Limit {
     fn what(self) -> &'static str {
         match self {
-            Self::Lane => "its first handler's queue is full",
-            Self::Principal => "too many of the principal's events are in flight",
-            Self::Host => "too many events are in flight",
+            Self::Lane => "too many events of the principal wait for one of its handlers",
+            Self::Principal => {
+                "too many of the principal's events are in flight, or too large ones"
+            }
+            Self::Host => "too many events are in flight, or too large ones",
         }
     }
 }

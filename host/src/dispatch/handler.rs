@@ -43,7 +43,7 @@ impl HandlerFailure {
     pub const PAYLOAD: &'static str = "payload";
     /// Its capsule kept failing for the principal, and isn't called for a while.
     pub const CIRCUIT_OPEN: &'static str = "circuit-open";
-    /// An observer wasn't run, for want of room.
+    /// An observer wasn't run, for want of room in its lane or among the observers.
     pub const BACKPRESSURE: &'static str = "backpressure";
     /// The host was shut down.
     pub const SHUTDOWN: &'static str = "shutdown";

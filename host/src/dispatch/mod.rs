@@ -8,18 +8,25 @@
 //! * An admitted event is one task, which nobody who published it can end by going away.
 //! * Nobody waits for anything while holding a lock, and an event that waits for a turn holds none; so nothing here can
 //!   wait in a circle.
-//! * To be admitted is one step: the chain is what is bound then, and the first places are taken in that order.
+//! * To be admitted is one step: the chain is what is bound then, and the first places are taken in that order. Every
+//!   lane is bounded: an event comes in only while few wait in the lane of each handler of its chain, and an observer
+//!   whose lane is full is not run.
 //! * What a running handler itself waits for goes beside the lanes, on [`CallScope`]'s level: see
 //!   [`Dispatcher::dispatch_within`].
 
 mod admission;
+mod arrivals;
 mod bindings;
 mod chain;
+mod counts;
 mod error;
 mod event;
 mod handler;
+mod held;
 mod lane;
 mod lanes;
+mod limits;
+mod outside;
 mod room;
 mod runtime;
 mod trace;
@@ -33,12 +40,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-pub use admission::{Figures, Limits};
+pub use counts::Figures;
 pub use error::{DispatchError, Limit};
 pub use event::{CallScope, Event, HandlerEvent};
 pub use handler::{Handler, HandlerFailure};
 pub use lane::{Closed, Lane, Place, Turn};
 pub use lanes::{CapsuleLanes, Lanes, Pause, StillRunning};
+pub use limits::{Amount, Budget, Limits};
 pub use runtime::{Runtime, TokioRuntime};
 pub use trace::{Answer, Conclusion, Outcome, Said, Step};
 
@@ -200,7 +208,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     }
 
     /// Asks all handlers of the event's topic at once, observers as well, and collects what they answer within
-    /// `limit`. A handler that is still asked then is ended.
+    /// `limit`. A handler that is still asked then is ended; an observer whose lane is full isn't asked.
     ///
     /// # Errors
     /// [`DispatchError`]; backpressure if the time was over before the event was admitted.
@@ -242,8 +250,8 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         let course = self.inner.course(scope.event(topic, payload), true);
         Box::pin(async move {
             let course = Arc::new(course?);
-            let places = course.arrive(0);
-            course.walk(places, None).await
+            let arrivals = course.arrive_next(0, course.event.bytes());
+            course.walk(arrivals, None).await
         })
     }
 
@@ -266,12 +274,12 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         let course = self.inner.course(event, true);
         Box::pin(async move {
             let course = course?;
-            let places = course.arrive_at_all();
-            Ok(course.ask_all(places, None, deadline).await)
+            let arrivals = course.arrive_at_all(None);
+            Ok(course.ask_all(arrivals, deadline).await)
         })
     }
 
-    /// Waits until no event is in flight. Returns whether that was within `limit`.
+    /// Waits until no event is in flight and no observer runs. Returns whether that was within `limit`.
     pub async fn drain(&self, limit: Duration) -> bool {
         let inner = &self.inner;
         let deadline = inner.runtime.now().checked_add(limit);

@@ -1,4 +1,4 @@
-//! What all events of a dispatcher share, and what each holds of it: a count in flight, a count in a queue.
+//! What all events of a dispatcher share, and an event's way from its publisher to its task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,16 +8,19 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::{Admission, Asked, AskedNow, Entrant, Refusal};
-use super::bindings::Bindings;
-use super::chain::{Course, Places};
+use super::arrivals::Arrival;
+use super::bindings::{Bindings, Chain};
+use super::chain::Course;
+use super::counts::Counts;
 use super::error::DispatchError;
 use super::event::Event;
 use super::handler::Handler;
-use super::lane::{Lane, Place};
+use super::held::InFlight;
 use super::lanes::Lanes;
 use super::runtime::Runtime;
 use super::trace::{Answer, Outcome};
 use crate::call::{MAX_DEPTH, TraceId};
+use crate::manifest::Mode;
 use crate::principal::PrincipalId;
 
 /// Events are told from direct calls by this bit of their [`TraceId`].
@@ -34,27 +37,13 @@ pub(super) struct Inner<H: Handler, R: Runtime> {
     pub(super) too_deep: AtomicU64,
 }
 
-/// One of the events in flight.
-pub(super) struct InFlight<H: Handler, R: Runtime> {
-    inner: Arc<Inner<H, R>>,
-    principal: PrincipalId,
-}
-
-/// One of the events queued for their first handler.
-pub(super) struct Queued<H: Handler, R: Runtime> {
-    inner: Arc<Inner<H, R>>,
-    principal: PrincipalId,
-    lane: u64,
-}
-
 /// An event on its way to admission, and from there to its task.
 pub(super) struct Job<H: Handler, R: Runtime> {
     course: Course<H, R>,
     reply: Reply,
-    /// The lane of its first handler: held, so that it stays the same lane.
-    first: Option<Arc<Lane>>,
-    places: Places,
-    queued: Option<Queued<H, R>>,
+    /// Once it is admitted.
+    in_flight: Option<InFlight<H, R>>,
+    arrivals: Vec<Arrival<H, R>>,
 }
 
 /// What the publisher wants to know.
@@ -90,14 +79,16 @@ impl<H: Handler, R: Runtime> Inner<H, R> {
                 depth: event.depth,
             });
         }
-        Ok(Course {
-            chain: self.bindings.chain(&event.topic),
+        let mut course = Course {
+            chain: Chain::default(),
+            lanes: Vec::new(),
             inner: Arc::clone(self),
             event,
             trace: TraceId(EVENT | self.events.fetch_add(1, Relaxed)),
             nested,
-            in_flight: None,
-        })
+        };
+        course.find_chain();
+        Ok(course)
     }
 
     /// Takes an event when there is room for it; until then it waits, while the result is kept. What nobody is to be
@@ -189,23 +180,12 @@ impl Reply {
 
 impl<H: Handler, R: Runtime> Job<H, R> {
     fn new(course: Course<H, R>, reply: Reply) -> Self {
-        let mut job = Self {
+        Self {
             course,
             reply,
-            first: None,
-            places: Places::new(),
-            queued: None,
-        };
-        job.find_first();
-        job
-    }
-
-    fn find_first(&mut self) {
-        let chain = &self.course.chain;
-        self.first = chain.first().map(|at| {
-            let lanes = chain.steps[at].lanes();
-            lanes.lane(&self.course.event.principal)
-        });
+            in_flight: None,
+            arrivals: Vec::new(),
+        }
     }
 
     fn refused(&self, refusal: &Refusal) -> DispatchError {
@@ -230,28 +210,23 @@ impl<H: Handler, R: Runtime> Job<H, R> {
         let Self {
             course,
             reply,
-            first,
-            places,
-            queued,
+            in_flight,
+            arrivals,
         } = self;
-        // Its places hold the lane now.
-        drop(first);
         match reply {
-            Reply::Nothing => drop(Arc::new(course).walk(places, queued).await),
+            Reply::Nothing => drop(Arc::new(course).walk(arrivals, in_flight).await),
             Reply::Accepted(reply) => {
                 let _ = reply.send(Ok(course.trace));
-                drop(Arc::new(course).walk(places, queued).await);
+                drop(Arc::new(course).walk(arrivals, in_flight).await);
             }
             Reply::Outcome(reply) => {
-                let course = Arc::new(course);
-                let outcome = course.walk(places, queued).await;
                 // Whoever hears of it finds the room that it took.
-                drop(course);
+                let outcome = Arc::new(course).walk(arrivals, in_flight).await;
                 let _ = reply.send(outcome);
             }
             Reply::Answers(deadline, reply) => {
-                let answers = course.ask_all(places, queued, deadline).await;
-                drop(course);
+                let answers = course.ask_all(arrivals, deadline).await;
+                drop((course, in_flight));
                 let _ = reply.send(Ok(answers));
             }
         }
@@ -263,64 +238,29 @@ impl<H: Handler, R: Runtime> Entrant for Job<H, R> {
         &self.course.event.principal
     }
 
-    fn first_lane(&self) -> u64 {
-        self.first.as_ref().map_or(0, |lane| lane.id())
+    fn bytes(&self) -> usize {
+        self.course.event.bytes()
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = u64> {
+        let course = &self.course;
+        let handlers = course.chain.steps.iter().zip(&course.lanes);
+        let in_chain = handlers.filter(|(bound, _)| bound.mode == Mode::Chain);
+        in_chain.map(|(_, lane)| lane.id())
     }
 
     fn bindings_changed(&mut self) {
-        self.course.chain = self.course.inner.bindings.chain(&self.course.event.topic);
-        self.find_first();
+        self.course.find_chain();
     }
 
-    fn admit(&mut self) -> bool {
-        self.places = match self.reply {
-            Reply::Answers(..) => self.course.arrive_at_all(),
-            _ => self.course.arrive(0),
+    fn admit(&mut self, counts: &mut Counts) {
+        let (course, bytes) = (&self.course, self.course.event.bytes());
+        let in_flight = InFlight::new(&course.inner, &course.event.principal, bytes);
+        self.arrivals = match self.reply {
+            Reply::Answers(..) => course.arrive_at_all(Some(counts)),
+            _ => course.arrive(0, bytes, counts),
         };
-        let (inner, principal) = (&self.course.inner, &self.course.event.principal);
-        self.course.in_flight = Some(InFlight {
-            inner: Arc::clone(inner),
-            principal: principal.clone(),
-        });
-        let first = self.course.chain.first();
-        let queued = |(at, place): &(usize, _)| Some(*at) == first && !Place::is_turn(place);
-        let (true, Some(lane)) = (self.places.iter().any(queued), &self.first) else {
-            return false;
-        };
-        self.queued = Some(Queued {
-            inner: Arc::clone(inner),
-            principal: principal.clone(),
-            lane: lane.id(),
-        });
-        true
-    }
-}
-
-impl<H: Handler, R: Runtime> InFlight<H, R> {
-    /// Counts something that isn't an event of its own, if there is room.
-    pub(super) fn take(inner: &Arc<Inner<H, R>>, principal: &PrincipalId) -> Option<Self> {
-        inner.admission.take_room(principal).then(|| Self {
-            inner: Arc::clone(inner),
-            principal: principal.clone(),
-        })
-    }
-}
-
-impl<H: Handler, R: Runtime> Drop for InFlight<H, R> {
-    fn drop(&mut self) {
-        let inner = &self.inner;
-        inner
-            .admission
-            .done(&self.principal, |job| inner.start(job));
-    }
-}
-
-impl<H: Handler, R: Runtime> Drop for Queued<H, R> {
-    fn drop(&mut self) {
-        let inner = &self.inner;
-        inner
-            .admission
-            .left_queue(&self.principal, self.lane, |job| inner.start(job));
+        self.in_flight = Some(in_flight);
     }
 }
 

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use astrid_host::dispatch::{DispatchError, Limit, Limits};
+use astrid_host::dispatch::{DispatchError, Limit};
 
-use crate::world::{World, capsule, event, event_of, go_on, on, poll_once, trap};
+use crate::world::{World, capsule, event, event_of, go_on, limits, on, poll_once, trap};
 
 const T: &str = "user.v1.prompt";
 
@@ -91,20 +91,7 @@ async fn only_what_is_taken_is_paid_for_and_only_what_is_paid_for_is_taken() {
 
 #[tokio::test(start_paused = true)]
 async fn events_in_flight_are_bounded_for_a_principal_and_for_the_host() {
-    assert_eq!(
-        Limits::default(),
-        Limits {
-            lane: 64,
-            principal: 256,
-            host: 4_096
-        }
-    );
-    let limits = Limits {
-        lane: 2,
-        principal: 3,
-        host: 5,
-    };
-    let world = World::with(limits, &[]);
+    let world = World::with(limits(2, 3, 5), &[]);
     let door = world.waits("a", &[on(T)]);
     let other = world.waits("b", &[on("user.v1.other")]);
     for topic in [T, T, "user.v1.other"] {
@@ -187,12 +174,7 @@ async fn a_full_lane_holds_up_no_other_lane_of_its_principal() {
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_of_one_principal_leaves_anothers_events_timely() {
-    let limits = Limits {
-        lane: 64,
-        principal: 8,
-        host: 8,
-    };
-    let world = World::with(limits, &[]);
+    let world = World::with(limits(64, 8, 8), &[]);
     world.bind("a", &[on(T)], |_| async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         go_on()
@@ -212,11 +194,7 @@ async fn a_storm_of_one_principal_leaves_anothers_events_timely() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_waits_for_admission_is_handled_by_what_is_bound_when_it_comes_in() {
-    let limits = Limits {
-        principal: 1,
-        ..Limits::default()
-    };
-    let world = World::with(limits, &[]);
+    let world = World::with(limits(64, 1, 4_096), &[]);
     let door = world.waits("a", &[on(T)]);
     let first = world.dispatching(event(T, 1)).await;
     let second = world.dispatching(event(T, 2)).await;

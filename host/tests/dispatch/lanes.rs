@@ -76,18 +76,24 @@ async fn a_slow_handler_delays_only_what_comes_after_it_in_its_own_lane() {
         Ok(astrid_host::call::Verdict::Continue(None)),
     );
     let door = world.waits("slow", &[on(T).priority(2)]);
-    for i in 0..100 {
-        // All but the one that runs are queued at a later handler, which nothing bounds but events in flight.
-        world
-            .dispatcher
-            .publish(event(T, i))
-            .await
-            .expect("admitted");
+    let mut behind = Vec::new();
+    for i in 0..300 {
+        behind.push(world.dispatching(event(T, i)).await);
     }
-    let outcome = world.dispatch(event("user.v1.other", 7)).await;
-    assert_eq!(outcome.steps.len(), 1);
-    assert_eq!(world.dispatcher.figures().in_flight, 100);
-    door.add_permits(100);
+    // More than may be in flight at all; most wait outside.
+    for i in 0..300 {
+        let outcome = world.dispatch(event("user.v1.other", i)).await;
+        assert_eq!(outcome.steps.len(), 1);
+    }
+    assert!(behind.iter().all(|outcome| !outcome.is_finished()));
+    door.add_permits(300);
+    for outcome in behind {
+        outcome.await.expect("no panic");
+    }
+    let calls = world.calls().into_iter();
+    let slow: Vec<_> = calls.filter(|call| call.starts_with("slow")).collect();
+    let order: Vec<_> = (0..300).map(|i| format!("slow {i}")).collect();
+    assert_eq!(slow, order);
     world.idle().await;
 }
 

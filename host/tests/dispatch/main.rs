@@ -5,6 +5,7 @@
 //! parking_lot's, in `crate::sync`. So the product has nothing in it that is there for the simulation.
 
 mod admission;
+mod bounds;
 mod chain;
 mod dropped;
 mod lanes;

@@ -267,7 +267,7 @@ async fn an_observer_of_a_nested_event_takes_its_lane_and_is_counted() {
     });
     world.dispatch(event(T, 1)).await;
     world.called(2).await;
-    assert_eq!(world.dispatcher.figures().in_flight, 1);
+    assert_eq!(world.dispatcher.figures().observers, 1);
     door.add_permits(1);
     world.idle().await;
 }

@@ -19,9 +19,11 @@ use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
+mod bounded;
+
 use crate::simulated::{
-    Conclusion, DispatchError, Dispatcher, Event, Handler, HandlerEvent, HandlerFailure, Limits,
-    Runtime, Said, Turn,
+    Amount, Budget, Conclusion, DispatchError, Dispatcher, Event, Handler, HandlerEvent,
+    HandlerFailure, Limits, Runtime, Said, Turn,
 };
 
 /// Tasks of the simulation. Its time stands still but for whoever sleeps: a sleep takes a few steps, however long.
@@ -62,6 +64,8 @@ struct Recorder {
     capsule: &'static str,
     calls: Calls,
     running: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// The capsule whose calls go on when this says so no longer.
+    held: Arc<Mutex<&'static str>>,
 }
 
 impl Recorder {
@@ -100,6 +104,9 @@ impl Handler for Recorder {
         for _ in 0..thread_rng().gen_range(0..3) {
             yield_now().await;
         }
+        while *self.held.lock().expect("no panic") == self.capsule {
+            yield_now().await;
+        }
         Ok(Verdict::Continue(None))
     }
 }
@@ -109,9 +116,12 @@ struct World {
     tasks: Arc<AtomicUsize>,
     calls: Calls,
     running: BTreeMap<&'static str, Arc<Mutex<BTreeMap<String, usize>>>>,
+    held: Arc<Mutex<&'static str>>,
 }
 
 const T: &str = "user.v1.prompt";
+/// What `a` alone handles.
+const OTHER: &str = "user.v1.other";
 const LONG: Duration = Duration::from_secs(60);
 
 impl World {
@@ -127,6 +137,7 @@ impl World {
             tasks,
             calls: Calls::default(),
             running: BTreeMap::new(),
+            held: Arc::default(),
         };
         for capsule in ["a", "watch", "b"] {
             world.running.insert(capsule, Arc::default());
@@ -141,21 +152,34 @@ impl World {
             "watch" => (2, Mode::Observe),
             _ => (3, Mode::Chain),
         };
-        let binding = manifest::Handler {
-            action: "check",
-            topic: &TopicPattern::parse(T).expect("a pattern"),
-            priority,
-            on_error: OnError::Continue,
-            mode,
-            timeout_ms: None,
+        let topics = if capsule == "a" {
+            &[T, OTHER][..]
+        } else {
+            &[T]
         };
+        let topics: Vec<_> = topics
+            .iter()
+            .map(|topic| TopicPattern::parse(topic).expect("a pattern"))
+            .collect();
+        let bindings: Vec<_> = topics
+            .iter()
+            .map(|topic| manifest::Handler {
+                action: "check",
+                topic,
+                priority,
+                on_error: OnError::Continue,
+                mode,
+                timeout_ms: None,
+            })
+            .collect();
         let loaded = Recorder {
             capsule,
             calls: Arc::clone(&self.calls),
             running: Arc::clone(&self.running[capsule]),
+            held: Arc::clone(&self.held),
         };
         self.dispatcher
-            .bind(&name(capsule), &[binding], 1, Ok(loaded));
+            .bind(&name(capsule), &bindings, 1, Ok(loaded));
     }
 
     /// What a capsule was asked for a principal, in order.
@@ -174,6 +198,23 @@ impl World {
         }
         let figures = self.dispatcher.figures();
         assert_eq!((figures.in_flight, figures.waiting), (0, 0));
+        assert_eq!((figures.bytes, figures.observers), (0, 0));
+    }
+
+    /// Checks that of these events, admitted for these principals, each handler of the chain was asked about all and
+    /// the observer about all that it had room for, in order.
+    fn all_asked(&self, principals: &[&str], admitted: &[Vec<String>]) {
+        let mut unobserved = 0;
+        for (principal, admitted) in principals.iter().zip(admitted) {
+            for capsule in ["a", "b"] {
+                assert_eq!(self.asked(capsule, principal), *admitted);
+            }
+            let observed = self.asked("watch", principal);
+            let mut all = admitted.iter();
+            assert!(observed.iter().all(|seen| all.any(|event| event == seen)));
+            unobserved += (admitted.len() - observed.len()) as u64;
+        }
+        assert_eq!(self.dispatcher.figures().unobserved, unobserved);
     }
 }
 
@@ -182,17 +223,34 @@ fn name(capsule: &str) -> CapsuleName {
 }
 
 fn event(principal: &str, payload: usize) -> Event {
+    event_on(T, principal, payload)
+}
+
+fn event_on(topic: &str, principal: &str, payload: usize) -> Event {
     let principal: PrincipalId = principal.parse().expect("a name");
     let payload = Payload::parse(payload.to_string()).expect("JSON");
-    let topic = Topic::parse(T).expect("a topic");
+    let topic = Topic::parse(topic).expect("a topic");
     Event::verified(topic, payload, principal, uuid::Uuid::nil())
 }
 
+/// So many events that wait in a lane, and that are in flight for a principal and for the host; of observers more than
+/// ever come.
 fn limits(lane: usize, principal: usize, host: usize) -> Limits {
     Limits {
         lane,
-        principal,
-        host,
+        events: budget(principal, host),
+        ..Limits::default()
+    }
+}
+
+fn budget(principal: usize, host: usize) -> Budget {
+    let amount = |events| Amount {
+        events,
+        bytes: usize::MAX,
+    };
+    Budget {
+        principal: amount(principal),
+        host: amount(host),
     }
 }
 
@@ -257,11 +315,7 @@ fn nothing_is_lost_doubled_or_out_of_order_and_nothing_hangs() {
             admitted.push(publishing.await.expect("no panic"));
         }
         world.finished().await;
-        for (principal, admitted) in principals.iter().zip(admitted) {
-            for capsule in ["a", "watch", "b"] {
-                assert_eq!(world.asked(capsule, principal), admitted);
-            }
-        }
+        world.all_asked(&principals, &admitted);
     });
 }
 
@@ -334,9 +388,7 @@ fn reloads_lose_nothing_and_replace_only_what_is_drained() {
         let admitted = publishing.await.expect("no panic");
         direct.await.expect("no panic");
         world.finished().await;
-        for capsule in ["a", "watch", "b"] {
-            assert_eq!(world.asked(capsule, "alice"), admitted);
-        }
+        world.all_asked(&["alice"], &[admitted]);
     });
 }
 
@@ -347,6 +399,7 @@ impl World {
             capsule,
             calls: Calls::default(),
             running: Arc::clone(&self.running[capsule]),
+            held: Arc::default(),
         };
         recorder.enter("alice");
         yield_now().await;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use astrid_host::bus::Payload;
 use astrid_host::call::Verdict;
 use astrid_host::dispatch::{
-    Dispatcher, Event, Handler, HandlerEvent, HandlerFailure, Limits, Outcome, Said, TokioRuntime,
-    Turn,
+    Amount, Budget, Dispatcher, Event, Handler, HandlerEvent, HandlerFailure, Limits, Outcome,
+    Said, TokioRuntime, Turn,
 };
 use astrid_host::manifest::{self, CapsuleName, Mode, OnError};
 use astrid_host::policy::topic::{Topic, TopicPattern};
@@ -213,6 +213,25 @@ impl World {
         assert!(self.dispatcher.drain(Duration::from_secs(3_600)).await);
         let figures = self.dispatcher.figures();
         assert_eq!((figures.in_flight, figures.waiting), (0, 0));
+        assert_eq!((figures.bytes, figures.observers), (0, 0));
+    }
+}
+
+/// So many events that wait in a lane, and that are in flight for a principal and for the host.
+pub fn limits(lane: usize, principal: usize, host: usize) -> Limits {
+    Limits {
+        lane,
+        events: budget((principal, usize::MAX), (host, usize::MAX)),
+        ..Limits::default()
+    }
+}
+
+/// Events and bytes for a principal and for the host.
+pub fn budget(principal: (usize, usize), host: (usize, usize)) -> Budget {
+    let amount = |(events, bytes)| Amount { events, bytes };
+    Budget {
+        principal: amount(principal),
+        host: amount(host),
     }
 }
 

@@ -20,7 +20,8 @@ struct Numbered {
 /// What was seen of a topic.
 #[derive(Default, Clone, Serialize)]
 struct Seen {
-    /// By publisher, from which number to before which.
+    /// By publisher, from which number to before which; of a watcher how many it missed, and before which it saw the
+    /// others.
     numbers: BTreeMap<u16, (u32, u32)>,
     /// Of who published which number, in order: equal for all who saw the same.
     digest: u64,
@@ -49,6 +50,20 @@ impl Tally {
         for word in [u64::from(event.publisher), u64::from(event.number)] {
             seen.digest = (seen.digest ^ word).wrapping_mul(0x0100_0000_01b3);
         }
+        Verdict::Continue
+    }
+
+    /// Denies what comes twice or out of order. An observer isn't run for all.
+    #[astrid::hook]
+    fn watch(&self, event: Numbered) -> Verdict {
+        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = seen.entry(event.topic).or_default();
+        let (missed, next) = seen.numbers.entry(event.publisher).or_default();
+        let Some(more) = event.number.checked_sub(*next) else {
+            return Verdict::Deny(format!("{} came after {next}", event.number));
+        };
+        *missed += more;
+        *next = event.number + 1;
         Verdict::Continue
     }
 

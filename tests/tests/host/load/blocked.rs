@@ -1,9 +1,9 @@
 //! Who waits for whom: what is blocked holds up nothing else.
 
 use astrid_e2e::guests::Guest;
-use astrid_host::Host;
-use astrid_host::dispatch::{Conclusion, Event, Outcome};
+use astrid_host::dispatch::{Conclusion, DispatchError, Event, HandlerFailure, Outcome, Said};
 use astrid_host::engine::Allocation;
+use astrid_host::{Capsule, Host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -38,54 +38,145 @@ fn ok(outcome: Outcome, steps: usize) {
     assert_eq!(outcome.steps.len(), steps, "{outcome:?}");
 }
 
+/// More than alice may have in flight.
+const BEHIND: u32 = 300;
+
+/// Two capsules that are asked about `both.v1.one`, the fast one first, and each about a topic of its own.
+struct FastAndSlow {
+    host: Host,
+    doors: Doors,
+    fast: Capsule,
+    /// What the slow one is held up in.
+    blocked: tokio::task::JoinHandle<Result<Outcome, DispatchError>>,
+}
+
+impl FastAndSlow {
+    /// What is said of the slow one's handler, which is held up at once.
+    async fn with(slow: &str) -> Self {
+        let (host, doors) = with_doors(8).await;
+        let handlers = [
+            ("fast.v1.one", "count", ""),
+            ("both.v1.one", "count", ", priority = 1"),
+        ];
+        let fast = bound(Guest::Tally, "fast", &handlers, "");
+        let fast = host.load(fast).await.unwrap();
+        let handlers = [
+            ("slow.v1.one", "charge", ""),
+            ("both.v1.one", "charge", slow),
+        ];
+        let slow = bound(Guest::Billing, "slow", &handlers, "");
+        host.load(slow).await.unwrap();
+        let blocked = tokio::spawn({
+            let host = host.clone();
+            async move {
+                host.dispatch(at_the_doors("alice", "slow.v1.one", true))
+                    .await
+            }
+        });
+        doors.came(1).await;
+        Self {
+            host,
+            doors,
+            fast,
+            blocked,
+        }
+    }
+
+    /// Dispatches to both, as many as come behind the one that is held up.
+    fn behind(&self) -> Vec<tokio::task::JoinHandle<Result<Outcome, DispatchError>>> {
+        let dispatched = (0..BEHIND).map(|number| {
+            let (host, event) = (
+                self.host.clone(),
+                numbered("alice", "both.v1.one", 1, 0, number),
+            );
+            tokio::spawn(async move { host.dispatch(event).await })
+        });
+        dispatched.collect()
+    }
+
+    /// What comes to the fast one alone goes through, of the same principal and of the host.
+    async fn nobody_else_waits(&self) {
+        for number in 0..1_000 {
+            let event = numbered("alice", "fast.v1.one", 0, 0, number);
+            done(&self.host, event, 1).await;
+        }
+        for who in ["alice", "bob"] {
+            done(&self.host, at_the_doors(who, "nobody.v1.asked", true), 0).await;
+        }
+        done(&self.host, at_the_doors("bob", "slow.v1.one", false), 1).await;
+        assert_eq!(self.doors.there(), 1);
+        assert!(!self.blocked.is_finished());
+    }
+
+    /// How many of those that are dispatched to both the fast one has seen, in order.
+    async fn passed(&self) -> u32 {
+        let seen = seen(&self.host, &self.fast, "alice").await;
+        assert_eq!(seen[&0].numbers[&0], (0, 1_000));
+        let (from, to) = seen[&1].numbers[&0];
+        assert_eq!(from, 0);
+        to
+    }
+
+    /// Lets the slow one go on; in the end nothing is left.
+    async fn open(self) -> (Host, Capsule) {
+        self.doors.open();
+        ok(self.blocked.await.unwrap().unwrap(), 1);
+        assert!(self.host.drain(LONG).await);
+        assert!(is_idle(self.host.figures()));
+        (self.host, self.fast)
+    }
+}
+
 #[tokio::test]
 async fn a_slow_handler_harms_no_other() {
-    const BEHIND: u32 = 100;
-    let (host, doors) = with_doors(8).await;
-    let fast = [
-        ("fast.v1.one", "count", ""),
-        ("both.v1.one", "count", ", priority = 1"),
-    ];
-    let fast = host
-        .load(bound(Guest::Tally, "fast", &fast, ""))
-        .await
-        .unwrap();
-    let slow = [
-        ("slow.v1.one", "charge", ""),
-        ("both.v1.one", "charge", ", priority = 2"),
-    ];
-    let slow = bound(Guest::Billing, "slow", &slow, "");
-    host.load(slow).await.unwrap();
-    let mut blocked = tokio::spawn({
-        let host = host.clone();
-        async move {
-            host.dispatch(at_the_doors("alice", "slow.v1.one", true))
-                .await
-        }
-    });
-    doors.came(1).await;
+    let both = FastAndSlow::with(", priority = 2").await;
+    let behind = both.behind();
+    until(async || {
+        let figures = both.host.figures();
+        figures.in_flight + figures.waiting == BEHIND as usize + 1
+    })
+    .await;
+    both.nobody_else_waits().await;
+    // The slow one's lane holds 64 and those that were in the fast one's before it was full; the others wait outside.
+    let passed = both.passed().await;
+    assert!((64..=130).contains(&passed), "{passed}");
+    let figures = both.host.figures();
+    assert_eq!(figures.in_flight, passed as usize + 1);
+    assert_eq!(figures.waiting, (BEHIND - passed) as usize);
 
-    // The slow one's lane is taken: what comes to it in a chain waits there, and is out of the fast one's way.
-    for number in 0..BEHIND {
-        let event = numbered("alice", "both.v1.one", 1, 0, number);
-        host.publish(event).await.unwrap();
-    }
-    // Of the same principal, which the slow handler serves.
-    for number in 0..1_000 {
-        let event = numbered("alice", "fast.v1.one", 0, 0, number);
-        done(&host, event, 1).await;
+    let (host, fast) = both.open().await;
+    for outcome in behind {
+        assert_eq!(outcome.await.unwrap().unwrap().steps.len(), 2);
     }
     let seen = seen(&host, &fast, "alice").await;
-    assert_eq!(seen[&0].numbers[&0], (0, 1_000));
     assert_eq!(seen[&1].numbers[&0], (0, BEHIND));
-    assert_eq!(host.figures().in_flight, BEHIND as usize + 1);
-    assert_eq!(doors.there(), 1);
-    assert!(!blocked.is_finished());
+}
 
-    doors.open();
-    ok((&mut blocked).await.unwrap().unwrap(), 1);
-    assert!(host.drain(LONG).await);
-    assert!(is_idle(host.figures()));
+#[tokio::test]
+async fn a_slow_observer_harms_no_handler() {
+    let both = FastAndSlow::with(", priority = 2, mode = \"observe\"").await;
+    let mut ran = 0;
+    for outcome in both.behind() {
+        let outcome = outcome.await.unwrap().unwrap();
+        let [fast, slow] = &outcome.steps[..] else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(
+            (outcome.verdict, &fast.said),
+            (Conclusion::Continue, &Said::Continue)
+        );
+        match &slow.said {
+            Said::Running => ran += 1,
+            Said::Failed(failure) => assert_eq!(failure.kind, HandlerFailure::BACKPRESSURE),
+            other => panic!("{other:?}"),
+        }
+    }
+    both.nobody_else_waits().await;
+    assert_eq!((ran, both.passed().await), (64, BEHIND));
+    let figures = both.host.figures();
+    assert_eq!((figures.in_flight, figures.observers), (1, 64));
+    assert_eq!(figures.unobserved, u64::from(BEHIND) - 64);
+    both.open().await;
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
     timeout(LONG, held).await.expect("it never comes to that");
 }
 
-/// Nothing is in flight, and nobody waits.
+/// Nothing is in flight, waits, or is observed.
 pub(crate) fn is_idle(figures: dispatch::Figures) -> bool {
-    figures.in_flight == 0 && figures.waiting == 0
+    figures.in_flight == 0 && figures.waiting == 0 && figures.observers == 0 && figures.bytes == 0
 }

@@ -26,11 +26,11 @@ type Placed = (Capsule, Vec<u16>);
 /// Fifty capsules: chains, single handlers, and two that come last in several chains, one of them beside the chain.
 async fn place(host: &astrid_host::Host) -> Vec<Placed> {
     let mut placed = Vec::new();
-    let mut load = async |topics: Vec<u16>, more: &str| {
+    let mut load = async |topics: Vec<u16>, action: &str, more: &str| {
         let names: Vec<_> = topics.iter().map(|number| topic(*number)).collect();
         let handlers: Vec<_> = names
             .iter()
-            .map(|name| (name.as_str(), "count", more))
+            .map(|name| (name.as_str(), action, more))
             .collect();
         let name = format!("tally-{}", placed.len());
         let capsule = host
@@ -42,14 +42,14 @@ async fn place(host: &astrid_host::Host) -> Vec<Placed> {
     // Not in the order of their priorities.
     for priority in [30, 10, 20] {
         for chain in 0..CHAINS {
-            load(vec![chain], &format!(", priority = {priority}")).await;
+            load(vec![chain], "count", &format!(", priority = {priority}")).await;
         }
     }
     for single in CHAINS..CHAINS + SINGLES {
-        load(vec![single], "").await;
+        load(vec![single], "count", "").await;
     }
-    load(vec![0, 1, 2], ", priority = 40").await;
-    load(vec![3, 4, CHAINS], ", mode = \"observe\"").await;
+    load(vec![0, 1, 2], "count", ", priority = 40").await;
+    load(vec![3, 4, CHAINS], "watch", ", mode = \"observe\"").await;
     assert_eq!(placed.len(), 50);
     placed
 }
@@ -64,11 +64,27 @@ pub(crate) async fn nothing_is_lost_or_doubled_and_the_order_is_kept() {
     };
     let host = configured(KEPT).build().await.unwrap();
     add(&host, &PRINCIPALS[..3]);
-    let placed = place(&host).await;
+    let mut placed = place(&host).await;
+    let (watcher, watched) = placed.pop().unwrap();
     let published = timeout(LONG, storm.rage(&host)).await.expect("it hangs");
     let total: u32 = published.values().sum();
     assert_eq!(total as usize, storm.events);
     assert_eq!(host.figures().admitted, storm.events as u64);
+    // The one beside the chain has seen, in order, all that there was room for.
+    let mut unobserved = 0;
+    for who in PRINCIPALS {
+        let seen = seen(&host, &watcher, who).await;
+        for (topic, publishers) in expected(&published, &watched, who) {
+            for (publisher, (_, count)) in publishers {
+                let numbers = seen
+                    .get(&topic)
+                    .and_then(|seen| seen.numbers.get(&publisher));
+                let (missed, next) = numbers.copied().unwrap_or_default();
+                unobserved += u64::from(count - next + missed);
+            }
+        }
+    }
+    assert_eq!(host.figures().unobserved, unobserved);
     for who in PRINCIPALS {
         let mut orders = BTreeMap::<u16, Seen>::new();
         for (tally, topics) in &placed {
