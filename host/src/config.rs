@@ -22,6 +22,8 @@ pub struct HostConfig {
     pub security: SecurityConfig,
     /// `[secrets]`.
     pub secrets: SecretsConfig,
+    /// `[logs]`.
+    pub logs: LogsConfig,
 }
 
 /// `[engine]`.
@@ -111,6 +113,63 @@ pub enum SecretsBackend {
     File,
 }
 
+/// `[logs]`: how much is kept of what guests log. Beyond it the oldest lines go, a file at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogsConfig {
+    /// Bytes of a file, after which the next one is begun; 8 MiB, and at least 128 KiB: a line may have 100.
+    pub file: u64,
+    /// Bytes of all files of one capsule for one principal; 64 MiB, and at least twice `file`.
+    pub capsule: u64,
+    /// Bytes of all logs of the home; 1 GiB, and at least `capsule`. The oldest file of the largest log goes first.
+    pub home: u64,
+    /// Days that are kept, of those on which there are lines; 7, and at least 1. No clock says how long ago they were,
+    /// so one that is wrong for a while removes nothing before its time.
+    pub days: u32,
+}
+
+impl Default for LogsConfig {
+    fn default() -> Self {
+        Self {
+            file: 8 << 20,
+            capsule: 64 << 20,
+            home: 1 << 30,
+            days: 7,
+        }
+    }
+}
+
+impl LogsConfig {
+    /// Fewest bytes of a file: more than the longest line.
+    const LEAST: u64 = 128 << 10;
+
+    /// What is wrong with it.
+    fn mistake(&self) -> Option<String> {
+        let Self {
+            file,
+            capsule,
+            home,
+            days,
+        } = *self;
+        let least = Self::LEAST;
+        if file < least {
+            Some(format!("file = {file} is too little: at least {least}"))
+        } else if capsule / 2 < file {
+            Some(format!(
+                "capsule = {capsule} is too little: at least two files, each of {file} bytes"
+            ))
+        } else if home < capsule {
+            Some(format!(
+                "home = {home} is too little: at least capsule = {capsule}"
+            ))
+        } else if days == 0 {
+            Some("days = 0 is too little: at least 1".into())
+        } else {
+            None
+        }
+    }
+}
+
 /// Why the operator's configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -153,10 +212,17 @@ impl HostConfig {
     pub fn read(home: &Home) -> Result<Self, ConfigError> {
         let path = home.root().join("etc/config.toml");
         match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| ConfigError::Invalid {
-                path,
-                reason: error.to_string().trim_end().to_owned(),
-            }),
+            Ok(text) => {
+                let invalid = |reason| ConfigError::Invalid { path, reason };
+                let config = match toml::from_str::<Self>(&text) {
+                    Ok(config) => config,
+                    Err(error) => return Err(invalid(error.to_string().trim_end().to_owned())),
+                };
+                match config.logs.mistake() {
+                    Some(mistake) => Err(invalid(format!("[logs] {mistake}"))),
+                    None => Ok(config),
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(HomeError::Io {
                 doing: "read",
@@ -188,5 +254,24 @@ mod tests {
         std::fs::write(&path, "[limits]\nmemroy = 1\n").expect("written");
         let error = HostConfig::read(&home).expect_err("refused").to_string();
         assert!(error.contains("memroy") && error.contains('2'), "{error}");
+    }
+
+    #[test]
+    fn bounds_of_logs_that_cannot_be_kept_are_an_error() {
+        let home = Home::ephemeral().expect("a home");
+        let path = home.root().join("etc/config.toml");
+        for (logs, said) in [
+            ("file = 1000", "file = 1000 is too little"),
+            ("capsule = 10_000_000", "capsule = 10000000 is too little"),
+            ("home = 10_000_000", "home = 10000000 is too little"),
+            ("days = 0", "days = 0 is too little"),
+            ("sizes = 1", "sizes"),
+        ] {
+            std::fs::write(&path, format!("[logs]\n{logs}\n")).expect("written");
+            let error = HostConfig::read(&home).expect_err("refused").to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        std::fs::write(&path, "[logs]\nfile = 131072\ncapsule = 262144\n").expect("written");
+        assert_eq!(HostConfig::read(&home).expect("read").logs.file, 128 << 10);
     }
 }

@@ -215,9 +215,9 @@ impl HostBuilder {
             custom.extend(rows);
         }
         let logs = if self.blocking.inline {
-            FileLogs::inline(home.clone())
+            FileLogs::inline(home.clone(), config.logs.clone())
         } else {
-            FileLogs::new(home.clone())
+            FileLogs::new(home.clone(), config.logs.clone())
         };
         let logs = Arc::new(logs);
         let mut sinks = self.sinks;

@@ -14,12 +14,12 @@ use crate::manifest::CapsuleName;
 use crate::storage::{LogLevel, LogRecord, LogSink};
 use crate::text::cut;
 
-/// Bytes of log a second for each (capsule, principal); a second's worth may come at once.
+/// Bytes of log a second for each (capsule, principal), as they are in the file; a second's worth may come at once.
 pub const LOG_RATE: NonZeroU32 = NonZeroU32::new(256 * 1024).expect("more than zero");
-/// What a line costs beyond its text.
-const LINE_COST: usize = 64;
 /// Most bytes of one line; a longer one is cut, and says so.
 pub const LOG_LINE: usize = 16 * 1024;
+/// Most bytes of the line that tells how many were dropped.
+const REPORT: usize = 512;
 /// Most bytes of an env overlay.
 const OVERLAY_BYTES: u64 = 1024 * 1024;
 
@@ -30,6 +30,8 @@ pub struct PrincipalScope {
     capsule: CapsuleName,
     overlay: BTreeMap<String, String>,
     rate: DefaultDirectRateLimiter,
+    /// Of lines that the guest's own don't hold back.
+    beside: DefaultDirectRateLimiter,
     dropped: AtomicU64,
     sinks: Arc<[Arc<dyn LogSink>]>,
 }
@@ -60,6 +62,7 @@ impl PrincipalScope {
             capsule: capsule.clone(),
             overlay,
             rate: RateLimiter::direct(Quota::per_second(LOG_RATE)),
+            beside: RateLimiter::direct(Quota::per_second(LOG_RATE)),
             dropped: AtomicU64::new(0),
             sinks,
         })
@@ -72,30 +75,32 @@ impl PrincipalScope {
 
     /// Logs a line of the guest, within the rate.
     pub fn log(&self, level: LogLevel, message: String) {
-        let message = cut(message, LOG_LINE);
-        let cost = u32::try_from(message.len() + LINE_COST)
-            .ok()
-            .and_then(NonZeroU32::new)
-            .unwrap_or(LOG_RATE);
-        if matches!(self.rate.check_n(cost), Ok(Ok(()))) {
-            self.report_dropped();
-            self.emit(level, message);
+        self.log_within(&self.rate, level, message);
+    }
+
+    /// Logs a line that the guest's own don't hold back: a panic, or what the host says of the capsule. There is a rate
+    /// of its own for such lines.
+    pub fn log_beside(&self, level: LogLevel, message: String) {
+        self.log_within(&self.beside, level, message);
+    }
+
+    fn log_within(&self, rate: &DefaultDirectRateLimiter, level: LogLevel, message: String) {
+        let record = self.record(level, message);
+        let report = if self.has_dropped() { REPORT } else { 0 };
+        if admits(rate, record.line_bytes() + report) {
+            if report > 0 {
+                self.say_dropped();
+            }
+            self.emit(&record);
         } else {
             self.dropped.fetch_add(1, Relaxed);
         }
     }
 
-    /// Logs a line that the rate doesn't apply to: a panic's.
-    pub fn log_always(&self, level: LogLevel, mut message: String) {
-        message.truncate(message.floor_char_boundary(LOG_LINE));
-        self.report_dropped();
-        self.emit(level, message);
-    }
-
     /// Writes down a line of the host's own about a call of the capsule, whose caller is told as well. Its rate is
     /// the caller's business.
     pub fn report(&self, level: LogLevel, message: String) {
-        let record = self.record(level, cut(message, LOG_LINE));
+        let record = self.record(level, message);
         for sink in self.sinks.iter() {
             sink.report(&record);
         }
@@ -103,20 +108,22 @@ impl PrincipalScope {
 
     /// Says how many lines were above the rate since this was last said.
     pub fn report_dropped(&self) {
-        // A plain load first: this is called after each call.
-        if self.dropped.load(Relaxed) > 0 {
-            let dropped = self.dropped.swap(0, Relaxed);
-            self.emit(
-                LogLevel::Warn,
-                format!("{dropped} log lines were dropped: more than {LOG_RATE} bytes a second"),
-            );
+        // This is called after each call; what isn't said now is said with what is dropped later.
+        if self.has_dropped() && admits(&self.beside, REPORT) {
+            self.say_dropped();
         }
     }
 
-    fn emit(&self, level: LogLevel, message: String) {
-        let record = self.record(level, message);
-        for sink in self.sinks.iter() {
-            sink.write(&record);
+    fn has_dropped(&self) -> bool {
+        self.dropped.load(Relaxed) > 0
+    }
+
+    fn say_dropped(&self) {
+        let dropped = self.dropped.swap(0, Relaxed);
+        if dropped > 0 {
+            let text =
+                format!("{dropped} log lines were dropped: more than {LOG_RATE} bytes a second");
+            self.emit(&self.record(LogLevel::Warn, text));
         }
     }
 
@@ -126,9 +133,21 @@ impl PrincipalScope {
             level,
             principal: self.principal.id.to_string(),
             capsule: self.capsule.to_string(),
-            message,
+            message: cut(message, LOG_LINE),
         }
     }
+
+    fn emit(&self, record: &LogRecord) {
+        for sink in self.sinks.iter() {
+            sink.write(record);
+        }
+    }
+}
+
+/// Whether so many bytes are within a rate, towards which they then count.
+fn admits(rate: &DefaultDirectRateLimiter, bytes: usize) -> bool {
+    let bytes = u32::try_from(bytes).ok().and_then(NonZeroU32::new);
+    bytes.is_some_and(|bytes| matches!(rate.check_n(bytes), Ok(Ok(()))))
 }
 
 fn overlay(
@@ -255,6 +274,47 @@ mod tests {
             .count();
         assert_eq!(said + kept, 100_000);
         assert!(kept < 50_000, "{kept}");
+    }
+
+    #[test]
+    fn what_the_file_will_have_is_charged_and_not_what_the_guest_hands_over() {
+        let lines = Arc::new(Lines::default());
+        let scope = scope(&Home::ephemeral().expect("a home"), &lines);
+        let began = std::time::Instant::now();
+        // Each of these is six bytes in a file.
+        for _ in 0..200 {
+            scope.log(LogLevel::Info, "\u{1}".repeat(10_000));
+        }
+        let seconds = began.elapsed().as_secs() + 2;
+        let lines = lines.0.lock();
+        let of_guest = lines.iter().filter(|line| line.level == LogLevel::Info);
+        let bytes: usize = of_guest
+            .map(|line| serde_json::to_vec(line).expect("a document").len() + 1)
+            .sum();
+        let most = u64::from(LOG_RATE.get()) * seconds;
+        assert!(0 < bytes && bytes as u64 <= most, "{bytes}");
+    }
+
+    #[test]
+    fn panics_are_not_held_back_by_lines_and_have_a_rate_all_the_same() {
+        let lines = Arc::new(Lines::default());
+        let scope = scope(&Home::ephemeral().expect("a home"), &lines);
+        let panics = |lines: &Lines| {
+            let lines = lines.0.lock();
+            let panics = lines.iter().filter(|line| line.level == LogLevel::Error);
+            panics.count()
+        };
+        for _ in 0..10_000 {
+            scope.log(LogLevel::Info, "x".repeat(1_000));
+        }
+        scope.log_beside(LogLevel::Error, "panicked".into());
+        assert_eq!(panics(&lines), 1);
+        let began = std::time::Instant::now();
+        for _ in 0..10_000 {
+            scope.log_beside(LogLevel::Error, "x".repeat(LOG_LINE));
+        }
+        let seconds = usize::try_from(began.elapsed().as_secs()).expect("few") + 2;
+        assert!(panics(&lines) <= 16 * seconds, "{}", panics(&lines));
     }
 
     #[test]

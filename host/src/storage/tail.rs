@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
-use super::{LogRecord, log_files};
+use super::LogRecord;
+use super::logs::{LogFile, LogName, folder, list};
 use crate::home::{Home, HomeError, io_error};
 use crate::manifest::CapsuleName;
 use crate::principal::PrincipalId;
@@ -15,12 +17,20 @@ const CHUNK: usize = 1 << 20;
 /// A place in what a capsule has logged for a principal, which moves on with what is read.
 #[derive(Debug)]
 pub struct LogTail {
-    home: Home,
-    principal: PrincipalId,
-    capsule: CapsuleName,
-    /// The file that is being read. Those that sort before it have been.
-    file: Option<PathBuf>,
-    /// How many bytes of it have been.
+    folder: PathBuf,
+    /// The file that is being read. Those before it have been.
+    current: Option<Current>,
+}
+
+/// A file that is being read. It is held open: one that is removed meanwhile is read to its end, and is no other file
+/// that has its name later.
+#[derive(Debug)]
+struct Current {
+    name: LogName,
+    path: PathBuf,
+    inode: u64,
+    file: File,
+    /// How many of its bytes have been read.
     at: u64,
 }
 
@@ -28,11 +38,8 @@ impl LogTail {
     /// The beginning of what a capsule has logged for a principal.
     pub fn new(home: &Home, principal: &PrincipalId, capsule: &CapsuleName) -> Self {
         Self {
-            home: home.clone(),
-            principal: principal.clone(),
-            capsule: capsule.clone(),
-            file: None,
-            at: 0,
+            folder: folder(home, principal, capsule),
+            current: None,
         }
     }
 
@@ -41,35 +48,56 @@ impl LogTail {
     /// # Errors
     /// [`HomeError::Io`] for a file or folder that can't be read.
     pub fn read(&mut self) -> Result<Vec<LogRecord>, HomeError> {
-        let folder = self.home.principal_dir(&self.principal).join("log");
-        let files = log_files(&self.home, &self.principal, &self.capsule)
-            .map_err(io_error("list", &folder))?;
-        // A file that there was is finished before a newer one is begun: the writer has changed over.
-        for file in files {
-            match &self.file {
-                Some(current) if file < *current => continue,
-                Some(current) if file == *current => {}
-                _ => (self.file, self.at) = (Some(file.clone()), 0),
+        // Listed first: a file that there was is finished before a newer one is begun, as the writer does.
+        let files = list(&self.folder).map_err(io_error("list", &self.folder))?;
+        let mut files = files.into_iter();
+        loop {
+            if let Some(current) = &mut self.current {
+                let records = current.read().map_err(io_error("read", &current.path))?;
+                if !records.is_empty() {
+                    return Ok(records);
+                }
             }
-            let records = self.of_file(&file)?;
-            if !records.is_empty() {
-                return Ok(records);
+            let Some(next) = files.find(|file| self.is_ahead(file)) else {
+                return Ok(Vec::new());
+            };
+            let path = next.path.clone();
+            match Current::open(next) {
+                Ok(current) => self.current = Some(current),
+                // The oldest file goes when there is too much.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(io_error("read", &path)(error)),
             }
         }
-        Ok(Vec::new())
     }
 
-    /// The next records of the current file.
-    fn of_file(&mut self, path: &Path) -> Result<Vec<LogRecord>, HomeError> {
+    /// Whether a file comes after what has been read.
+    fn is_ahead(&self, file: &LogFile) -> bool {
+        self.current.as_ref().is_none_or(|current| {
+            file.name > current.name || (file.name == current.name && file.inode != current.inode)
+        })
+    }
+}
+
+impl Current {
+    fn open(found: LogFile) -> io::Result<Self> {
+        let file = File::open(&found.path)?;
+        Ok(Self {
+            name: found.name,
+            path: found.path,
+            inode: file.metadata()?.ino(),
+            file,
+            at: 0,
+        })
+    }
+
+    /// Its next records.
+    fn read(&mut self) -> io::Result<Vec<LogRecord>> {
         let mut chunk = Vec::new();
         loop {
             chunk.clear();
-            match fill(path, self.at, &mut chunk) {
-                Ok(()) => {}
-                // The oldest file goes when there are too many.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-                Err(error) => return Err(io_error("read", path)(error)),
-            }
+            self.file.seek(SeekFrom::Start(self.at))?;
+            (&self.file).take(CHUNK as u64).read_to_end(&mut chunk)?;
             let whole = match chunk.iter().rposition(|byte| *byte == b'\n') {
                 Some(end) => end + 1,
                 // No line that the writer wrote is so long: its rest is skipped, too.
@@ -89,19 +117,13 @@ impl LogTail {
     }
 }
 
-fn fill(path: &Path, from: u64, chunk: &mut Vec<u8>) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    file.take(CHUNK as u64).read_to_end(chunk)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::storage::LogLevel;
+    use crate::config::LogsConfig;
+    use crate::storage::{FileLogs, LogLevel, LogSink};
 
     struct Log {
         home: Home,
@@ -208,5 +230,49 @@ mod tests {
         let first = log.tail.read().expect("read").len();
         assert!(0 < first && first < 3_000, "{first}");
         assert_eq!(log.read().len(), 3_000 - first);
+    }
+
+    #[test]
+    fn the_files_of_a_day_are_read_in_the_order_of_their_numbers() {
+        let mut log = Log::new();
+        for name in ["2026-01-02", "2026-01-01.10", "2026-01-01", "2026-01-01.9"] {
+            log.log(name, name);
+        }
+        let order = ["2026-01-01", "2026-01-01.9", "2026-01-01.10", "2026-01-02"];
+        assert_eq!(log.read(), order);
+    }
+
+    #[test]
+    fn a_file_that_is_removed_is_read_to_its_end_and_another_one_of_its_name_from_the_beginning() {
+        let mut log = Log::new();
+        log.log("2026-01-01", "a");
+        assert_eq!(log.read(), ["a"]);
+        log.log("2026-01-01", "b");
+        std::fs::remove_file(log.folder.join("2026-01-01.log")).expect("removed");
+        for message in ["c", "d", "e"] {
+            log.log("2026-01-01", message);
+        }
+        assert_eq!(log.read(), ["b", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn a_follower_hears_what_is_logged_after_the_clock_went_back() {
+        let mut log = Log::new();
+        let logs = FileLogs::inline(log.home.clone(), LogsConfig::default());
+        for (time, message) in [
+            ("2026-02-01T00:00:00Z", "a"),
+            ("2026-01-01T00:00:00Z", "b"),
+            ("2026-01-02T00:00:00Z", "c"),
+            ("2026-02-02T00:00:00Z", "d"),
+        ] {
+            logs.write(&LogRecord {
+                time: time.parse().expect("a time"),
+                level: LogLevel::Info,
+                principal: "default".into(),
+                capsule: "hello".into(),
+                message: message.into(),
+            });
+            assert_eq!(log.read(), [message]);
+        }
     }
 }

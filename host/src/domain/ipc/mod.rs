@@ -134,7 +134,7 @@ impl Listener {
         let line = format!(
             "{count} messages were not delivered to the run loop, the last one for {principal}: {reason}"
         );
-        self.own.log_always(LogLevel::Warn, line);
+        self.own.log_beside(LogLevel::Warn, line);
     }
 }
 

@@ -82,10 +82,10 @@ impl Host for SysView<'_> {
             // It explains the trap that follows.
             let end = message.floor_char_boundary(crate::principal::LOG_LINE);
             self.ctx.last_words = Some(message[..end].to_owned());
-            // Not held back by the rate, once for an instance: the trap ends it, and a guest that only pretends
-            // gets no second line.
+            // Not held back by the lines before it, once for an instance: the trap ends it, and a guest that only
+            // pretends gets no second line.
             if !std::mem::replace(&mut self.ctx.announced, true) {
-                self.call.scope.log_always(level, message);
+                self.call.scope.log_beside(level, message);
                 return Ok(());
             }
         }
