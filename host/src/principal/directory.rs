@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use super::{InvalidPrincipal, PrincipalId, PrincipalProfile};
-use crate::home::{Home, HomeError, io_error, make_dir, write_private};
+use crate::home::{Home, HomeError, io_error, write_private};
 use crate::kind::ErrorKind;
 
 /// How many principals are kept resolved; more are resolved again when they come back.
@@ -157,7 +157,7 @@ impl Principals {
         self.changed.subscribe()
     }
 
-    /// Adds a principal with the default profile.
+    /// Adds a principal with the default profile. Once it is added, a power failure leaves it there.
     ///
     /// # Errors
     /// [`PrincipalError::Exists`], [`PrincipalError::Home`].
@@ -166,8 +166,12 @@ impl Principals {
         if dir.exists() {
             return Err(PrincipalError::Exists(id.clone()));
         }
+        let disk = self.home.disk();
         for folder in ["files", "tmp", "log", "env"] {
-            make_dir(&dir.join(folder))?;
+            disk.make_dir(&dir.join(folder)).map_err(HomeError::from)?;
+        }
+        for folder in [dir, self.home.principals_dir()] {
+            disk.sync_dir(&folder).map_err(HomeError::from)?;
         }
         Ok(())
     }
@@ -277,6 +281,7 @@ impl Principals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::Disk;
 
     fn id(name: &str) -> PrincipalId {
         name.parse().expect("a name")
@@ -303,6 +308,17 @@ mod tests {
             .map(|p| p.id.to_string())
             .collect();
         assert_eq!(names, ["alice", "default"]);
+    }
+
+    #[test]
+    fn an_added_principal_is_synced_before_it_is_said_to_be_there() {
+        let home = Home::ephemeral().expect("a home");
+        let disk = Disk::default();
+        Principals::new(home.with_disk(disk.clone()))
+            .add(&id("alice"))
+            .expect("added");
+        let done = disk.faults.log();
+        assert_eq!(done[done.len() - 2..], ["sync alice", "sync home"]);
     }
 
     #[test]
