@@ -65,9 +65,17 @@ pub enum ControlError {
     /// The other end closed the connection before all was said.
     #[error("the other end of the control socket hung up in the midst of it")]
     HungUp,
-    /// There are as many connections as may be.
-    #[error("{most} commands are connected to the host, and no more may be")]
+    /// The other end doesn't read what is said to it.
+    #[error("the other end of the control socket read nothing for {limit:?}")]
+    Unread {
+        /// How long one waits.
+        limit: Duration,
+    },
+    /// There are as many requests of a kind, or connections without one, as may be.
+    #[error("the host has {most} {what}, and takes no more")]
     Full {
+        /// Of what.
+        what: &'static str,
         /// As many.
         most: usize,
     },
@@ -118,9 +126,11 @@ impl ControlError {
         match self {
             Self::Running { .. } | Self::Io { .. } | Self::LongPath { .. } => ErrorKind::Home,
             Self::Home(error) => error.kind(),
-            Self::NotRunning { .. } | Self::Garbage { .. } | Self::Silent { .. } | Self::HungUp => {
-                ErrorKind::Control
-            }
+            Self::NotRunning { .. }
+            | Self::Garbage { .. }
+            | Self::Silent { .. }
+            | Self::Unread { .. }
+            | Self::HungUp => ErrorKind::Control,
             Self::Stopping => ErrorKind::ShuttingDown,
             Self::Version { .. } => ErrorKind::Version,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
@@ -139,11 +149,11 @@ impl ControlError {
                 "use the astrid that the host was started with, or stop that host (end its process) and start it with this one: astrid run"
                     .into()
             }
-            Self::Garbage { .. } | Self::Silent { .. } => {
+            Self::Garbage { .. } | Self::Silent { .. } | Self::Unread { .. } => {
                 "see what has run/control.sock of the home open: the process in run/pid should be `astrid run`".into()
             }
             Self::TooLarge { .. } => "ask for less at once".into(),
-            Self::HungUp => "look at what the host said last; if it has ended, start it again: astrid run".into(),
+            Self::HungUp => "if the host has ended, start it again (astrid run); else ask again, and read what it says: after a minute unread it hangs up".into(),
             Self::Full { .. } => "let some of them end, then ask again".into(),
             Self::Peer { us, .. } => format!("ask as user {us}, who runs the host"),
             Self::Owner { path, .. } => {

@@ -3,9 +3,11 @@
 //! A length is the sender's word: it is believed up to a bound, and room is only made for what has arrived.
 
 use std::io;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::error::ControlError;
 use super::socket::SOCKET;
@@ -13,6 +15,9 @@ use super::socket::SOCKET;
 /// Most bytes of a frame, 16 MiB: an event's payload and the answer to it have 1 MiB each, and JSON within JSON may
 /// take six bytes for one.
 pub const MAX_FRAME: usize = 16 << 20;
+
+/// How long a frame waits for its reader to take any of it.
+pub const UNREAD: Duration = Duration::from_secs(60);
 
 /// Bytes of a length.
 const LENGTH: usize = 4;
@@ -74,19 +79,20 @@ async fn take(
 /// Writes a frame.
 ///
 /// # Errors
-/// [`ControlError::HungUp`] if nobody reads it any more.
+/// [`ControlError::HungUp`] if nobody reads it any more, [`ControlError::Unread`] if nobody has for [`UNREAD`].
 pub async fn write(to: &mut (impl AsyncWrite + Unpin), frame: &[u8]) -> Result<(), ControlError> {
-    let written = async {
-        to.write_all(frame).await?;
-        to.flush().await
-    };
-    written.await.map_err(|error| {
-        if is_over(&error) {
-            ControlError::HungUp
-        } else {
-            ControlError::io("write to", SOCKET.as_ref())(error)
-        }
-    })
+    let mut rest = frame;
+    while !rest.is_empty() {
+        let taken = match timeout(UNREAD, to.write(rest)).await {
+            Ok(Ok(0)) => return Err(ControlError::HungUp),
+            Ok(Ok(taken)) => taken,
+            Ok(Err(error)) if is_over(&error) => return Err(ControlError::HungUp),
+            Ok(Err(error)) => return Err(ControlError::io("write to", SOCKET.as_ref())(error)),
+            Err(_) => return Err(ControlError::Unread { limit: UNREAD }),
+        };
+        rest = &rest[taken..];
+    }
+    Ok(())
 }
 
 fn is_over(error: &io::Error) -> bool {
@@ -206,5 +212,27 @@ mod tests {
         let frame = encode(&"x".repeat(MAX_FRAME - 2)).expect("a frame");
         let read = read(&mut &frame[..]).await.expect("a frame");
         assert_eq!(read.map(|json| json.len()), Some(MAX_FRAME));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frame_that_is_read_slowly_crosses_and_one_that_is_not_read_is_given_up() {
+        let frame = encode(&"x".repeat(1_000)).expect("a frame");
+        let (mut near, mut far) = tokio::io::duplex(100);
+        let reader = async {
+            let mut read = Vec::<u8>::new();
+            while read.len() < frame.len() {
+                tokio::time::sleep(UNREAD / 2).await;
+                let mut some = [0; 100];
+                let count = far.read(&mut some).await.expect("read");
+                read.extend(&some[..count]);
+            }
+            read
+        };
+        let (written, read) = tokio::join!(write(&mut near, &frame), reader);
+        assert!(written.is_ok() && read == frame);
+        // The other end is there, and reads nothing.
+        let given_up = write(&mut near, &frame).await;
+        assert!(matches!(given_up, Err(ControlError::Unread { .. })));
+        drop(far);
     }
 }

@@ -32,6 +32,11 @@ pub trait Ask: Into<Request> + Send + 'static {
     /// Whether it only reads: then a home is not made for it where there is none.
     const READS: bool = false;
 
+    /// Which of a running host's places it takes.
+    fn place(&self) -> Place {
+        Place::Short
+    }
+
     /// Whose log lines belong to it while it is under way.
     fn heard(&self) -> Option<Heard> {
         None
@@ -43,6 +48,19 @@ pub trait Ask: Into<Request> + Send + 'static {
         by: &Operator,
         remarks: &impl Remarks,
     ) -> impl Future<Output = Result<Self::Reply, Problem>> + Send;
+}
+
+/// The places of a running host: each kind has its own, so that requests of one kind keep out none of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Over in a moment: looks something up, or changes a file.
+    Short,
+    /// Waits for a guest.
+    Call,
+    /// Goes on until its client has had enough.
+    Follow,
+    /// Always has one: ends the host.
+    Stop,
 }
 
 /// Takes what is to be said before a request's reply.
@@ -103,6 +121,13 @@ macro_rules! requests {
             pub(super) fn heard(&self) -> Option<Heard> {
                 match self {
                     $(Self::$request(ask) => ask.heard(),)+
+                }
+            }
+
+            /// Which of a running host's places it takes.
+            pub(super) fn place(&self) -> Place {
+                match self {
+                    $(Self::$request(ask) => ask.place(),)+
                 }
             }
 

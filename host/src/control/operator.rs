@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
-use super::message::{Ask, Remark, Remarks};
+use super::message::{Ask, Place, Remark, Remarks};
 use super::problem::Problem;
 use super::requests::{Stop, Stopping};
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
@@ -216,6 +216,10 @@ impl Ask for Stop {
     const READS: bool = true;
     const HOLD: Hold = Hold::Not;
     const CHANGES: bool = true;
+
+    fn place(&self) -> Place {
+        Place::Stop
+    }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Stopping, Problem> {
         let running = by.must_run()?;

@@ -1,41 +1,26 @@
-//! A running host's end of the socket: lets commands in, and carries out what they ask for.
+//! A running host's end of the socket: lets commands in until it is told to stop.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::connection::{Connection, FAREWELL, Shared};
 use super::error::ControlError;
-use super::frame;
-use super::message::{Answer, Heard, Hello, Remark, Remarks, Request, seal, unseal};
 use super::operator::{Operator, Running};
+use super::places::Places;
 use super::socket::{self, Socket};
 use crate::Host;
 use crate::home::{ExclusiveLock, Home};
-use crate::kind::ErrorKind;
-use crate::storage::LogRecord;
 
-/// Most connections at once.
-const CONNECTIONS: usize = 64;
-/// How long a connection may take to ask for something.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a connection that was told that all is over may take to hear it.
-const FAREWELL: Duration = Duration::from_millis(200);
 /// How often a host looks whether its socket is still there.
 const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a connection that could not be taken, such as when there is no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest time that what is in flight is given at the end, a day: nobody waits for longer.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-/// Remarks that may wait for a client to take them.
-const REMARKS: usize = 16;
 
 /// A host that listens on the control socket of its home, and serves when told to.
 ///
@@ -90,17 +75,6 @@ impl Stopper {
     }
 }
 
-/// What a connection needs.
-#[derive(Clone)]
-struct Shared {
-    operator: Arc<Operator>,
-    /// No request is taken any more.
-    stop: CancellationToken,
-    /// What is under way ends now.
-    cancel: CancellationToken,
-    drain: Duration,
-}
-
 /// How a host ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
@@ -126,6 +100,7 @@ impl Server {
             socket,
             shared: Shared {
                 operator: Operator::running(running, lock),
+                places: Places::new(),
                 stop,
                 cancel: CancellationToken::new(),
                 drain,
@@ -209,7 +184,6 @@ fn mend(socket: &mut Socket, home: &Home) {
 async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: &mut JoinSet<()>) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             accepted = socket.listener.accept() => accepted,
@@ -227,20 +201,14 @@ async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: 
                 continue;
             }
         };
-        let place = Arc::clone(&room).try_acquire_owned();
-        let refused = match (socket::admit(&stream), &place) {
-            (Err(error), _) => Some(error),
-            (Ok(()), Err(_)) => Some(ControlError::Full { most: CONNECTIONS }),
-            (Ok(()), Ok(_)) => None,
-        };
+        let refused = socket::admit(&stream).err();
+        let silent = shared.places.silent();
         let shared = shared.clone();
         connections.spawn(async move {
-            let _place = place;
             let mut connection = Connection::new(stream, shared);
             let done = match refused {
-                // It is said at once or not at all: those who are refused take nobody's place.
                 Some(error) => connection.farewell(error).await,
-                None => connection.serve().await,
+                None => connection.serve(silent).await,
             };
             if let Err(error) = done {
                 tracing::debug!(%error, "a connection to the control socket is over");
@@ -249,175 +217,59 @@ async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: 
     }
 }
 
-struct Connection {
-    reader: BufReader<OwnedReadHalf>,
-    writer: OwnedWriteHalf,
-    shared: Shared,
-}
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::UnixStream;
 
-impl Connection {
-    fn new(stream: UnixStream, shared: Shared) -> Self {
-        let (reader, writer) = stream.into_split();
-        Self {
-            reader: BufReader::new(reader),
-            writer,
-            shared,
-        }
-    }
+    use super::*;
+    use crate::Home;
+    use crate::control::frame::{self, UNREAD};
+    use crate::control::message::{Request, seal};
+    use crate::control::requests::Logs;
+    use crate::manifest::CapsuleName;
+    use crate::principal::PrincipalId;
+    use crate::storage::{LogLevel, LogRecord};
 
-    /// Serves it to its end.
-    async fn serve(&mut self) -> Result<(), ControlError> {
-        let pid = std::process::id();
-        self.say(&Answer::Hello(Hello { pid })).await?;
-        let stop = self.shared.stop.clone();
-        loop {
-            let next = tokio::select! {
-                biased;
-                () = stop.cancelled() => Err(ControlError::Stopping),
-                next = timeout(PATIENCE, self.next()) => {
-                    next.unwrap_or(Err(ControlError::Silent { limit: PATIENCE }))
-                }
-            };
-            match next {
-                Ok(Some(request)) => self.answer(request).await?,
-                Ok(None) => return Ok(()),
-                Err(error) => return self.farewell(error).await,
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Result<Option<Request>, ControlError> {
-        match frame::read(&mut self.reader).await? {
-            Some(json) => unseal(&json).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn say(&mut self, answer: &Answer) -> Result<(), ControlError> {
-        frame::write(&mut self.writer, &seal(answer)?).await
-    }
-
-    /// The last word; whoever doesn't take it at once doesn't hear it.
-    async fn farewell(&mut self, error: ControlError) -> Result<(), ControlError> {
-        let failed = Answer::Failed(error.into());
-        let said = timeout(FAREWELL, self.say(&failed)).await;
-        said.unwrap_or(Ok(()))
-    }
-
-    /// Carries a request out, and says what there is to say meanwhile.
-    async fn answer(&mut self, request: Request) -> Result<(), ControlError> {
-        let host = self.shared.operator.host();
-        let feed = request.heard().zip(host.map(Host::hear_logs));
-        let (says, said) = mpsc::channel(REMARKS);
-        let changes = request.changes();
-        let Self {
-            reader,
-            writer,
-            shared,
-        } = self;
-        let done = {
-            let mut telling = std::pin::pin!(tell(writer, said, feed));
-            let done = {
-                let speaker = Speaker(says);
-                let mut work = std::pin::pin!(request.carry_out(&shared.operator, &speaker));
-                tokio::select! {
-                    biased;
-                    () = shared.cancel.cancelled() => Err(ControlError::Stopping.into()),
-                    // It only ends if what is said can't be written.
-                    told = &mut telling => {
-                        if changes {
-                            let _ = work.await;
-                        }
-                        return told;
-                    }
-                    done = &mut work => done,
-                    () = gone(reader), if !changes => return Err(ControlError::HungUp),
-                }
-            };
-            // What was remarked comes before the reply.
-            telling.await?;
-            done
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_nothing_is_let_go() {
+        let home = Home::ephemeral().expect("a home");
+        let principal = PrincipalId::default_principal();
+        let folder = home.principal_dir(&principal).join("log/hello");
+        std::fs::create_dir_all(&folder).expect("made");
+        let record = LogRecord {
+            time: jiff::Timestamp::UNIX_EPOCH,
+            level: LogLevel::Info,
+            principal: "default".into(),
+            capsule: "hello".into(),
+            message: "m".repeat(10_000),
         };
-        let answer = match done {
-            Ok(reply) => Answer::Done(reply),
-            // What ended it is that the host ends.
-            Err(problem) if problem.kind == ErrorKind::Unloaded && shared.stop.is_cancelled() => {
-                Answer::Failed(ControlError::Stopping.into())
-            }
-            Err(problem) => Answer::Failed(problem),
-        };
-        match seal(&answer) {
-            Ok(frame) => frame::write(&mut self.writer, &frame).await,
-            Err(error) => self.say(&Answer::Failed(error.into())).await,
-        }
-    }
-}
+        let mut line = serde_json::to_vec(&record).expect("a document");
+        line.push(b'\n');
+        // Far more than a socket holds.
+        let log = line.repeat(1_000);
+        std::fs::write(folder.join("1970-01-01.log"), &log).expect("written");
 
-/// Passes on what an operator remarks.
-struct Speaker(mpsc::Sender<Remark>);
-
-impl Remarks for Speaker {
-    async fn remark(&self, remark: Remark) {
-        // Nobody is there to hear it if the connection is over.
-        let _ = self.0.send(remark).await;
-    }
-}
-
-/// Writes remarks, and the log lines that belong to the request, until there are no more.
-async fn tell(
-    writer: &mut OwnedWriteHalf,
-    mut said: mpsc::Receiver<Remark>,
-    mut feed: Option<(Heard, broadcast::Receiver<LogRecord>)>,
-) -> Result<(), ControlError> {
-    loop {
-        let remark = tokio::select! {
-            biased;
-            Some(remark) = heard(&mut feed) => remark,
-            remark = said.recv() => match remark {
-                Some(remark) => remark,
-                None => break,
-            },
-        };
-        frame::write(writer, &seal(&Answer::Remark(remark))?).await?;
-    }
-    // Lines that were logged before the work was done are all there.
-    let Some((whose, feed)) = &mut feed else {
-        return Ok(());
-    };
-    loop {
-        let remark = match feed.try_recv() {
-            Ok(record) if whose.hears(&record) => Remark::Logged(record),
-            Ok(_) => continue,
-            Err(broadcast::error::TryRecvError::Lagged(count)) => missed(count),
-            Err(_) => return Ok(()),
-        };
-        frame::write(writer, &seal(&Answer::Remark(remark))?).await?;
-    }
-}
-
-/// The next log line that belongs to a request; none if there will never be one.
-async fn heard(feed: &mut Option<(Heard, broadcast::Receiver<LogRecord>)>) -> Option<Remark> {
-    let (whose, feed) = feed.as_mut()?;
-    loop {
-        match feed.recv().await {
-            Ok(record) if whose.hears(&record) => return Some(Remark::Logged(record)),
-            Ok(_) => {}
-            Err(broadcast::error::RecvError::Lagged(count)) => return Some(missed(count)),
-            Err(broadcast::error::RecvError::Closed) => return None,
-        }
-    }
-}
-
-fn missed(count: u64) -> Remark {
-    Remark::Warning(format!(
-        "up to {count} lines of the log are left out here: see astrid logs"
-    ))
-}
-
-/// Waits until the client has closed the connection. One that has asked for more is there.
-async fn gone(reader: &mut BufReader<OwnedReadHalf>) {
-    match reader.fill_buf().await {
-        Ok([]) | Err(_) => {}
-        Ok(_) => std::future::pending().await,
+        let host = Host::builder().one_shot().home(home.clone());
+        let host = host.build().await.expect("a host");
+        let lock = home.lock_exclusive().expect("held");
+        let server = Server::bind(&host, lock, Duration::ZERO).expect("bound");
+        let mut stream = UnixStream::connect(server.path()).await.expect("connected");
+        let stopper = server.stopper();
+        let serving = tokio::spawn(server.serve());
+        let request = Request::from(Logs {
+            capsule: CapsuleName::parse("hello").expect("a name"),
+            principal,
+            follow: true,
+        });
+        let request = seal(&request).expect("a frame");
+        frame::write(&mut stream, &request).await.expect("asked");
+        // The clock stands still for as long as there is anything to do.
+        tokio::time::sleep(2 * UNREAD).await;
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.expect("closed");
+        assert!(!all.is_empty() && all.len() < log.len(), "{}", all.len());
+        stopper.stop();
+        serving.await.expect("ended");
     }
 }

@@ -14,9 +14,11 @@ use astrid_host::manifest::CapsuleName;
 use astrid_host::package::consent::Consent;
 use astrid_host::storage::{LogLevel, LogRecord};
 use astrid_host::{Call, Home, Host, Package};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::common::{Lines, Sink, builder, host, id, with_people};
+use crate::common::{LONG, Lines, Sink, builder, host, id, with_people};
 
 /// A host that serves.
 struct Running {
@@ -62,6 +64,26 @@ struct Kept(Mutex<Vec<Remark>>);
 impl Remarks for Kept {
     async fn remark(&self, remark: Remark) {
         self.0.lock().unwrap().push(remark);
+    }
+}
+
+/// Passes on what is remarked.
+struct Told(mpsc::UnboundedSender<Remark>);
+
+impl Remarks for Told {
+    async fn remark(&self, remark: Remark) {
+        // A test that has heard enough is over.
+        let _ = self.0.send(remark);
+    }
+}
+
+/// Tells that there was a remark, and never takes another one.
+struct Stuck(mpsc::UnboundedSender<Remark>);
+
+impl Remarks for Stuck {
+    async fn remark(&self, remark: Remark) {
+        let _ = self.0.send(remark);
+        std::future::pending().await
     }
 }
 
@@ -130,11 +152,9 @@ async fn the_largest_payload_crosses_both_ways() {
     running.end().await;
 }
 
-#[tokio::test]
-async fn a_log_larger_than_a_frame_crosses_in_parts() {
-    let host = host().await;
-    let principal = id("default");
-    let folder = host.home().principal_dir(&principal).join("log/hello");
+/// Lets `hello` have logged so many lines for `default`.
+fn log_lines(host: &Host, lines: usize) {
+    let folder = host.home().principal_dir(&id("default")).join("log/hello");
     std::fs::create_dir_all(&folder).unwrap();
     let record = LogRecord {
         time: "2026-01-01T00:00:00Z".parse().unwrap(),
@@ -145,15 +165,29 @@ async fn a_log_larger_than_a_frame_crosses_in_parts() {
     };
     let mut line = serde_json::to_vec(&record).unwrap();
     line.push(b'\n');
-    std::fs::write(folder.join("2026-01-01.log"), line.repeat(2_000)).unwrap();
+    std::fs::write(folder.join("2026-01-01.log"), line.repeat(lines)).unwrap();
+}
+
+fn logs(follow: bool) -> Logs {
+    Logs {
+        capsule: name(Guest::Hello),
+        principal: id("default"),
+        follow,
+    }
+}
+
+#[tokio::test]
+async fn a_log_larger_than_a_frame_crosses_in_parts() {
+    let host = host().await;
+    log_lines(&host, 2_000);
     let running = Running::serve(host, Duration::ZERO);
     let kept = Kept::default();
-    let ask = Logs {
-        capsule: name(Guest::Hello),
-        principal,
-        follow: false,
-    };
-    running.client().await.ask(ask, &kept).await.unwrap();
+    running
+        .client()
+        .await
+        .ask(logs(false), &kept)
+        .await
+        .unwrap();
     let parts = kept.0.into_inner().unwrap();
     let parts = parts.iter().map(|remark| match remark {
         Remark::Log(records) => records.len(),
@@ -161,6 +195,93 @@ async fn a_log_larger_than_a_frame_crosses_in_parts() {
     });
     assert_eq!(parts.sum::<usize>(), 2_000);
     running.end().await;
+}
+
+/// A client that follows a log, once it has its place; or why it has none.
+async fn follower(running: &Running) -> Result<JoinHandle<Result<(), Problem>>, Problem> {
+    let (told, mut hears) = mpsc::unbounded_channel();
+    let client = running.client().await;
+    let follower = tokio::spawn(async move { client.ask(logs(true), &Told(told)).await });
+    match hears.recv().await {
+        Some(_) => Ok(follower),
+        None => Err(follower.await.unwrap().unwrap_err()),
+    }
+}
+
+#[tokio::test]
+async fn followers_have_places_of_their_own_and_keep_no_other_request_out() {
+    let host = host().await;
+    log_lines(&host, 1);
+    let running = Running::serve(host, LONG);
+    let mut followers = Vec::new();
+    let full = loop {
+        match follower(&running).await {
+            Ok(follower) => followers.push(follower),
+            Err(full) => break full,
+        }
+    };
+    assert_eq!(followers.len(), 32);
+    assert_eq!(full.kind, "backpressure");
+    assert!(full.message.contains("32 followers of logs"), "{full}");
+    // Others have theirs: a log that isn't followed, too.
+    for _ in 0..2 {
+        let client = running.client().await;
+        client.ask(logs(false), &Kept::default()).await.unwrap();
+        let listed = running.client().await.ask(List {}, &Kept::default()).await;
+        assert_eq!(listed.unwrap(), []);
+    }
+    // One that goes away gives its place back, as soon as that is seen.
+    followers.remove(0).abort();
+    let again = tokio::time::timeout(LONG, async {
+        loop {
+            if let Ok(follower) = follower(&running).await {
+                followers.push(follower);
+                break;
+            }
+        }
+    });
+    again.await.expect("in time");
+    let stopping = running.client().await.ask(Stop {}, &Kept::default()).await;
+    assert_eq!(stopping.unwrap().pid, std::process::id());
+    for follower in followers {
+        let told = follower.await.unwrap().unwrap_err();
+        assert_eq!(told.kind, "shutting-down");
+    }
+    assert!(running.ended.await.unwrap().drained, "no call is cut short");
+}
+
+#[tokio::test]
+async fn connections_that_ask_for_nothing_keep_nobody_out() {
+    let running = Running::serve(host().await, LONG);
+    let socket = running.host.home().run_dir().join("control.sock");
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(UnixStream::connect(&socket).await.unwrap());
+    }
+    let listed = running.client().await.ask(List {}, &Kept::default()).await;
+    assert_eq!(listed.unwrap(), []);
+    for _ in 0..200 {
+        silent.push(UnixStream::connect(&socket).await.unwrap());
+    }
+    let stopping = running.client().await.ask(Stop {}, &Kept::default()).await;
+    assert_eq!(stopping.unwrap().pid, std::process::id());
+    assert!(running.ended.await.unwrap().drained);
+}
+
+#[tokio::test]
+async fn a_follower_that_does_not_read_holds_up_no_end() {
+    let host = host().await;
+    // More than a socket holds.
+    log_lines(&host, 2_000);
+    let running = Running::serve(host, LONG);
+    let (told, mut hears) = mpsc::unbounded_channel();
+    let client = running.client().await;
+    let stuck = tokio::spawn(async move { client.ask(logs(true), &Stuck(told)).await });
+    hears.recv().await.expect("it has heard something");
+    let stopping = running.client().await.ask(Stop {}, &Kept::default()).await;
+    assert_eq!(stopping.unwrap().pid, std::process::id());
+    assert!(running.ended.await.unwrap().drained);
+    stuck.abort();
 }
 
 /// What is asked for when a person agreed to install what is in a folder.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Operator, warn};
-use crate::control::message::{Ask, Heard, Remark, Remarks};
+use crate::control::message::{Ask, Heard, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     CallTool, Invoke, Invoked, Publish, Published, PublishedStep, Tools, micros,
@@ -55,6 +55,10 @@ impl Ask for Invoke {
             principal: self.principal.clone(),
             capsule: Some(self.capsule.clone()),
         })
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
     }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Invoked, Problem> {
@@ -75,6 +79,10 @@ impl Ask for Publish {
             principal: self.principal.clone(),
             capsule: None,
         })
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
     }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Published, Problem> {
@@ -143,6 +151,10 @@ impl Ask for Tools {
         let host = by.full_host(remarks).await?;
         Ok(host.tools(&self.principal).await)
     }
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
 }
 
 impl Ask for CallTool {
@@ -161,6 +173,10 @@ impl Ask for CallTool {
         by.known(&self.principal)?;
         let host = by.full_host(remarks).await?;
         let answer = host.call_tool(&self.tool, &arguments, &self.principal);
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
         Ok(answer.await?)
     }
 }

@@ -6,7 +6,7 @@ use super::calls::DRAIN;
 use super::{Hold, Operator, warn};
 use crate::capsule::{Ceilings, LoopState, OpenCircuit, Readiness};
 use crate::config::HostConfig;
-use crate::control::message::{Ask, Heard, Remark, Remarks};
+use crate::control::message::{Ask, Heard, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     CallLimits, Check, Checked, Inspect, Inspected, InspectedManifest, Install, InstalledNow, Life,
@@ -298,6 +298,10 @@ impl Ask for Install {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
     fn heard(&self) -> Option<Heard> {
         Some(Heard {
             principal: self.consent.owner.clone(),
@@ -349,6 +353,10 @@ impl Ask for Remove {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
         let lock = by.lock()?.clone();
         let name = self.capsule;
@@ -378,6 +386,10 @@ impl Ask for Reload {
     const READS: bool = true;
     const HOLD: Hold = Hold::Not;
     const CHANGES: bool = true;
+
+    fn place(&self) -> Place {
+        Place::Call
+    }
 
     async fn carry_out(
         self,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Hold, Operator};
 use crate::control::error::ControlError;
-use crate::control::message::{Ask, Remark, Remarks};
+use crate::control::message::{Ask, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Logs, Principals,
@@ -87,6 +87,14 @@ impl Ask for Logs {
     const READS: bool = true;
     /// Who follows a log may do so for days.
     const HOLD: Hold = Hold::Not;
+
+    fn place(&self) -> Place {
+        if self.follow {
+            Place::Follow
+        } else {
+            Place::Short
+        }
+    }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<(), Problem> {
         by.known(&self.principal)?;
