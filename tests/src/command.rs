@@ -3,7 +3,7 @@
 mod binary;
 mod running;
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -125,6 +125,63 @@ impl Astrid {
             code: output.status.code().unwrap_or(-1),
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
+            elapsed: started.elapsed(),
+        }
+    }
+
+    /// Runs the command with its standard output going somewhere.
+    ///
+    /// # Panics
+    /// If it can't be started: then nothing can be tested.
+    pub fn run_to(&self, stdout: impl Into<Stdio>, arguments: &[&str]) -> Output {
+        let mut command = self.command(&self.workspace(), arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(Stdio::piped());
+        self.waited_for(command, arguments, |_| Vec::new())
+    }
+
+    /// Runs the command as `| head -1` would have it: once it has written a line, nobody reads any more.
+    ///
+    /// # Panics
+    /// If it can't be started: then nothing can be tested.
+    pub fn run_to_head(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(&self.workspace(), arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        self.waited_for(command, arguments, |child| {
+            let mut line = Vec::new();
+            if let Some(pipe) = child.stdout.take() {
+                // What it has said if it ended before.
+                let _ = BufReader::new(pipe).read_until(b'\n', &mut line);
+            }
+            line
+        })
+    }
+
+    /// Starts a command, reads of its standard output what is to be read, and waits for its end.
+    fn waited_for(
+        &self,
+        mut command: Command,
+        arguments: &[&str],
+        read: impl FnOnce(&mut std::process::Child) -> Vec<u8>,
+    ) -> Output {
+        let started = Instant::now();
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{:?} can't be started: {error}", self.binary));
+        let stdout = read(&mut child);
+        let output = child
+            .wait_with_output()
+            .unwrap_or_else(|error| panic!("{:?} can't be waited for: {error}", self.binary));
+        Output {
+            line: line(arguments),
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             elapsed: started.elapsed(),
         }
     }

@@ -16,6 +16,9 @@ const USAGE: u8 = 2;
 /// Refused: integrity, import, capability, policy, or a Deny verdict.
 pub(crate) const REFUSED: u8 = 3;
 
+/// Standard output was closed before everything was written: as of a process that SIGPIPE ended.
+pub(crate) const PIPE_CLOSED: u8 = 141;
+
 /// What a command ends with that failed so.
 pub(crate) fn exit_code(failure: &Failure) -> ExitCode {
     ExitCode::from(match failure.kind {

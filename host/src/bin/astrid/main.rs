@@ -23,6 +23,7 @@ mod run;
 mod session;
 mod signals;
 mod sources;
+mod stdout;
 mod stop;
 mod tools;
 mod verify;
@@ -30,6 +31,7 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use astrid_host::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
@@ -46,7 +48,8 @@ use session::Session;
   0  done
   1  failed
   2  wrong usage, or a question without a terminal and without --yes
-  3  refused: integrity, import, capability, policy, or a Deny verdict"
+  3  refused: integrity, import, capability, policy, or a Deny verdict
+  141  whatever read the output closed it early"
 )]
 struct Cli {
     /// The home directory [default: $ASTRID_HOME, else ~/.astrid]
@@ -113,10 +116,29 @@ fn main() -> ExitCode {
         Command::Logs(args) => logs::run(&session, &args),
         Command::Principal(args) => principal::run(&session, &args),
     };
-    match done {
+    let code = match done {
         Ok(code) => code,
         Err(failure) => {
             out.failure(&failure);
+            failure::exit_code(&failure)
+        }
+    };
+    written(code)
+}
+
+/// The exit code of a command that came to one, if what it had to say could be written.
+fn written(code: ExitCode) -> ExitCode {
+    match stdout::unwritten() {
+        None => code,
+        // Whoever read it has had enough: nothing is wrong.
+        Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::from(failure::PIPE_CLOSED)
+        }
+        Some(error) => {
+            let message = format!("the result cannot be written to stdout: {error}");
+            let failure = Failure::new(ErrorKind::Io, message)
+                .hint("see where stdout goes, and that there is room");
+            Output::new(false).failure(&failure);
             failure::exit_code(&failure)
         }
     }
@@ -136,8 +158,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         let message = said.trim_start_matches("error: ");
         Output::new(true).failure(&Failure::usage(message).hint("see: astrid --help"));
     } else {
-        // Nobody is left to tell if stderr is gone.
-        let _ = error.print();
+        stdout::print_clap(error);
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    written(ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)))
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::failure::{Failure, document};
+use crate::stdout::print;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -41,19 +42,18 @@ impl Output {
         if self.json {
             self.document(document);
         } else {
-            let _ = writeln!(anstream::stdout(), "{text}");
+            print(text);
         }
     }
 
     /// A document that has no text.
     pub(crate) fn document(self, document: &impl Serialize) {
-        // A pipe that was closed early has had enough.
-        let _ = writeln!(anstream::stdout(), "{}", Pretty(document));
+        print(Pretty(document));
     }
 
     /// A line of a result that comes in parts.
     pub(crate) fn line(self, text: impl Display) {
-        let _ = writeln!(anstream::stdout(), "{text}");
+        print(text);
     }
 
     /// What a person decides on, or should know before something is done.
@@ -81,8 +81,7 @@ impl Output {
 
     pub(crate) fn failure(self, failure: &Failure) {
         if self.json {
-            self.document(&document(failure));
-            return;
+            return self.document(&document(failure));
         }
         let mut err = anstream::stderr().lock();
         let _ = writeln!(err, "{BAD}error{BAD:#}: {}", clean(&failure.message));

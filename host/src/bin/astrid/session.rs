@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
 use crate::output::{Output, StderrLog};
+use crate::stdout;
 
 /// The global flags, as the commands want them.
 pub(crate) struct Session {
@@ -151,17 +152,43 @@ pub(crate) struct Reach<'a> {
 impl Reach<'_> {
     /// Asks for something.
     pub(crate) fn ask<A: Ask>(self, ask: A, remarks: &impl Remarks) -> Result<A::Reply, Failure> {
+        let (asked, runtime) = self.asked(ask, remarks);
+        runtime.block_on(asked)
+    }
+
+    /// The same, given up when what is remarked can't be written any more; none then.
+    pub(crate) fn ask_and_print<A: Ask>(
+        self,
+        ask: A,
+        remarks: &impl Remarks,
+    ) -> Result<Option<A::Reply>, Failure> {
+        let (asked, runtime) = self.asked(ask, remarks);
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = stdout::given_up() => Ok(None),
+                done = asked => done.map(Some),
+            }
+        })
+    }
+
+    fn asked<A: Ask>(
+        self,
+        ask: A,
+        remarks: &impl Remarks,
+    ) -> (impl Future<Output = Result<A::Reply, Failure>>, Runtime) {
         let Self {
             session,
             home,
             reached,
             runtime,
         } = self;
-        runtime.block_on(async {
+        let begin = session.one_shot();
+        let asked = async move {
             match reached {
                 Reached::Running(client) => client.ask(ask, remarks).await,
                 Reached::Held(held) => {
-                    let operator = Operator::alone(home, held, session.one_shot());
+                    let operator = Operator::alone(home, held, begin);
                     let done = ask.carry_out(&operator, remarks).await;
                     if let Some(host) = operator.host() {
                         host.flush_logs();
@@ -169,7 +196,8 @@ impl Reach<'_> {
                     done
                 }
             }
-        })
+        };
+        (asked, runtime)
     }
 }
 
