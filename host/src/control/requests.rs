@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
@@ -126,9 +127,9 @@ pub struct Published {
     pub verdict: Cow<'static, str>,
     /// The answer where there is one, else what the chain made of the payload.
     pub payload: String,
-    /// Why it is denied.
+    /// Why it is denied; at most 32 KiB.
     pub reason: Option<String>,
-    /// Who was asked, in order.
+    /// Who was asked, in order; the first 1,024.
     pub steps: Vec<PublishedStep>,
 }
 
@@ -141,7 +142,7 @@ pub struct PublishedStep {
     pub action: String,
     /// `continue`, `rewrite`, `final`, `deny`, `failed`, `skipped` (it kept failing, and isn't called) or `running`.
     pub verdict: Cow<'static, str>,
-    /// What is to be said about it: why it denies, or how it failed.
+    /// What is to be said about it: why it denies, or how it failed; cut beyond 1 KiB.
     pub error: Option<String>,
     /// From when it was called until it answered, in microseconds.
     pub elapsed_us: u64,
@@ -198,12 +199,29 @@ pub struct List {}
 pub struct Listed {
     /// Its name.
     pub name: CapsuleName,
-    /// Its record; none if it is damaged.
-    pub meta: Option<Meta>,
+    /// What its record says; none if it is damaged.
+    pub record: Option<ListedRecord>,
     /// What is damaged.
     pub error: Option<Problem>,
     /// How it fares; none where no host runs.
     pub life: Option<Life>,
+}
+
+/// What is listed of an installed capsule's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedRecord {
+    /// The installed version.
+    pub version: String,
+    /// BLAKE3 of the component.
+    pub hash: ComponentHash,
+    /// The principal it was installed for.
+    pub owner: Option<String>,
+    /// Where it came from.
+    pub source: Option<String>,
+    /// When the capsule was first installed.
+    pub installed_at: Timestamp,
+    /// When this version was.
+    pub updated_at: Timestamp,
 }
 
 /// How a capsule fares in a running host.

@@ -179,7 +179,7 @@ impl<H: Handler, R: Runtime> Course<H, R> {
         self.inner.runtime.spawn(async move {
             let (answer, elapsed) = course.wait_and_ask(&bound, &mut event, stand).await;
             // Nobody else sets it.
-            let _ = result.set((heard(answer).0, elapsed));
+            let _ = result.set((heard(answer).0.quoted(), elapsed));
             drop((course, event, observing));
         });
     }

@@ -9,6 +9,10 @@ use crate::bus::Payload;
 use crate::call::{TraceId, Verdict};
 use crate::manifest::{CapsuleName, Mode};
 use crate::policy::topic::Topic;
+use crate::text::cut;
+
+/// Most bytes of what a trace quotes of a handler; a longer text is cut, and says so.
+const QUOTED: usize = 1024;
 
 /// How a chain ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +70,7 @@ impl Outcome {
     }
 }
 
-/// What a handler said.
+/// What a handler said; beyond 1 KiB its text is cut, and says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// Go on.
@@ -81,6 +85,19 @@ pub enum Said {
     Failed(HandlerFailure),
     /// Nothing yet: an observer, which nobody waits for.
     Running,
+}
+
+impl Said {
+    /// The same, as it is kept in a trace.
+    pub(super) fn quoted(self) -> Self {
+        match self {
+            Self::Deny(Some(reason)) => Self::Deny(Some(cut(reason, QUOTED))),
+            Self::Failed(failure) => {
+                Self::Failed(HandlerFailure::new(failure.kind, cut(failure.text, QUOTED)))
+            }
+            other => other,
+        }
+    }
 }
 
 /// What a handler answered to a [trigger](super::Dispatcher::trigger).
@@ -105,7 +122,7 @@ pub(super) type Beside = OnceLock<(Said, Duration)>;
 
 impl Trace {
     pub(super) fn add<H: Handler>(&mut self, bound: &Bound<H>, said: Said, elapsed: Duration) {
-        self.0.push((step(bound, said, elapsed), None));
+        self.0.push((step(bound, said.quoted(), elapsed), None));
     }
 
     /// An observer that begins.

@@ -103,7 +103,13 @@ async fn a_rewrite_is_json_of_at_most_a_mebibyte_or_else_no_answer() {
     world.says("a", &[on(T)], long);
     let outcome = world.dispatch(event(T, 1)).await;
     assert_eq!(outcome.verdict, Conclusion::Deny);
-    assert_eq!(outcome.reason.map(|reason| reason.len()), Some(MAX_PAYLOAD));
+    let reason = outcome.reason.unwrap_or_default();
+    assert!(reason.ends_with(" … (2097152 bytes, cut)"), "{reason}");
+    let cut = |said: &Said| match said {
+        Said::Deny(Some(text)) => text.len() < 2_000 && text.ends_with("bytes, cut)"),
+        _ => false,
+    };
+    assert!(outcome.steps.iter().any(|step| cut(&step.said)));
 }
 
 #[tokio::test(start_paused = true)]

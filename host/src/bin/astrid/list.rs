@@ -41,10 +41,11 @@ pub(crate) fn run(session: &Session, _args: &Args) -> Result<ExitCode, Failure> 
 
 fn document(one: &Listed) -> Value {
     let life = one.life.as_ref();
-    let mut document = match (&one.meta, &one.error) {
-        (Some(meta), _) => json!({
-            "name": one.name, "version": meta.version, "hash": meta.wasm_hash, "owner": meta.owner,
-            "source": meta.source, "installed_at": meta.installed_at, "updated_at": meta.updated_at,
+    let mut document = match (&one.record, &one.error) {
+        (Some(record), _) => json!({
+            "name": one.name, "version": record.version, "hash": record.hash,
+            "owner": record.owner, "source": record.source,
+            "installed_at": record.installed_at, "updated_at": record.updated_at,
         }),
         (None, error) => {
             let error = error.as_ref();
@@ -63,13 +64,12 @@ fn document(one: &Listed) -> Value {
 
 fn installed(one: &Listed) -> [String; 5] {
     let name = one.name.to_string();
-    match (&one.meta, &one.error) {
-        (Some(meta), _) => {
-            let hash = meta.wasm_hash.as_ref().map(|hash| &hash.as_str()[..12]);
-            let hash = hash.unwrap_or_default().to_owned();
-            let owner = meta.owner.clone().unwrap_or_default();
-            let updated = format!("{:.0}", meta.updated_at);
-            [name, meta.version.clone(), hash, owner, updated]
+    match (&one.record, &one.error) {
+        (Some(record), _) => {
+            let hash = record.hash.as_str()[..12].to_owned();
+            let owner = record.owner.clone().unwrap_or_default();
+            let updated = format!("{:.0}", record.updated_at);
+            [name, record.version.clone(), hash, owner, updated]
         }
         (None, error) => {
             let kind = error.as_ref().map_or("damaged".to_owned(), |error| {

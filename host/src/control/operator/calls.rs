@@ -10,12 +10,17 @@ use crate::control::requests::{
 };
 use crate::dispatch::{Conclusion, Event, HandlerFailure, Outcome, Said, Step};
 use crate::manifest::CapsuleName;
+use crate::text::cut;
 use crate::tools::{Tool, ToolAnswer};
 use crate::{Capsule, Package};
 
 /// How long observers, and what handlers published themselves, may take once an event's outcome is known, where the host
 /// ends with it.
 const AFTERWARDS: Duration = Duration::from_secs(60);
+/// Most handlers that are told of one event; what each said has at most 1 KiB in the trace.
+const STEPS: usize = 1_024;
+/// Most bytes of the reason for which an event is denied; that of a handler is shorter.
+const REASON: usize = 32 * 1024;
 /// How long a capsule that has to be loaded for a call may take to end what an earlier load of it was doing.
 pub(super) const DRAIN: Duration = Duration::from_secs(10);
 
@@ -50,15 +55,15 @@ impl Operator {
 impl Ask for Invoke {
     type Reply = Invoked;
 
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
     fn heard(&self) -> Option<Heard> {
         Some(Heard {
             principal: self.principal.clone(),
             capsule: Some(self.capsule.clone()),
         })
-    fn place(&self) -> Place {
-        Place::Call
-    }
-
     }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Invoked, Problem> {
@@ -74,15 +79,15 @@ impl Ask for Invoke {
 impl Ask for Publish {
     type Reply = Published;
 
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
     fn heard(&self) -> Option<Heard> {
         Some(Heard {
             principal: self.principal.clone(),
             capsule: None,
         })
-    fn place(&self) -> Place {
-        Place::Call
-    }
-
     }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Published, Problem> {
@@ -95,10 +100,15 @@ impl Ask for Publish {
             let warning = "what was published in turn has not been handled to its end";
             remarks.remark(Remark::Warning(warning.into())).await;
         }
+        if let Some(more) = outcome.steps.len().checked_sub(STEPS + 1) {
+            let warning = format!("{} more handlers were asked than are shown", more + 1);
+            remarks.remark(Remark::Warning(warning)).await;
+        }
         Ok(published(outcome))
     }
 }
 
+/// An outcome as it crosses a socket: in one frame, whatever handlers say.
 fn published(outcome: Outcome) -> Published {
     let verdict = match outcome.verdict {
         Conclusion::Continue => "continue",
@@ -109,8 +119,8 @@ fn published(outcome: Outcome) -> Published {
     Published {
         verdict: verdict.into(),
         payload: payload.unwrap_or_else(|| outcome.payload.as_str().to_owned()),
-        reason: outcome.reason,
-        steps: outcome.steps.into_iter().map(step).collect(),
+        reason: outcome.reason.map(|reason| cut(reason, REASON)),
+        steps: outcome.steps.into_iter().take(STEPS).map(step).collect(),
     }
 }
 
@@ -138,6 +148,10 @@ fn step(step: Step) -> PublishedStep {
 impl Ask for Tools {
     type Reply = Vec<Tool>;
 
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
     fn heard(&self) -> Option<Heard> {
         Some(Heard {
             principal: self.principal.clone(),
@@ -151,14 +165,14 @@ impl Ask for Tools {
         let host = by.full_host(remarks).await?;
         Ok(host.tools(&self.principal).await)
     }
-    fn place(&self) -> Place {
-        Place::Call
-    }
-
 }
 
 impl Ask for CallTool {
     type Reply = ToolAnswer;
+
+    fn place(&self) -> Place {
+        Place::Call
+    }
 
     fn heard(&self) -> Option<Heard> {
         Some(Heard {
@@ -173,10 +187,52 @@ impl Ask for CallTool {
         by.known(&self.principal)?;
         let host = by.full_host(remarks).await?;
         let answer = host.call_tool(&self.tool, &arguments, &self.principal);
-    fn place(&self) -> Place {
-        Place::Call
-    }
-
         Ok(answer.await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::bus::Payload;
+    use crate::call::{MAX_PAYLOAD, TraceId};
+    use crate::control::message::{Answer, seal};
+    use crate::manifest::Mode;
+    use crate::policy::topic::Topic;
+
+    #[test]
+    fn what_came_of_an_event_fits_a_frame_whatever_its_handlers_say() {
+        // Six bytes for one, as JSON.
+        let worst = "\u{1}".repeat(MAX_PAYLOAD);
+        let payload = format!("\"{}\"", "\\\"".repeat((MAX_PAYLOAD - 2) / 2));
+        let step = Step {
+            capsule: Arc::new(CapsuleName::parse(&"c".repeat(64)).expect("a name")),
+            action: "\u{1}".repeat(256).into(),
+            mode: Mode::Observe,
+            said: Said::Deny(Some("\u{1}".repeat(1_100))),
+            elapsed: Duration::MAX,
+        };
+        for (verdict, answer, reason) in [
+            (Conclusion::Final, Some(worst.clone()), None),
+            (Conclusion::Deny, None, Some(worst)),
+        ] {
+            let outcome = Outcome {
+                topic: Arc::new(Topic::parse("a.b").expect("a topic")),
+                verdict,
+                payload: Payload::parse(payload.clone()).expect("JSON"),
+                answer,
+                reason,
+                steps: vec![step.clone(); 5_000],
+                trace: TraceId(0),
+            };
+            let published = published(outcome);
+            assert_eq!(published.steps.len(), STEPS);
+            let reason = published.reason.as_deref();
+            assert!(reason.is_none_or(|reason| reason.ends_with(" … (1048576 bytes, cut)")));
+            let reply = serde_json::value::to_raw_value(&published).expect("a document");
+            seal(&Answer::Done(reply)).expect("a frame");
+        }
     }
 }

@@ -10,14 +10,19 @@ use crate::control::message::{Ask, Heard, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     CallLimits, Check, Checked, Inspect, Inspected, InspectedManifest, Install, InstalledNow, Life,
-    List, Listed, REFUSED, RefusedFor, Reload, Reloaded, Remove, State, Verified, Verify,
+    List, Listed, ListedRecord, REFUSED, RefusedFor, Reload, Reloaded, Remove, State, Verified,
+    Verify,
 };
 use crate::exports;
 use crate::manifest::CapsuleName;
 use crate::package::consent::Terms;
 use crate::package::{self, ComponentHash, PackageError};
 use crate::principal::Principals;
+use crate::text::cut;
 use crate::{BuildError, Capsule, Home, Host, LoadError, Package};
+
+/// Most bytes of a text in a list.
+const LISTED: usize = 2 * 1024;
 
 impl Operator {
     /// Loads an installed capsule anew, also one that isn't loaded.
@@ -65,20 +70,36 @@ impl Ask for List {
 }
 
 fn listed(home: &Home, name: CapsuleName) -> Listed {
-    let (meta, error) = match package::verify(home, &name) {
-        Ok((mut meta, package)) => {
-            meta.wasm_hash = Some(package.hash().clone());
-            (Some(meta), None)
+    let (record, error) = match package::verify(home, &name) {
+        Ok((meta, package)) => {
+            let record = ListedRecord {
+                version: meta.version,
+                hash: package.hash().clone(),
+                owner: meta.owner,
+                source: meta.source.map(shown),
+                installed_at: meta.installed_at,
+                updated_at: meta.updated_at,
+            };
+            (Some(record), None)
         }
         // One that is damaged must not hide the others.
-        Err(error) => (None, Some(error.into())),
+        Err(error) => {
+            let problem = Problem::from(error);
+            let message = shown(problem.message);
+            (None, Some(Problem::new(problem.kind, message)))
+        }
     };
     Listed {
         name,
-        meta,
+        record,
         error,
         life: None,
     }
+}
+
+/// A text as it is listed: one of many.
+fn shown(text: String) -> String {
+    cut(text, LISTED)
 }
 
 fn lives(host: &Host, listed: &mut Vec<Listed>) {
@@ -91,7 +112,7 @@ fn lives(host: &Host, listed: &mut Vec<Listed>) {
                 reason: failed
                     .iter()
                     .find(|(name, _)| *name == one.name)
-                    .map(|(_, reason)| reason.clone()),
+                    .map(|(_, reason)| shown(reason.clone())),
                 restarts: 0,
                 queued: 0,
                 refused: Vec::new(),
@@ -116,7 +137,7 @@ fn life(capsule: &Capsule) -> Life {
     let open = capsule.open_circuits();
     Life {
         state,
-        reason,
+        reason: reason.map(shown),
         restarts: capsule.restarts(),
         queued: capsule.queued(),
         refused_count: open.len(),
