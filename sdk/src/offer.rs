@@ -37,10 +37,10 @@ pub fn to_json<T: Value>(value: &T) -> Result<String, String> {
     label = "it returns a value, or a `Result` whose error can be printed",
     note = "the error must implement `std::fmt::Display`"
 )]
-pub trait Printable: Display {}
+pub trait Failure: Display {}
 
 #[diagnostic::do_not_recommend]
-impl<E: Display> Printable for E {}
+impl<E: Display> Failure for E {}
 
 /// What a tool or a command returned. A `Result`, by whatever name, is known by its type: the method of the type itself
 /// comes before that of [`Plain`].
@@ -50,7 +50,7 @@ impl<T, E> Returned<Result<T, E>> {
     /// The value, or the error's text.
     pub fn split(self) -> Result<T, String>
     where
-        E: Printable,
+        E: Failure,
     {
         self.0.map_err(|error| error.to_string())
     }

@@ -6,7 +6,7 @@ use core::panic::Location;
 
 use serde::de::DeserializeOwned;
 
-pub use crate::offer::{Plain, Printable, Returned, Value, command, to_json};
+pub use crate::offer::{Failure, Plain, Returned, Value, command, to_json};
 pub use crate::verdict::{Answer, Ending, Reply};
 
 #[cfg(target_family = "wasm")]

@@ -85,30 +85,38 @@ fn luhn(digits: &[u32]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// An address has no more characters, so no more are looked at.
-const MAX_ADDRESS: usize = 254;
+/// A name has no more characters, nor has a domain, so no more are looked at.
+const MAX_PART: usize = 254;
 
 /// The length of the e-mail address that the text begins with, or 0.
 fn email(text: &str) -> usize {
-    let length = text
-        .chars()
-        .take(MAX_ADDRESS)
-        .take_while(|c| c.is_alphanumeric() || "._%+-@".contains(*c))
-        .map(char::len_utf8)
-        .sum();
-    // A full stop or hyphen at the end belongs to the sentence.
-    let address = text[..length].trim_end_matches(['.', '-']);
-    let Some((name, domain)) = address.split_once('@') else {
+    // Quickly told of most texts, also of a megabyte of full stops, each of which might begin an address.
+    let near = &text[..text.floor_char_boundary(4 * (MAX_PART + 1))];
+    if !near.contains('@') {
+        return 0;
+    }
+    let name = part(text, |c| matches!(c, '.' | '_' | '%' | '+' | '-'));
+    let Some(domain) = text[name..].strip_prefix('@').filter(|_| name > 0) else {
         return 0;
     };
-    let label =
-        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
-    let is_domain = domain.contains('.') && domain.split('.').all(label);
-    if name.is_empty() || !is_domain {
-        0
+    let (domain, rest) = domain.split_at(part(domain, |c| matches!(c, '.' | '-')));
+    // A full stop or hyphen at the end belongs to the sentence.
+    let domain = domain.trim_end_matches(['.', '-']);
+    let is_domain = domain.contains('.') && !domain.split('.').any(str::is_empty);
+    if is_domain && !rest.starts_with(['_', '%', '+', '@']) {
+        name + 1 + domain.len()
     } else {
-        address.len()
+        0
     }
+}
+
+/// The length of the letters, digits and these others that the text begins with.
+fn part(text: &str, other: impl Fn(char) -> bool) -> usize {
+    text.chars()
+        .take(MAX_PART)
+        .take_while(|c| c.is_alphanumeric() || other(*c))
+        .map(char::len_utf8)
+        .sum()
 }
 
 #[cfg(test)]
@@ -153,6 +161,7 @@ mod tests {
         check("a@b", "a@b");
         check("a@.com", "a@.com");
         check("a@", "a@");
+        check("a@b.org_c", "a@b.org_c");
     }
 
     #[test]
