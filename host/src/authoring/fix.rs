@@ -1,11 +1,12 @@
-//! What `astrid build --fix` writes: the lines that `[subscribe]` lacks. All else of the file, comments and layout
-//! too, stays as it is.
+//! What `astrid build --fix` writes: the lines that `[subscribe]` lacks. All else of the file, comments, layout and the
+//! endings of lines too, stays as it is.
 
 use std::path::Path;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::files::{parse_toml, write_atomically};
+use super::files::{canonical, parse_toml, write_atomically};
+use super::layout::{self, Header};
 use super::{AuthoringError, Result};
 use crate::exports::HandlerDecl;
 use crate::manifest::{Binding, CapsuleManifest};
@@ -23,11 +24,13 @@ const BEFORE: [&str; 6] = [
     "interceptor",
 ];
 
-/// Adds the lines to the manifest in `path`, which is replaced whole or not at all.
+/// Adds the lines to the manifest in `path`, which is replaced whole or not at all. A symbolic link goes on leading to
+/// the manifest.
 ///
 /// # Errors
 /// Those of [`fix_subscriptions`], and [`AuthoringError::Io`].
 pub fn fix_manifest(path: &Path, missing: &[HandlerDecl]) -> Result<()> {
+    let path = &canonical(path)?;
     let text = std::fs::read_to_string(path).map_err(AuthoringError::io("read", path))?;
     write_atomically(path, fix_subscriptions(&text, missing)?.as_bytes())
 }
@@ -63,6 +66,10 @@ pub fn fix_manifest(path: &Path, missing: &[HandlerDecl]) -> Result<()> {
 /// # Ok::<(), astrid_host::authoring::AuthoringError>(())
 /// ```
 pub fn fix_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result<String> {
+    layout::edit(manifest_text, |text| with_subscriptions(text, missing))
+}
+
+fn with_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result<String> {
     let path = Path::new("Capsule.toml");
     let mut manifest = parse_toml(path, manifest_text)?;
     let shape = |key: &str, expected| AuthoringError::TomlShape {
@@ -120,35 +127,47 @@ fn entry(path: &Path, handler: &HandlerDecl) -> Result<Option<(String, InlineTab
 /// `[subscribe]`, made where it is missing; none if that is no table.
 fn subscriptions(manifest: &mut DocumentMut) -> Option<&mut dyn TableLike> {
     if !manifest.contains_key(SUBSCRIBE) {
-        let mut table = Table::new();
-        // Tables of one position are written in the order in which they were added.
         let places = BEFORE
             .iter()
             .filter_map(|name| last_position(manifest.get(name)?));
-        table.set_position(places.max());
-        if manifest.iter().next().is_some() {
-            table.decor_mut().set_prefix("\n");
-        }
+        let position = places.max();
+        let mut table = Table::new();
+        Header::after(manifest, position).give(&mut table);
         manifest.insert(SUBSCRIBE, Item::Table(table));
+    }
+    // Tables within it, and no header of its own yet.
+    let headless = manifest.get(SUBSCRIBE).and_then(Item::as_table);
+    let headless = headless.filter(|table| table.is_implicit() && !table.is_dotted());
+    let inner = headless.and_then(|table| {
+        let inner = table.iter().filter_map(|(_, item)| first_position(item));
+        inner.min()
+    });
+    if let Some(inner) = inner {
+        let header = Header::before(manifest, inner);
+        header.give(manifest.get_mut(SUBSCRIBE)?.as_table_mut()?);
     }
     manifest.get_mut(SUBSCRIBE)?.as_table_like_mut()
 }
 
 /// Where the last header of a table and of those within it stands.
 fn last_position(item: &Item) -> Option<isize> {
+    positions(item).into_iter().max()
+}
+
+/// Where the first header of a table and of those within it stands.
+fn first_position(item: &Item) -> Option<isize> {
+    positions(item).into_iter().min()
+}
+
+fn positions(item: &Item) -> Vec<isize> {
+    let within = |table: &Table| {
+        let inner = table.iter().flat_map(|(_, item)| positions(item));
+        inner.chain(table.position()).collect::<Vec<_>>()
+    };
     match item {
-        Item::Table(table) => {
-            let inner = table.iter().filter_map(|(_, item)| last_position(item));
-            inner.chain(table.position()).max()
-        }
-        Item::ArrayOfTables(tables) => {
-            let inner = |table: &Table| {
-                let inner = table.iter().filter_map(|(_, item)| last_position(item));
-                inner.chain(table.position()).max()
-            };
-            tables.iter().filter_map(inner).max()
-        }
-        Item::Value(_) | Item::None => None,
+        Item::Table(table) => within(table),
+        Item::ArrayOfTables(tables) => tables.iter().flat_map(within).collect(),
+        Item::Value(_) | Item::None => Vec::new(),
     }
 }
 
@@ -376,6 +395,57 @@ mod tests {
         let parsed = CapsuleManifest::parse(&fixed, "Capsule.toml").expect("a manifest");
         assert_eq!(parsed.manifest.handlers().count(), 1);
         assert_eq!(parsed.manifest.subscribe.len(), 2);
+    }
+
+    #[test]
+    fn comments_stay_in_their_table() {
+        case(
+            "\n[[component]]\nfile = \"x.wasm\"\n# of the component\n\n# what it may do\n[capabilities]\n",
+            &[handler("h", "a.b")],
+            "\n[[component]]\nfile = \"x.wasm\"\n# of the component\n\n[subscribe]\n\"a.b\" = { handler = \"h\" }\n\n# what it may do\n[capabilities]\n",
+        );
+        case(
+            "# of the package\n",
+            &[handler("h", "a.b")],
+            "# of the package\n\n[subscribe]\n\"a.b\" = { handler = \"h\" }\n",
+        );
+        case(
+            "# of the package\n\n# a.b\n[subscribe.\"a.b\"]\nwit = \"any\"\n",
+            &[handler("h", "a.c")],
+            "# of the package\n\n[subscribe]\n\"a.c\" = { handler = \"h\" }\n\n# a.b\n[subscribe.\"a.b\"]\nwit = \"any\"\n",
+        );
+        case(
+            "[subscribe]\n\"a.a\" = \"any\"\n# \"a.c\" = \"any\"\n\n# from the operator\n[env]\n",
+            &[handler("h", "a.b")],
+            "[subscribe]\n\"a.a\" = \"any\"\n\"a.b\" = { handler = \"h\" }\n# \"a.c\" = \"any\"\n\n# from the operator\n[env]\n",
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_endings_of_lines_stay() {
+        let text = "\u{feff}[package]\r\nname = \"demo\"\r\nversion = \"1.0.0\"\r\n";
+        let fixed = fix_subscriptions(text, &[handler("h", "a.b")]).expect("fixed");
+        assert_eq!(
+            fixed,
+            format!("{text}\r\n[subscribe]\r\n\"a.b\" = {{ handler = \"h\" }}\r\n")
+        );
+        assert_eq!(fix_subscriptions(text, &[]).expect("fixed"), text);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_manifest_behind_a_symbolic_link_is_mended_where_it_is() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (real, link) = (
+            place.path().join("real.toml"),
+            place.path().join("Capsule.toml"),
+        );
+        std::fs::write(&real, PACKAGE).expect("written");
+        std::os::unix::fs::symlink(&real, &link).expect("linked");
+        fix_manifest(&link, &[handler("h", "a.b")]).expect("fixed");
+        assert!(link.is_symlink());
+        let text = std::fs::read_to_string(&real).expect("read");
+        assert!(text.contains("handler = \"h\""), "{text}");
     }
 
     #[test]

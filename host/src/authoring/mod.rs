@@ -16,6 +16,7 @@ mod error;
 mod facts;
 mod files;
 mod fix;
+mod layout;
 mod new;
 mod toolchain;
 
