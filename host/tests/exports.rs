@@ -456,7 +456,7 @@ fn a_bad_section_is_refused_by_what_is_wrong_with_it() {
         r#"{ "v": 1, "sdk": "1.0.0", "exports": ["main"], "handlers": [] }"#,
         r#"{ "v": 1, "sdk": "1.0.0", "exports": [], "handlers": [{ "action": "a", "on_error": "ignore" }] }"#,
         r#"{ "v": 1, "sdk": "1.0.0", "exports": [], "handlers": [{ "action": "a", "mode": "watch" }] }"#,
-        &format!("{good}{good}"),
+        &format!("{good}}}"),
     ] {
         let error = refuse(&[text]);
         assert!(
@@ -464,6 +464,15 @@ fn a_bad_section_is_refused_by_what_is_wrong_with_it() {
             "{text}: {error}"
         );
     }
+    let of =
+        |name: &str| format!(r#"{{ "v": 1, "crate": "{name}", "sdk": "1.0.0", "exports": [] }}"#);
+    let joined = refuse(&[&format!("{}{}", of("first"), of("sec\\u001bond"))]);
+    let crates = vec!["first".to_owned(), "sec\\u{1b}ond".to_owned()];
+    assert_eq!(joined, BinaryError::SeveralCapsules { crates });
+    assert!(
+        joined.to_string().contains("of the crates first, sec"),
+        "{joined}"
+    );
     let (found, known) = (2, 1);
     let other = r#"{ "v": 2, "handlers": "elsewhere" }"#;
     assert_eq!(

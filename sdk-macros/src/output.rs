@@ -132,8 +132,48 @@ fn call(function: &Function, scope: &TokenStream, arguments: &[TokenStream]) -> 
     quote!(#scope::#name(#receiver #(#arguments),*))
 }
 
+/// Names the crate that `astrid build` builds. A crate that this one uses as a library is not the capsule, whatever
+/// `#[capsule]` stands in it.
+const FINAL_CRATE: &str = "ASTRID_FINAL_CRATE";
+
+/// Has cargo compile the crate anew when another crate is built.
+fn tracked() -> TokenStream {
+    quote! {
+        #[cfg(target_family = "wasm")]
+        const _: ::core::option::Option<&str> = ::core::option_env!(#FINAL_CRATE);
+    }
+}
+
+/// What this crate is in the module, and its folder: for `astrid build` to see that it packs the module of the crate
+/// that it was asked for, and not one that another build left in the same place. It takes the section out again.
+fn source(role: &str) -> Option<TokenStream> {
+    let folder = std::env::var("CARGO_MANIFEST_DIR").ok()?;
+    // The linker joins the sections of all crates in a module.
+    let text = format!("{role} {folder}\n");
+    let (length, text) = (text.len(), Literal::byte_string(text.as_bytes()));
+    Some(quote! {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            // Without `#[used]` it is in the section alone, and not in the memory of an instance too.
+            #[allow(dead_code)]
+            #[unsafe(link_section = "astrid:source")]
+            static SOURCE: [u8; #length] = *#text;
+        };
+    })
+}
+
 /// The exports of a component. `INITIAL` and `Capsule` are in scope.
 fn component(entries: &Entries) -> TokenStream {
+    let tracked = tracked();
+    // A folder is of this machine: nothing of it is in what is built by other means.
+    let source = match std::env::var(FINAL_CRATE).ok() {
+        None => None,
+        name if name == std::env::var("CARGO_PKG_NAME").ok() => source("final"),
+        Some(_) => {
+            let source = source("library");
+            return quote!(#tracked #source);
+        }
+    };
     let exports = section::text(entries);
     let section = Literal::byte_string(exports.as_bytes());
     let length = exports.len();
@@ -173,6 +213,8 @@ fn component(entries: &Entries) -> TokenStream {
         }
     });
     quote! {
+        #tracked
+        #source
         #[cfg(target_family = "wasm")]
         const _: () = {
             struct Component;

@@ -1,22 +1,16 @@
 //! `astrid build`: cargo, then a component, then an archive.
 
-use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::archive::write_archive;
-use super::componentize::componentize;
-use super::config::{
-    BACKEND_CHOICE, Configured, PROFILE, RUSTFLAGS, configure, workspace_arguments,
-};
+use super::cargo::{clean, compile};
+use super::componentize::{Sources, componentize};
+use super::config::configure;
 use super::facts::CapsuleCrate;
-use super::files::{canonical, write_atomically};
-use super::toolchain::{WASM_TARGET, cannot_start, cargo, require_wasm_target};
+use super::files::{canonical, require_utf8, write_atomically};
+use super::toolchain::require_wasm_target;
 use super::{AuthoringError, Result};
 
 /// Where a build's results are, within the crate's folder, whatever target folder cargo was told to use.
@@ -69,6 +63,8 @@ pub struct Built {
     pub archive: PathBuf,
     /// The component's bytes, as they are in the file.
     pub component_bytes: Vec<u8>,
+    /// What the author can do for cargo to find the SDK without `astrid build`, where it wouldn't: several lines.
+    pub advice: Option<String>,
     /// How long it took, cargo included.
     pub elapsed: Duration,
 }
@@ -81,13 +77,12 @@ pub struct Built {
 pub fn build(folder: &Path, options: &BuildOptions) -> Result<Built> {
     let started = Instant::now();
     let capsule = CapsuleCrate::read(folder)?;
+    if let Some(target) = std::env::var_os("CARGO_TARGET_DIR") {
+        require_utf8(Path::new(&target))?;
+    }
     require_wasm_target(&capsule.folder)?;
-    let arguments = match configure(&capsule.folder, &options.sdk)? {
-        Configured::ByWorkspace(manifest) => workspace_arguments(&manifest)?,
-        Configured::Written(_) | Configured::UpToDate(_) => Vec::new(),
-    };
-    let core = compile(&capsule.folder, options, &arguments)?;
-    let bytes = fs::read(&core).map_err(AuthoringError::io("read", &core))?;
+    let configured = configure(&capsule.folder, &options.sdk)?;
+    let (core, bytes) = module(&capsule, options, &configured.arguments)?;
     let component_bytes =
         componentize(&bytes).map_err(|source| AuthoringError::Componentize { core, source })?;
 
@@ -101,189 +96,120 @@ pub fn build(folder: &Path, options: &BuildOptions) -> Result<Built> {
         component,
         archive,
         component_bytes,
+        advice: configured.advice,
         elapsed: started.elapsed(),
     })
 }
 
-/// Runs cargo and returns the core module that it made of the crate in `folder`.
-fn compile(folder: &Path, options: &BuildOptions, arguments: &[String]) -> Result<PathBuf> {
-    let mut command = cargo(folder);
-    command.args([
-        "build",
-        "--lib",
-        "--profile",
-        PROFILE,
-        "--target",
-        WASM_TARGET,
-    ]);
-    command.arg("--message-format=json-render-diagnostics");
-    command.args(arguments);
-    match options.verbosity {
-        Verbosity::Quiet => drop(command.arg("--quiet")),
-        Verbosity::Normal => {}
-        Verbosity::Verbose => drop(command.arg("--verbose")),
+/// Has cargo make the core module of the crate, and reads it.
+///
+/// Cargo keeps what it made of libraries of one name in one place, and takes it for up to date though another crate's
+/// build has replaced it, or the same crate's as a library of a capsule elsewhere. So the module says of which crates
+/// it was made, and what was not made for this build is made anew, once.
+fn module(
+    capsule: &CapsuleCrate,
+    options: &BuildOptions,
+    arguments: &[String],
+) -> Result<(PathBuf, Vec<u8>)> {
+    let made = || {
+        let core = compile(capsule, options, arguments)?;
+        let bytes = fs::read(&core).map_err(AuthoringError::io("read", &core))?;
+        Ok((core, bytes))
+    };
+    let (core, bytes) = made()?;
+    let stale = stale_packages(&bytes, capsule);
+    if stale.is_empty() {
+        return Ok((core, bytes));
     }
-    if options.offline {
-        command.arg("--offline");
+    clean(capsule, options, arguments, &stale);
+    let (core, bytes) = made()?;
+    match other_crate(&Sources::of(&bytes), &capsule.folder) {
+        None => Ok((core, bytes)),
+        Some(other) => Err(AuthoringError::OtherModule {
+            core,
+            folder: capsule.folder.clone(),
+            other,
+        }),
     }
-    if options.locked {
-        command.arg("--locked");
-    }
-    let variable = |name| std::env::var(name).ok();
-    if let Some(flags) =
-        environment_flags(variable("CARGO_ENCODED_RUSTFLAGS"), variable("RUSTFLAGS"))
-    {
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags);
-    }
-
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(cannot_start(&command))?;
-    let mut core = None;
-    // The pipe is read to its end whatever comes, or cargo would wait for it to be emptied.
-    for line in child
-        .stdout
-        .take()
-        .map(BufReader::new)
-        .into_iter()
-        .flat_map(BufReader::lines)
-    {
-        let Ok(line) = line else { break };
-        core = artifact(&line, folder).or(core);
-    }
-    let status = child.wait().map_err(cannot_start(&command))?;
-    if !status.success() {
-        return Err(AuthoringError::Cargo {
-            folder: folder.to_owned(),
-            status: status.code(),
-        });
-    }
-    core.ok_or_else(|| AuthoringError::NoArtifact {
-        folder: folder.to_owned(),
-    })
 }
 
-/// The wasm file that a line of cargo's messages reports, if it is of the crate in `folder`.
-fn artifact(line: &str, folder: &Path) -> Option<PathBuf> {
-    let message: Value = serde_json::from_str(line).ok()?;
-    if message["reason"] != "compiler-artifact" {
-        return None;
+/// The packages that have to be compiled anew for the module to be this capsule's alone.
+fn stale_packages(core: &[u8], capsule: &CapsuleCrate) -> Vec<String> {
+    let sources = Sources::of(core);
+    let mut packages = Vec::new();
+    if other_crate(&sources, &capsule.folder).is_some() {
+        packages.push(capsule.crate_name.clone());
     }
-    let manifest = Path::new(message["manifest_path"].as_str()?);
-    let is_ours =
-        || canonical(manifest).is_ok_and(|manifest| manifest == folder.join("Cargo.toml"));
-    let is_cdylib = message["target"]["crate_types"]
-        .as_array()?
-        .iter()
-        .any(|kind| kind == "cdylib");
-    if !is_cdylib || !is_ours() {
-        return None;
+    if sources.with_entry_points.len() > 1 {
+        let named = sources.with_entry_points.into_iter();
+        packages.extend(named.filter(|name| !name.is_empty()));
     }
-    let mut files = message["filenames"]
-        .as_array()?
-        .iter()
-        .filter_map(Value::as_str);
-    files
-        .find(|file| file.ends_with(".wasm"))
-        .map(PathBuf::from)
+    packages
 }
 
-/// Flags in the environment make cargo ignore those of configurations, ours too. So ours are added to them; the
-/// encoded form is the one in which flags may contain spaces, and cargo prefers it.
-fn environment_flags(encoded: Option<String>, plain: Option<String>) -> Option<OsString> {
-    /// What separates flags in the encoded form.
-    const SEPARATOR: &str = "\u{1f}";
-    let given: Vec<String> = match (encoded, plain) {
-        (Some(encoded), _) => encoded.split(SEPARATOR).map(str::to_owned).collect(),
-        (None, Some(plain)) => plain.split_whitespace().map(str::to_owned).collect(),
-        (None, None) => return None,
+/// The folder of the crate that a module was made of, if it isn't this one, or this one as a library. A module that
+/// doesn't say is taken.
+fn other_crate(sources: &Sources, folder: &Path) -> Option<PathBuf> {
+    let is_ours = |found: &String| {
+        let found = PathBuf::from(found);
+        canonical(&found).unwrap_or(found) == folder
     };
-    let ours = if given.iter().any(|flag| flag.contains(BACKEND_CHOICE)) {
-        &[][..]
-    } else {
-        &RUSTFLAGS[..]
-    };
-    let all: Vec<&str> = given
-        .iter()
-        .map(String::as_str)
-        .filter(|flag| !flag.is_empty())
-        .chain(ours.iter().copied())
-        .collect();
-    Some(all.join(SEPARATOR).into())
+    let made_of = sources.finals.iter().chain(&sources.libraries).next()?;
+    (!sources.finals.iter().any(is_ours)).then(|| PathBuf::from(made_of))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::CapsuleFacts;
     use super::*;
 
-    fn message(manifest: &Path, kind: &str, files: &[&str]) -> String {
-        serde_json::json!({
-            "reason": "compiler-artifact",
-            "manifest_path": manifest,
-            "target": { "crate_types": [kind, "rlib"] },
-            "filenames": files,
-        })
-        .to_string()
-    }
-
     #[test]
-    fn the_artifact_is_that_of_the_crate_itself() {
+    fn a_module_of_another_crate_is_not_packed() {
         let place = tempfile::tempdir().unwrap();
         let place = place.path().canonicalize().unwrap();
-        let manifest = |name: &str| {
-            fs::create_dir_all(place.join(name)).unwrap();
-            let path = place.join(name).join("Cargo.toml");
-            fs::write(&path, "").unwrap();
-            path
+        let [mine, other] = ["a/mine", "b/mine"].map(|path| place.join(path));
+        for folder in [&mine, &other] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let capsule = CapsuleCrate {
+            folder: mine.clone(),
+            crate_name: "mine".to_owned(),
+            facts: CapsuleFacts {
+                name: "mine".to_owned(),
+                component_file: "mine.wasm".to_owned(),
+            },
         };
-        let (ours, other) = (manifest("ours"), manifest("other"));
-        let folder = place.join("ours");
-        let files = ["/t/libx.rlib", "/t/x.wasm"];
-        assert_eq!(
-            artifact(&message(&ours, "cdylib", &files), &folder),
-            Some(PathBuf::from("/t/x.wasm"))
-        );
-        assert_eq!(
-            artifact(&message(&other, "cdylib", &files), &folder),
-            None,
-            "a dependency's"
-        );
-        assert_eq!(
-            artifact(&message(&ours, "lib", &files), &folder),
-            None,
-            "no cdylib"
-        );
-        assert_eq!(artifact("warning: not a message", &folder), None);
-        assert_eq!(
-            artifact(r#"{"reason":"build-finished","success":true}"#, &folder),
-            None
-        );
-    }
-
-    #[test]
-    fn flags_of_the_environment_are_kept_and_ours_added() {
-        let ours = "--cfg\u{1f}getrandom_backend=\"custom\"";
-        let flags = |encoded: Option<&str>, plain: Option<&str>| {
-            environment_flags(encoded.map(str::to_owned), plain.map(str::to_owned))
-                .map(|f| f.into_string().unwrap())
+        let stale = |roles: &[(&str, &Path)], crates: &[&str]| {
+            let roles = roles
+                .iter()
+                .map(|(role, of)| format!("{role} {}\n", of.display()));
+            let crates = crates
+                .iter()
+                .map(|name| format!(r#"{{"v":1,"crate":"{name}"}}"#));
+            let mut module = wasm_encoder::Module::new();
+            for (name, data) in [
+                ("astrid:source", roles.collect::<String>()),
+                ("astrid:exports", crates.collect()),
+            ] {
+                module.section(&wasm_encoder::CustomSection {
+                    name: name.into(),
+                    data: data.as_bytes().into(),
+                });
+            }
+            stale_packages(&module.finish(), &capsule)
         };
-        assert_eq!(flags(None, None), None, "the configuration's are used");
+        let nothing: [&str; 0] = [];
+        assert_eq!(stale(&[("final", &mine)], &["mine"]), nothing);
+        assert_eq!(stale(&[], &["mine"]), nothing, "it doesn't say");
         assert_eq!(
-            flags(None, Some("")),
-            Some(ours.to_owned()),
-            "set but empty hides the configuration's too"
+            stale(&[("library", &other), ("final", &mine)], &["mine"]),
+            nothing
         );
+        assert_eq!(stale(&[("final", &other)], &["mine"]), ["mine"]);
+        assert_eq!(stale(&[("library", &mine)], &[]), ["mine"]);
         assert_eq!(
-            flags(None, Some("-D  warnings")),
-            Some(format!("-D\u{1f}warnings\u{1f}{ours}"))
+            stale(&[("final", &other), ("final", &mine)], &["lib", "mine"]),
+            ["lib", "mine"]
         );
-        assert_eq!(
-            flags(Some("--cfg\u{1f}a b"), Some("-x")),
-            Some(format!("--cfg\u{1f}a b\u{1f}{ours}"))
-        );
-        let chosen = "--cfg=getrandom_backend=\"other\"";
-        assert_eq!(flags(None, Some(chosen)), Some(chosen.to_owned()));
     }
 }

@@ -9,6 +9,12 @@ use wasm_encoder::RawSection;
 use wasmparser::{Encoding, Parser, Payload};
 use wit_component::ComponentEncoder;
 
+use crate::exports::{BinaryError, SECTION, crates_in};
+
+/// The custom section in which `#[capsule]` writes what a crate was built as and its folder, a line each: for the build
+/// to see whose module it has. It stays out of the component.
+const SOURCE: &str = "astrid:source";
+
 /// The most names that an error lists.
 const LISTED: usize = 8;
 
@@ -25,6 +31,9 @@ pub enum ComponentizeError {
     /// No entry point of a capsule is in it.
     #[error("the crate exports nothing that a host could call")]
     NothingExported,
+    /// Several crates in it have entry points.
+    #[error("{0}")]
+    SeveralCapsules(BinaryError),
     /// It was built against a system interface that capsules do not have.
     #[error("it imports WASI, which capsules do not have: {}", listed(.0))]
     Wasi(Vec<String>),
@@ -47,6 +56,8 @@ impl ComponentizeError {
             Self::NothingExported => {
                 "put `#[capsule]` on an impl block, and `#[astrid::hook(\"name\")]` on a method in it"
             }
+            // Its text ends with it.
+            Self::SeveralCapsules(_) => return None,
             Self::Wasi(_) => {
                 "build for wasm32-unknown-unknown, and use the SDK's modules in place of std's files, sockets and \
                  environment; `cargo tree --target wasm32-unknown-unknown` shows what the crate depends on"
@@ -74,6 +85,11 @@ pub fn componentize(core: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
     let module = Module::read(core)?;
     // What it imports wrongly says more than that it exports nothing: it was not meant to be a capsule.
     module.refuse_foreign_imports()?;
+    let crates = crates_in(&module.exports);
+    if crates.len() > 1 {
+        let several = BinaryError::SeveralCapsules { crates };
+        return Err(ComponentizeError::SeveralCapsules(several));
+    }
     if !module.exports_something()? {
         return Err(ComponentizeError::NothingExported);
     }
@@ -90,6 +106,8 @@ struct Module {
     stripped: Vec<u8>,
     /// Module and name of each import.
     imports: Vec<(String, String)>,
+    /// The contents of all sections `astrid:exports`.
+    exports: Vec<u8>,
     /// Whether any bindings left their types in it.
     typed: bool,
 }
@@ -98,6 +116,7 @@ impl Module {
     fn read(core: &[u8]) -> Result<Self, ComponentizeError> {
         let mut stripped = wasm_encoder::Module::new();
         let mut imports = Vec::new();
+        let mut exports = Vec::new();
         let mut typed = false;
         for payload in Parser::new(0).parse_all(core) {
             let payload = payload.map_err(ComponentizeError::NotWasm)?;
@@ -116,7 +135,10 @@ impl Module {
                 }
                 Payload::CustomSection(section) if is_dropped(section.name()) => continue,
                 Payload::CustomSection(section) => {
-                    typed |= section.name().starts_with("component-type")
+                    typed |= section.name().starts_with("component-type");
+                    if section.name() == SECTION {
+                        exports.extend_from_slice(section.data());
+                    }
                 }
                 _ => {}
             }
@@ -131,6 +153,7 @@ impl Module {
         Ok(Self {
             stripped: stripped.finish(),
             imports,
+            exports,
             typed,
         })
     }
@@ -176,8 +199,43 @@ fn is_dropped(section: &str) -> bool {
         || section.starts_with("reloc.")
         || matches!(
             section,
-            "linking" | "target_features" | "sourceMappingURL" | "external_debug_info"
+            "linking" | "target_features" | "sourceMappingURL" | "external_debug_info" | SOURCE
         )
+}
+
+/// What a core module says of the crates with `#[capsule]` that are in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sources {
+    /// The folders of those that were built for their entry points.
+    pub(super) finals: Vec<String>,
+    /// The folders of those that were built as libraries of others.
+    pub(super) libraries: Vec<String>,
+    /// The names of those that have entry points in it; empty for one that doesn't say its own.
+    pub(super) with_entry_points: Vec<String>,
+}
+
+impl Sources {
+    /// Reads them; a module that is damaged says nothing.
+    pub(super) fn of(core: &[u8]) -> Self {
+        let mut sources = Self::default();
+        for payload in Parser::new(0).parse_all(core).map_while(Result::ok) {
+            let Payload::CustomSection(section) = payload else {
+                continue;
+            };
+            if section.name() == SECTION {
+                sources.with_entry_points.extend(crates_in(section.data()));
+            } else if section.name() == SOURCE {
+                for line in String::from_utf8_lossy(section.data()).lines() {
+                    match line.split_once(' ') {
+                        Some(("final", folder)) => sources.finals.push(folder.to_owned()),
+                        Some(("library", folder)) => sources.libraries.push(folder.to_owned()),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        sources
+    }
 }
 
 fn listed(names: &[String]) -> String {

@@ -187,3 +187,19 @@ fn what_is_no_module_is_refused_and_nothing_panics() {
         assert!(componentize(&core[..end]).is_err(), "cut at {end}");
     }
 }
+
+#[test]
+fn several_capsules_in_one_module_are_named() {
+    let mut bytes = core("", &[], &[]);
+    for name in ["first", "second"] {
+        let section = CustomSection {
+            name: "astrid:exports".into(),
+            data: format!(r#"{{"v":1,"sdk":"1.0.0","crate":"{name}","exports":[]}}"#)
+                .into_bytes()
+                .into(),
+        };
+        wasm_encoder::Section::append_to(&section, &mut bytes);
+    }
+    let error = componentize(&bytes).unwrap_err().to_string();
+    assert!(error.contains("of the crates first, second"), "{error}");
+}

@@ -1,41 +1,22 @@
 //! The `.cargo/config.toml` with which a capsule's folder builds wherever it was copied to.
 //!
 //! Three things are in it: where the crate `astrid-sdk` is, the profile that guests are built with, and the choice
-//! of `getrandom`'s backend. Cargo reads it for `cargo test` in the folder too. A file of the author's is edited in
-//! place: the patch is ours to set, a profile key only where the author has none, flags are added to theirs.
+//! of `getrandom`'s backend. Cargo reads it for `cargo test` in the folder too. Where the crate is a member of a
+//! workspace, a file of ours at its root says where the SDK is, so that cargo works there as well.
 //!
-//! A workspace that patches `astrid-sdk` itself is left alone; cargo is then given the rest as arguments.
+//! A workspace that patches `astrid-sdk` itself is left alone, and so are symbolic links and the configuration of all
+//! the user's crates: cargo is then given as arguments what is missing, and the author is told what cargo alone needs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{DocumentMut, Item};
 
+use super::cargo_config::global_folders;
 use super::files::{canonical, parse_toml, read_if_there, write_atomically};
-use super::toolchain::{WASM_TARGET, workspace_manifest};
+use super::settings::{PROFILE, Wanted, with_patch};
+use super::toolchain::workspace_manifest;
 use super::{AuthoringError, Result};
-
-/// The profile that capsules are built with.
-pub(super) const PROFILE: &str = "capsule";
-
-/// Its settings, as TOML values. Small above all: a component is hashed, compiled and kept. `abort` because a panic
-/// ends the instance anyway. This `strip` drops the standard library's 1.5 MB of debug information and keeps the
-/// names of functions, for backtraces.
-const PROFILE_SETTINGS: [(&str, &str); 6] = [
-    ("inherits", "\"release\""),
-    ("opt-level", "3"),
-    ("lto", "true"),
-    ("codegen-units", "1"),
-    ("panic", "\"abort\""),
-    ("strip", "\"debuginfo\""),
-];
-
-/// Entropy comes from the host through the SDK, and `getrandom` has no backend of its own for the target. The
-/// flags as rustc takes them.
-pub(super) const RUSTFLAGS: [&str; 2] = ["--cfg", "getrandom_backend=\"custom\""];
-
-/// What in somebody's flags says that they have chosen a backend.
-pub(super) const BACKEND_CHOICE: &str = "getrandom_backend";
 
 /// What stands above the settings in a file that we make.
 const HEADER: &str = "\
@@ -44,227 +25,177 @@ const HEADER: &str = "\
 
 ";
 
+/// The same at the root of a workspace.
+const ROOT_HEADER: &str = "\
+# Made by `astrid`, which keeps it up to date: where the SDK of this workspace's capsules is on this machine.
+# What you add stays.
+
+";
+
+/// What a file of ours begins with.
+const MADE: &str = "# Made by `astrid`";
+
 /// What came of [`configure`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Configured {
-    /// The file was made or changed.
-    Written(PathBuf),
-    /// The file has all that is needed.
-    UpToDate(PathBuf),
-    /// The workspace with this manifest says where `astrid-sdk` is; nothing was written.
-    ByWorkspace(PathBuf),
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// The files that were made or changed.
+    pub written: Vec<PathBuf>,
+    /// What cargo is to be told on its command line, because no file says it.
+    pub arguments: Vec<String>,
+    /// Where cargo alone cannot find the SDK, why, and the lines that help: for the author, several lines.
+    pub advice: Option<String>,
 }
 
 /// Lets the crate in `folder` build against the SDK that lies in `sdk` (what [`Sdk::unpack_into`] returned):
-/// writes or edits its `.cargo/config.toml`, unless its workspace takes care of that. The file is replaced at once,
-/// and only if something changes.
+/// writes or edits its `.cargo/config.toml`, unless its workspace takes care of that. A file is replaced at once, and
+/// only if something changes. Nothing is written through a symbolic link, or into cargo's configuration of all the
+/// user's crates.
 ///
 /// [`Sdk::unpack_into`]: super::Sdk::unpack_into
 ///
 /// # Errors
 /// [`AuthoringError::Toml`] and [`AuthoringError::TomlShape`] for a file that cannot be understood, which is then
-/// left as it is; [`AuthoringError::Workspace`], [`AuthoringError::NoRust`], [`AuthoringError::Io`].
+/// left as it is; [`AuthoringError::NotUtf8`], [`AuthoringError::Workspace`], [`AuthoringError::NoRust`],
+/// [`AuthoringError::Io`].
 pub fn configure(folder: &Path, sdk: &Path) -> Result<Configured> {
+    configure_beside(folder, sdk, &global_folders())
+}
+
+/// The same, where cargo's configuration of all crates is in one of the `global` folders.
+fn configure_beside(folder: &Path, sdk: &Path, global: &[PathBuf]) -> Result<Configured> {
     let folder = canonical(folder)?;
     let root_path = workspace_manifest(&folder)?;
-    let root = read_toml(&root_path)?;
-    if patches_sdk(&root) {
-        return Ok(Configured::ByWorkspace(root_path));
-    }
-    let own = read_toml(&folder.join("Cargo.toml"))?;
     let root_folder = root_path.parent().unwrap_or(&folder);
-    if root_folder != folder && patches_sdk(&read_toml(&config_path(root_folder))?) {
-        return Ok(Configured::ByWorkspace(root_path));
-    }
-
-    let sdk_crate = canonical(sdk)?.join("sdk");
-    let sdk_crate = sdk_crate
-        .to_str()
-        .ok_or_else(|| AuthoringError::TomlShape {
-            path: sdk_crate.clone(),
-            key: "patch.crates-io.astrid-sdk.path".to_owned(),
-            expected: "UTF-8, which the home's path is not",
-        })?;
-    let wanted = Wanted {
-        sdk_crate: takes_carried_sdk(&own).then_some(sdk_crate),
-        authors_profile: profile_keys(&root),
-    };
-
-    let path = config_path(&folder);
-    let existing = read_if_there(&path)?;
-    let text = match &existing {
-        Some(text) => edited(&path, text, &wanted)?,
-        None => format!("{HEADER}{}", edited(&path, "", &wanted)?),
-    };
-    if existing.as_deref() == Some(&text) {
-        return Ok(Configured::UpToDate(path));
-    }
-    if let Some(config_folder) = path.parent() {
-        ignore_if_made(config_folder)?;
-    }
-    write_atomically(&path, text.as_bytes())?;
-    Ok(Configured::Written(path))
-}
-
-/// `--config` arguments for a crate whose workspace was left alone: what neither its manifest nor its
-/// configuration sets.
-pub(super) fn workspace_arguments(root_path: &Path) -> Result<Vec<String>> {
-    let mut given = profile_keys(&read_toml(root_path)?);
-    if let Some(folder) = root_path.parent() {
-        given.extend(profile_keys(&read_toml(&config_path(folder))?));
-    }
-    let mut settings: Vec<String> = PROFILE_SETTINGS
-        .iter()
-        .filter(|(key, _)| !given.iter().any(|given| given == key))
-        .map(|(key, value)| format!("profile.{PROFILE}.{key}={value}"))
-        .collect();
-    settings.push(format!(
-        "target.{WASM_TARGET}.rustflags={}",
-        Array::from_iter(RUSTFLAGS)
-    ));
-    Ok(settings
-        .into_iter()
-        .flat_map(|setting| ["--config".to_owned(), setting])
-        .collect())
-}
-
-/// What the file must come to say.
-#[derive(Debug)]
-struct Wanted<'a> {
-    /// Where `astrid-sdk` is, unless the crate gets it from somewhere else.
-    sdk_crate: Option<&'a str>,
-    /// Settings of the profile that the author's manifest makes; in here they would override those.
-    authors_profile: Vec<String>,
-}
-
-/// The text of a configuration with our settings in it.
-fn edited(path: &Path, existing: &str, wanted: &Wanted<'_>) -> Result<String> {
-    let mut config = parse_toml(path, existing)?;
-    let root = config.as_table_mut();
-
-    if let Some(sdk_crate) = wanted.sdk_crate {
-        let patches = table_at(path, root, &["patch", "crates-io"])?;
-        let is_so = patches
-            .get("astrid-sdk")
-            .and_then(Item::as_table_like)
-            .is_some_and(|patch| {
-                patch.len() == 1 && patch.get("path").and_then(Item::as_str) == Some(sdk_crate)
-            });
-        if !is_so {
-            let patch = InlineTable::from_iter([("path", sdk_crate)]);
-            put(patches, "astrid-sdk", patch.into());
+    let root = read_toml(&root_path)?;
+    let mut authors_profile = profile_keys(&root);
+    let of_root = (root_folder != folder)
+        .then(|| ConfigFile::of(root_folder))
+        .transpose()?;
+    let of_author = of_root.as_ref().filter(|file| !file.is_ours());
+    if patches_sdk(&root) || of_author.is_some_and(|file| patches_sdk(&file.document)) {
+        if let Some(file) = &of_root {
+            authors_profile.extend(profile_keys(&file.document));
         }
-    }
-
-    let profile = table_at(path, root, &["profile", PROFILE])?;
-    for (key, setting) in PROFILE_SETTINGS {
-        let setting: Value = setting
-            .parse()
-            .map_err(|error| AuthoringError::toml(path, setting, &error))?;
-        let ours = |item: &Item| item.to_string().trim() == setting.to_string();
-        if wanted.authors_profile.iter().any(|given| given == key) {
-            if profile.get(key).is_some_and(ours) {
-                profile.remove(key);
-            }
-        } else if !profile.contains_key(key) {
-            put(profile, key, setting);
-        }
-    }
-
-    let target = table_at(path, root, &["target", WASM_TARGET])?;
-    match target.get_mut("rustflags") {
-        None => put(target, "rustflags", Array::from_iter(RUSTFLAGS).into()),
-        Some(flags) if flags.is_value() && flags.to_string().contains(BACKEND_CHOICE) => {}
-        Some(Item::Value(Value::Array(flags))) => extend(flags),
-        Some(Item::Value(Value::String(flags))) => {
-            let text = format!("{} {}", flags.value().trim_end(), RUSTFLAGS.join(" "));
-            let decor = flags.decor().clone();
-            *flags = toml_edit::Formatted::new(text.trim_start().to_owned());
-            *flags.decor_mut() = decor;
-        }
-        Some(_) => return Err(flags_shape(path)),
-    }
-    Ok(config.to_string())
-}
-
-fn flags_shape(path: &Path) -> AuthoringError {
-    AuthoringError::TomlShape {
-        path: path.to_owned(),
-        key: format!("target.{WASM_TARGET}.rustflags"),
-        expected: "a string or an array of strings",
-    }
-}
-
-/// Adds our flags in the way the author has laid theirs out: on lines of their own, if theirs are.
-fn extend(flags: &mut Array) {
-    let last = flags
-        .iter()
-        .last()
-        .and_then(|flag| flag.decor().prefix()?.as_str());
-    let indent = last.and_then(|prefix| {
-        prefix
-            .rfind('\n')
-            .map(|newline| prefix[newline..].to_owned())
-    });
-    let Some(indent) = indent else {
-        for flag in RUSTFLAGS {
-            flags.push(flag);
-        }
-        return;
-    };
-    // A comment behind the last flag stands before the closing bracket; it stays behind that flag.
-    let comment = flags
-        .trailing()
-        .as_str()
-        .unwrap_or_default()
-        .trim_end()
-        .to_owned();
-    let comment = if flags.trailing_comma() {
-        comment
-    } else {
-        String::new()
-    };
-    for (n, flag) in RUSTFLAGS.into_iter().enumerate() {
-        let before = if n == 0 {
-            format!("{comment}{indent}")
-        } else {
-            indent.clone()
+        let wanted = Wanted {
+            sdk_crate: None,
+            authors_profile,
         };
-        flags.push_formatted(Value::from(flag).decorated(before, ""));
+        return Ok(Configured {
+            arguments: wanted.arguments(),
+            ..Configured::default()
+        });
     }
-    if flags.trailing_comma() {
-        flags.set_trailing("\n");
-    }
-}
 
-/// The table at a path of keys, made where missing.
-fn table_at<'d>(path: &Path, root: &'d mut Table, keys: &[&str]) -> Result<&'d mut dyn TableLike> {
-    let mut table: &mut dyn TableLike = root;
-    for (depth, key) in keys.iter().enumerate() {
-        if !table.contains_key(key) {
-            let mut made = Table::new();
-            // Only the innermost gets a header of its own.
-            made.set_implicit(true);
-            table.insert(key, Item::Table(made));
+    let manifest = read_toml(&folder.join("Cargo.toml"))?;
+    let sdk_crate = canonical(sdk)?.join("sdk");
+    let Some(sdk_path) = sdk_crate.to_str() else {
+        return Err(AuthoringError::NotUtf8 { path: sdk_crate });
+    };
+    let sdk_crate = takes_carried_sdk(&manifest, &root).then_some(sdk_path);
+    let mut wanted = Wanted {
+        sdk_crate,
+        authors_profile,
+    };
+    let mut configured = Configured::default();
+
+    let own = ConfigFile::of(&folder)?;
+    if let Some(reason) = own.untouchable(global) {
+        wanted.authors_profile.extend(profile_keys(&own.document));
+        wanted.sdk_crate = sdk_crate.filter(|_| !patches_sdk(&own.document));
+        configured.arguments = wanted.arguments();
+        let advice = |sdk| advice(&own.path, reason, &root_path, sdk);
+        configured.advice = wanted.sdk_crate.map(advice);
+    } else {
+        let text = wanted.within(&own.path, own.text_or(HEADER))?;
+        configured.written.extend(own.replace(&text)?);
+    }
+
+    if let (Some(file), Some(sdk_crate)) = (of_root, sdk_crate) {
+        let reason = file
+            .untouchable(global)
+            .or_else(|| file.is_shared().then_some("is not of `astrid`'s making"));
+        match reason {
+            Some(reason) => {
+                configured.advice = Some(advice(&file.path, reason, &root_path, sdk_crate));
+            }
+            None => {
+                let text = with_patch(&file.path, file.text_or(ROOT_HEADER), sdk_crate)?;
+                configured.written.extend(file.replace(&text)?);
+            }
         }
-        table = table
-            .get_mut(key)
-            .and_then(Item::as_table_like_mut)
-            .ok_or_else(|| AuthoringError::TomlShape {
-                path: path.to_owned(),
-                key: keys[..=depth].join("."),
-                expected: "a table",
-            })?;
     }
-    Ok(table)
+    Ok(configured)
 }
 
-/// Sets a key; the comment beside a value that is replaced stays.
-fn put(table: &mut dyn TableLike, key: &str, mut value: Value) {
-    if let Some(old) = table.get(key).and_then(Item::as_value) {
-        *value.decor_mut() = old.decor().clone();
+/// What the author can do for cargo to find the SDK where no configuration of ours says it.
+fn advice(config: &Path, reason: &str, root: &Path, sdk_crate: &str) -> String {
+    let folder = root.parent().unwrap_or(root);
+    let path = toml_edit::Value::from(sdk_crate);
+    format!(
+        "{} {reason} and stays as it is. For cargo to find astrid-sdk in {} without `astrid build`, add to it or to \
+         {}:\n\n[patch.crates-io]\nastrid-sdk = {{ path = {path} }}\n",
+        config.display(),
+        folder.display(),
+        root.display(),
+    )
+}
+
+/// A folder's cargo configuration, there or not.
+struct ConfigFile {
+    path: PathBuf,
+    text: Option<String>,
+    document: DocumentMut,
+}
+
+impl ConfigFile {
+    fn of(folder: &Path) -> Result<Self> {
+        let path = config_path(folder);
+        let text = read_if_there(&path)?;
+        let document = parse_toml(&path, text.as_deref().unwrap_or_default())?;
+        Ok(Self {
+            path,
+            text,
+            document,
+        })
     }
-    table.insert(key, Item::Value(value));
+
+    /// What it says; what a new one begins with, if it isn't there.
+    fn text_or<'a>(&'a self, header: &'a str) -> &'a str {
+        self.text.as_deref().unwrap_or(header)
+    }
+
+    fn is_ours(&self) -> bool {
+        let text = self.text.as_deref();
+        text.is_some_and(|text| text.trim_start_matches('\u{feff}').starts_with(MADE))
+    }
+
+    /// Whether git may track it: what is about this machine is not for it.
+    fn is_shared(&self) -> bool {
+        !self.is_ours() && self.path.parent().is_some_and(Path::exists)
+    }
+
+    /// Why it must not be written, if so.
+    fn untouchable(&self, global: &[PathBuf]) -> Option<&'static str> {
+        let folder = self.path.parent()?;
+        let is_link = |path: &Path| path.is_symlink();
+        if is_link(&self.path) || is_link(folder) {
+            return Some("is behind a symbolic link");
+        }
+        let is_global = global.iter().any(|global| global == folder);
+        is_global.then_some("is the configuration of all your crates")
+    }
+
+    /// Writes another text into it, unless it has that text. Git ignores what is in a folder that is made for it.
+    fn replace(&self, text: &str) -> Result<Option<PathBuf>> {
+        if self.text.as_deref() == Some(text) {
+            return Ok(None);
+        }
+        if let Some(folder) = self.path.parent() {
+            ignore_if_made(folder)?;
+        }
+        write_atomically(&self.path, text.as_bytes())?;
+        Ok(Some(self.path.clone()))
+    }
 }
 
 /// Whether a manifest or a configuration says where `astrid-sdk` is.
@@ -282,7 +213,9 @@ fn patches_sdk(document: &DocumentMut) -> bool {
 /// Whether a crate would take its `astrid-sdk` from the registry in the version that we carry, hence from us. One
 /// that asks for a published version, or names a place, gets what it asks for. One that does not name it may have it
 /// through a crate of the author's own, which is not in the registry; cargo warns of a patch that nobody uses.
-fn takes_carried_sdk(manifest: &DocumentMut) -> bool {
+///
+/// A version that is inherited stands in the manifest of the workspace's root.
+fn takes_carried_sdk(manifest: &DocumentMut, root: &DocumentMut) -> bool {
     let has =
         |dependency: &Item, keys: &[&str]| keys.iter().any(|key| dependency.get(key).is_some());
     let dependencies = manifest.get("dependencies").and_then(Item::as_table_like);
@@ -292,6 +225,12 @@ fn takes_carried_sdk(manifest: &DocumentMut) -> bool {
                 .any(|(_, one)| has(one, &["path", "git", "workspace", "package"]))
         });
     };
+    let is_inherited = dependency.get("workspace").and_then(Item::as_bool) == Some(true);
+    let of_workspace = root
+        .get("workspace")
+        .and_then(|workspace| workspace.get("dependencies")?.get("astrid-sdk"))
+        .filter(|_| is_inherited);
+    let dependency = of_workspace.unwrap_or(dependency);
     if has(dependency, &["path", "git", "registry"]) {
         return false;
     }

@@ -1,180 +1,6 @@
-//! Goldens of the configuration's editing, and what of a folder decides whether there is any.
+//! What of a folder, and of the workspace around it, decides which configuration is written.
 
 use super::*;
-
-const OURS: &str = r#"[patch.crates-io]
-astrid-sdk = { path = "/opt/sdk" }
-
-[profile.capsule]
-inherits = "release"
-opt-level = 3
-lto = true
-codegen-units = 1
-panic = "abort"
-strip = "debuginfo"
-
-[target.wasm32-unknown-unknown]
-rustflags = ["--cfg", 'getrandom_backend="custom"']
-"#;
-
-fn edit(existing: &str) -> Result<String> {
-    edit_with(existing, &[])
-}
-
-fn edit_with(existing: &str, authors_profile: &[&str]) -> Result<String> {
-    let wanted = Wanted {
-        sdk_crate: Some("/opt/sdk"),
-        authors_profile: authors_profile
-            .iter()
-            .map(|key| (*key).to_owned())
-            .collect(),
-    };
-    let text = edited(Path::new("config.toml"), existing, &wanted)?;
-    assert_eq!(
-        edited(Path::new("config.toml"), &text, &wanted)?,
-        text,
-        "a second edit changes nothing"
-    );
-    Ok(text)
-}
-
-#[test]
-fn a_new_file_has_ours_alone() {
-    assert_eq!(edit("").unwrap(), OURS);
-}
-
-#[test]
-fn what_the_author_wrote_stays() {
-    let existing = r#"# mine
-[build]
-jobs = 2 # few
-
-[patch.crates-io]
-# a fork
-serde = { git = "https://example.org/serde" }
-astrid-sdk = { path = "/old/sdk" } # where it is
-
-[profile.capsule]
-opt-level = "z"   # smaller still
-
-[target.x86_64-unknown-linux-gnu]
-linker = "clang"
-"#;
-    let expected = r#"# mine
-[build]
-jobs = 2 # few
-
-[patch.crates-io]
-# a fork
-serde = { git = "https://example.org/serde" }
-astrid-sdk = { path = "/opt/sdk" } # where it is
-
-[profile.capsule]
-opt-level = "z"   # smaller still
-inherits = "release"
-lto = true
-codegen-units = 1
-panic = "abort"
-strip = "debuginfo"
-
-[target.x86_64-unknown-linux-gnu]
-linker = "clang"
-
-[target.wasm32-unknown-unknown]
-rustflags = ["--cfg", 'getrandom_backend="custom"']
-"#;
-    assert_eq!(edit(existing).unwrap(), expected);
-}
-
-#[test]
-fn flags_are_added_in_the_authors_layout() {
-    let flags = |value: &str| {
-        let text = edit(&format!(
-            "[target.wasm32-unknown-unknown]\nrustflags = {value}\n"
-        ))
-        .unwrap();
-        let start = text.find("rustflags = ").unwrap() + "rustflags = ".len();
-        let rest = &text[start..];
-        rest[..rest.find("\n\n").unwrap_or(rest.len())]
-            .trim_end()
-            .to_owned()
-    };
-    assert_eq!(
-        flags(r#"["-C", "link-arg=-z"]"#),
-        r#"["-C", "link-arg=-z", "--cfg", 'getrandom_backend="custom"']"#
-    );
-    assert_eq!(flags("[]"), r#"["--cfg", 'getrandom_backend="custom"']"#);
-    assert_eq!(
-        flags(r#""-C link-arg=-z" # mine"#),
-        r#"'-C link-arg=-z --cfg getrandom_backend="custom"' # mine"#
-    );
-    assert_eq!(
-        flags("[\n    \"-Clink-arg=-z\", # stack\n]"),
-        "[\n    \"-Clink-arg=-z\", # stack\n    \"--cfg\",\n    'getrandom_backend=\"custom\"',\n]"
-    );
-    assert_eq!(
-        flags("[\n  \"-Clink-arg=-z\"\n]"),
-        "[\n  \"-Clink-arg=-z\"\n,\n  \"--cfg\",\n  'getrandom_backend=\"custom\"']"
-    );
-    let chosen = r#"["--cfg=getrandom_backend=\"unsupported\""]"#;
-    assert_eq!(flags(chosen), chosen, "a choice of theirs is theirs");
-}
-
-#[test]
-fn inline_and_dotted_tables_are_edited_as_they_are() {
-    let text = edit("patch = { crates-io = {} }\nprofile.capsule.lto = \"thin\"\n").unwrap();
-    let parsed: DocumentMut = text.parse().unwrap();
-    assert_eq!(
-        parsed["patch"]["crates-io"]["astrid-sdk"]["path"].as_str(),
-        Some("/opt/sdk")
-    );
-    assert_eq!(parsed["profile"]["capsule"]["lto"].as_str(), Some("thin"));
-    assert_eq!(
-        parsed["profile"]["capsule"]["opt-level"].as_integer(),
-        Some(3)
-    );
-
-    let text = edit("patch = {}\n").unwrap();
-    let parsed: DocumentMut = text.parse().unwrap();
-    assert_eq!(
-        parsed["patch"]["crates-io"]["astrid-sdk"]["path"].as_str(),
-        Some("/opt/sdk")
-    );
-}
-
-#[test]
-fn a_profile_in_the_manifest_is_not_overridden() {
-    let text = edit_with(OURS, &["opt-level", "inherits"]).unwrap();
-    assert_eq!(
-        text,
-        OURS.replace("inherits = \"release\"\nopt-level = 3\n", "")
-    );
-    let own = OURS.replace("opt-level = 3", "opt-level = \"z\"");
-    assert_eq!(
-        edit_with(&own, &["opt-level"]).unwrap(),
-        own,
-        "what the author wrote here stays"
-    );
-}
-
-#[test]
-fn what_cannot_be_understood_is_an_error_with_its_place() {
-    let refusal = |text: &str| edit(text).unwrap_err().to_string();
-    let error = refusal("[build]\njobs = = 2\n");
-    assert!(error.starts_with("config.toml:2:8: "), "{error}");
-    assert_eq!(
-        refusal("patch = 3\n"),
-        "config.toml: `patch` must be a table"
-    );
-    assert_eq!(
-        refusal("[profile]\ncapsule = []\n"),
-        "config.toml: `profile.capsule` must be a table"
-    );
-    let error = refusal("[target.wasm32-unknown-unknown]\nrustflags = 3\n");
-    assert!(error.contains("rustflags` must be a string or"), "{error}");
-    let error = refusal("[target.wasm32-unknown-unknown.rustflags]\nx = 3\n");
-    assert!(error.contains("rustflags` must be a string or"), "{error}");
-}
 
 /// A capsule's folder with these files, an SDK beside it.
 struct Place {
@@ -207,7 +33,12 @@ impl Place {
     }
 
     fn configure(&self) -> Result<Configured> {
-        configure(&self.path("mine"), &self.path("unpacked"))
+        self.configure_member("mine")
+    }
+
+    fn configure_member(&self, folder: &str) -> Result<Configured> {
+        let global = [self.path("user/.cargo")];
+        configure_beside(&self.path(folder), &self.path("unpacked"), &global)
     }
 }
 
@@ -217,10 +48,9 @@ const MANIFEST: &str = "[package]\nname = \"mine\"\n[dependencies]\nastrid-sdk =
 fn a_folder_gets_a_file_that_git_ignores_and_it_is_written_once() {
     let place = Place::new(&[("mine/Cargo.toml", MANIFEST)]);
     let path = place.path("mine/.cargo/config.toml");
-    assert_eq!(
-        place.configure().unwrap(),
-        Configured::Written(path.clone())
-    );
+    let configured = place.configure().unwrap();
+    assert_eq!(configured.written, [path]);
+    assert_eq!((configured.arguments, configured.advice), (vec![], None));
     let text = place.read("mine/.cargo/config.toml");
     assert!(text.starts_with(HEADER));
     assert!(
@@ -228,7 +58,7 @@ fn a_folder_gets_a_file_that_git_ignores_and_it_is_written_once() {
         "{text}"
     );
     assert_eq!(place.read("mine/.cargo/.gitignore"), "*\n");
-    assert_eq!(place.configure().unwrap(), Configured::UpToDate(path));
+    assert_eq!(place.configure().unwrap(), Configured::default());
 }
 
 #[test]
@@ -263,39 +93,177 @@ fn a_broken_file_is_left_as_it_is() {
 fn a_workspace_that_says_where_the_sdk_is_is_left_alone() {
     let patch = "\n[patch.crates-io]\nastrid-sdk = { path = \"sdk\" }\n";
     let alone = Place::new(&[("mine/Cargo.toml", &format!("{MANIFEST}{patch}"))]);
-    let root = alone.path("mine/Cargo.toml");
-    assert_eq!(alone.configure().unwrap(), Configured::ByWorkspace(root));
+    let configured = alone.configure().unwrap();
+    assert_eq!((configured.written, configured.advice), (vec![], None));
     assert!(!alone.path("mine/.cargo").exists());
+    let arguments = configured.arguments.join(" ");
+    assert!(
+        arguments.contains("profile.capsule.lto=true"),
+        "{arguments}"
+    );
+    assert!(!arguments.contains("patch"), "{arguments}");
 }
 
 #[test]
-fn arguments_are_for_what_the_workspace_does_not_set() {
+fn what_the_workspace_sets_is_not_set_again() {
     let place = Place::new(&[
-        ("Cargo.toml", "[profile.capsule]\ninherits = \"dev\"\n"),
-        (".cargo/config.toml", "[profile.capsule]\nlto = false\n"),
+        (
+            "mine/Cargo.toml",
+            &format!(
+                "{MANIFEST}[workspace]\nmembers = [\"inner\"]\n[profile.capsule]\ninherits = \"dev\"\n"
+            ),
+        ),
+        ("mine/src/lib.rs", ""),
+        ("mine/inner/Cargo.toml", &MANIFEST.replace("mine", "inner")),
+        ("mine/inner/src/lib.rs", ""),
+        (
+            "mine/.cargo/config.toml",
+            "[profile.capsule]\nlto = false\n[patch.crates-io]\nastrid-sdk = { path = \"own\" }\n",
+        ),
     ]);
-    let arguments = workspace_arguments(&place.path("Cargo.toml")).unwrap();
-    let settings: Vec<&str> = arguments
-        .iter()
-        .map(String::as_str)
-        .filter(|argument| *argument != "--config")
-        .collect();
-    assert_eq!(
-        settings,
-        [
-            "profile.capsule.opt-level=3",
-            "profile.capsule.codegen-units=1",
-            "profile.capsule.panic=\"abort\"",
-            "profile.capsule.strip=\"debuginfo\"",
-            "target.wasm32-unknown-unknown.rustflags=[\"--cfg\", 'getrandom_backend=\"custom\"']",
-        ]
+    let configured = place.configure_member("mine/inner").unwrap();
+    assert_eq!((configured.written, configured.advice), (vec![], None));
+    let arguments = configured.arguments.join(" ");
+    assert!(
+        arguments.contains("profile.capsule.opt-level=3"),
+        "{arguments}"
     );
+    for given in ["lto", "inherits", "patch"] {
+        assert!(!arguments.contains(given), "{given}: {arguments}");
+    }
+}
+
+/// A workspace with one member, and what else is at its root.
+fn workspace(files: &[(&str, &str)]) -> Place {
+    let root = "[workspace]\nresolver = \"3\"\nmembers = [\"mine\"]\n";
+    let place = Place::new(&[
+        ("around/Cargo.toml", root),
+        ("around/mine/Cargo.toml", MANIFEST),
+        ("around/mine/src/lib.rs", ""),
+    ]);
+    for (path, text) in files {
+        place.write(path, text);
+    }
+    place
+}
+
+#[test]
+fn the_root_of_a_workspace_is_told_where_the_sdk_is() {
+    let place = workspace(&[]);
+    let configured = place.configure_member("around/mine").unwrap();
+    let (own, root) = (
+        "around/mine/.cargo/config.toml",
+        "around/.cargo/config.toml",
+    );
+    assert_eq!(configured.written, [place.path(own), place.path(root)]);
+    assert_eq!(configured.advice, None);
+    let text = place.read(root);
+    assert!(
+        text.starts_with(ROOT_HEADER) && text.contains("[patch.crates-io]"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("rustflags"),
+        "other members have their own: {text}"
+    );
+    assert_eq!(place.read("around/.cargo/.gitignore"), "*\n");
+    assert_eq!(
+        place.configure_member("around/mine").unwrap(),
+        Configured::default()
+    );
+
+    place.write("other/sdk/Cargo.toml", "");
+    let other = configure_beside(&place.path("around/mine"), &place.path("other"), &[]).unwrap();
+    assert_eq!(other.written.len(), 2, "it is kept up to date");
+    assert!(place.read(root).contains("other/sdk"));
+}
+
+#[test]
+fn a_configuration_at_the_root_that_is_not_ours_is_left_and_the_lines_are_said() {
+    for (path, text) in [
+        ("around/.cargo/config.toml", "[build]\njobs = 2\n"),
+        ("around/.cargo/audit.toml", ""),
+    ] {
+        let place = workspace(&[(path, text)]);
+        let configured = place.configure_member("around/mine").unwrap();
+        assert_eq!(
+            configured.written,
+            [place.path("around/mine/.cargo/config.toml")]
+        );
+        assert_eq!(place.read(path), text);
+        let advice = configured.advice.unwrap();
+        assert!(
+            advice.contains("[patch.crates-io]\nastrid-sdk = { path = "),
+            "{advice}"
+        );
+        assert!(
+            advice.contains(place.path("around/Cargo.toml").to_str().unwrap()),
+            "{advice}"
+        );
+    }
+}
+
+#[test]
+fn a_member_that_does_not_take_our_sdk_says_nothing_at_the_root() {
+    let place = workspace(&[(
+        "around/mine/Cargo.toml",
+        "[package]\nname = \"mine\"\n[dependencies]\nastrid-sdk = \"=0.7.2\"\n",
+    )]);
+    let configured = place.configure_member("around/mine").unwrap();
+    assert_eq!(configured.advice, None);
+    assert!(!place.path("around/.cargo").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_symbolic_link() {
+    use std::os::unix::fs::symlink;
+    for linked in [".cargo", ".cargo/config.toml"] {
+        let place = Place::new(&[
+            ("mine/Cargo.toml", MANIFEST),
+            ("else/config.toml", "# theirs\n"),
+        ]);
+        let link = place.path("mine").join(linked);
+        if linked == ".cargo" {
+            symlink(place.path("else"), &link).unwrap();
+        } else {
+            fs::create_dir(place.path("mine/.cargo")).unwrap();
+            symlink(place.path("else/config.toml"), &link).unwrap();
+        }
+        let configured = place.configure().unwrap();
+        assert_eq!(configured.written, Vec::<PathBuf>::new(), "{linked}");
+        assert_eq!(place.read("else/config.toml"), "# theirs\n");
+        assert!(link.is_symlink());
+        let arguments = configured.arguments.join(" ");
+        assert!(
+            arguments.contains("patch.crates-io.astrid-sdk.path="),
+            "{arguments}"
+        );
+        assert!(configured.advice.unwrap().contains("symbolic link"));
+    }
+}
+
+#[test]
+fn the_configuration_of_all_the_users_crates_is_not_written() {
+    let place = Place::new(&[("user/Cargo.toml", MANIFEST)]);
+    let configured = place.configure_member("user").unwrap();
+    assert_eq!(configured.written, Vec::<PathBuf>::new());
+    assert!(!place.path("user/.cargo").exists());
+    assert!(configured.advice.unwrap().contains("all your crates"));
+
+    let place = workspace(&[("user/x", "")]);
+    let global = [place.path("around/.cargo")];
+    let folder = place.path("around/mine");
+    let configured = configure_beside(&folder, &place.path("unpacked"), &global).unwrap();
+    assert_eq!(configured.written, [folder.join(".cargo/config.toml")]);
+    assert!(configured.advice.unwrap().contains("all your crates"));
 }
 
 #[test]
 fn only_a_crate_that_asks_for_our_version_is_given_our_sdk() {
     let takes = |dependency: &str| {
-        takes_carried_sdk(&format!("[dependencies]\n{dependency}\n").parse().unwrap())
+        let manifest = format!("[dependencies]\n{dependency}\n").parse().unwrap();
+        takes_carried_sdk(&manifest, &DocumentMut::new())
     };
     let this = env!("CARGO_PKG_VERSION");
     assert!(takes(&format!("astrid-sdk = \"{this}\"")));
@@ -313,4 +281,16 @@ fn only_a_crate_that_asks_for_our_version_is_given_our_sdk() {
         "astrid-sdk = { path = \"../sdk\", version = \"1.0\" }"
     ));
     assert!(!takes("astrid-sdk = { git = \"https://example.org/sdk\" }"));
+}
+
+#[test]
+fn a_version_that_is_inherited_is_the_workspaces() {
+    let takes = |dependency: &str| {
+        let root = format!("[workspace.dependencies]\nastrid-sdk = {dependency}\n");
+        let manifest = "[dependencies]\nastrid-sdk.workspace = true\n";
+        takes_carried_sdk(&manifest.parse().unwrap(), &root.parse().unwrap())
+    };
+    assert!(takes("\"1.0\""));
+    assert!(!takes("\"0.7\""));
+    assert!(!takes("{ path = \"sdk\" }"));
 }

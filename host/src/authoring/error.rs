@@ -46,6 +46,12 @@ pub enum AuthoringError {
         /// What belongs there: `a table`, `a string`.
         expected: &'static str,
     },
+    /// A path that cargo cannot report, because it is not UTF-8.
+    #[error("the path {} is not UTF-8, and cargo cannot build there", path.display())]
+    NotUtf8 {
+        /// The path.
+        path: PathBuf,
+    },
     /// A manifest that would be none with the lines it lacks. It was left as it is.
     #[error("{} can't be fixed: {reason}", path.display())]
     Unfixable {
@@ -147,6 +153,32 @@ pub enum AuthoringError {
         folder: PathBuf,
         /// Cargo's exit code, if it was not ended by a signal.
         status: Option<i32>,
+        /// What helps, if the error is one that many meet on this target.
+        help: Option<&'static str>,
+    },
+    /// Cargo is told to start the compiler by a program that isn't there.
+    #[error(
+        "cargo could not start the compiler: {by} is `{program}`, and there is no such program"
+    )]
+    NoWrapper {
+        /// The variable or the configuration's key.
+        by: String,
+        /// What it names.
+        program: String,
+    },
+    /// Another crate's module is where that of this crate should be, though it was made anew.
+    #[error(
+        "{} is the module of another crate, {}, and not of {}: their libraries have one name, and are built into one \
+         target folder",
+        core.display(), other.display(), folder.display()
+    )]
+    OtherModule {
+        /// The module's file.
+        core: PathBuf,
+        /// The folder of the crate that was to be built.
+        folder: PathBuf,
+        /// The folder of the other one.
+        other: PathBuf,
     },
     /// Cargo succeeded and made no wasm library of the crate.
     #[error("cargo built {} but reported no .wasm library of it", folder.display())]
@@ -251,8 +283,20 @@ impl AuthoringError {
             Self::NoRust { program, .. } => {
                 format!("check that `{program}` is a program that may be started")
             }
+            Self::Cargo {
+                help: Some(help), ..
+            } => (*help).to_owned(),
             Self::Rustc { .. } | Self::Cargo { .. } => {
                 "mend what is reported above, then build again".to_owned()
+            }
+            Self::NotUtf8 { .. } => {
+                "choose folders whose names are UTF-8, for the crate, the home and $CARGO_TARGET_DIR".to_owned()
+            }
+            Self::NoWrapper { by, .. } => format!("install that program, or take {by} away"),
+            Self::OtherModule { .. } => {
+                "build them one after the other, give each a target folder of its own with $CARGO_TARGET_DIR, or \
+                 another `[lib] name`"
+                    .to_owned()
             }
             Self::NotArchivable { .. } => {
                 "put a plain file or folder there, or leave it out".to_owned()

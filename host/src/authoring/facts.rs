@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, TableLike};
 
-use super::files::{canonical, parse_toml, read_if_there};
+use super::files::{canonical, parse_toml, read_if_there, require_utf8};
 use super::new::check_name_shape;
 use super::{AuthoringError, Result};
 
@@ -56,6 +56,8 @@ impl CapsuleFacts {
 pub(super) struct CapsuleCrate {
     /// The folder, absolute and without symbolic links.
     pub(super) folder: PathBuf,
+    /// `[package] name` of `Cargo.toml`.
+    pub(super) crate_name: String,
     /// What `Capsule.toml` says.
     pub(super) facts: CapsuleFacts,
 }
@@ -71,6 +73,7 @@ impl CapsuleCrate {
             return Err(not_a_crate("there is no such folder"));
         }
         let folder = canonical(given)?;
+        require_utf8(&folder)?;
         let cargo_path = folder.join("Cargo.toml");
         let cargo_text =
             read_if_there(&cargo_path)?.ok_or_else(|| not_a_crate("it has no Cargo.toml"))?;
@@ -88,7 +91,11 @@ impl CapsuleCrate {
         if !makes_a_cdylib(&cargo) {
             return Err(AuthoringError::NotACdylib { path: cargo_path });
         }
-        Ok(Self { folder, facts })
+        Ok(Self {
+            folder,
+            crate_name,
+            facts,
+        })
     }
 }
 

@@ -51,3 +51,13 @@ pub(super) fn write_atomically(path: &Path, contents: &[u8]) -> Result<()> {
 pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
     fs::canonicalize(path).map_err(AuthoringError::io("open", path))
 }
+
+/// Refuses a path that cargo cannot report, and that no TOML file can hold.
+pub(super) fn require_utf8(path: &Path) -> Result<()> {
+    match path.to_str() {
+        Some(_) => Ok(()),
+        None => Err(AuthoringError::NotUtf8 {
+            path: path.to_owned(),
+        }),
+    }
+}

@@ -8,6 +8,8 @@
 //! not decide whether a host will take the capsule: whether manifest and component agree is judged elsewhere.
 
 mod archive;
+mod cargo;
+mod cargo_config;
 mod carried;
 mod compile;
 mod componentize;
@@ -16,8 +18,10 @@ mod error;
 mod facts;
 mod files;
 mod fix;
+mod known;
 mod layout;
 mod new;
+mod settings;
 mod toolchain;
 
 pub use archive::write_archive;

@@ -10,8 +10,10 @@ use toml_edit::{DocumentMut, Item, Value};
 
 use super::Result;
 use super::carried::{Template, templates};
+use super::config::configure;
 use super::error::AuthoringError;
-use super::files::parse_toml;
+use super::files::{canonical, parse_toml, read_if_there, require_utf8, write_atomically};
+use super::toolchain::workspace_manifest;
 use crate::manifest::CapsuleName;
 
 /// The longest name of a capsule, in bytes.
@@ -36,21 +38,89 @@ pub struct Created {
     pub folder: PathBuf,
     /// Its files, relative to the folder, sorted.
     pub files: Vec<PathBuf>,
+    /// The manifest of the workspace that it became a member of.
+    pub workspace: Option<PathBuf>,
+    /// What the author can do for cargo to find the SDK without `astrid build`, where it wouldn't: several lines.
+    pub advice: Option<String>,
 }
 
-/// Copies `template` to `parent/name`, renamed. The folder appears at once, complete, or not at all; `parent` is
-/// made if missing.
+/// Copies `template` to `parent/name`, renamed, and lets it build against the SDK in `sdk` as [`configure`] does;
+/// `parent` is made if missing. Within a workspace it becomes a member if the workspace's patterns say so, else a
+/// workspace of its own. After an error nothing is left of it.
 ///
 /// # Errors
-/// [`AuthoringError::BadName`], [`AuthoringError::UnknownTemplate`], [`AuthoringError::FolderInUse`] and
-/// [`AuthoringError::Io`].
-pub fn new_capsule(name: &str, template: &str, parent: &Path) -> Result<Created> {
+/// [`AuthoringError::BadName`], [`AuthoringError::UnknownTemplate`], [`AuthoringError::FolderInUse`],
+/// [`AuthoringError::NotUtf8`], [`AuthoringError::Io`], and those of [`configure`].
+pub fn new_capsule(name: &str, template: &str, parent: &Path, sdk: &Path) -> Result<Created> {
     check_crate_name(name)?;
     let all = templates();
     let Some(template) = all.iter().find(|known| known.name == template) else {
         return Err(unknown_template(template, &all));
     };
-    create(name, template, parent)
+    require_utf8(&std::path::absolute(parent).map_err(AuthoringError::io("find", parent))?)?;
+    let traces = Traces::before(&parent.join(name));
+    let settled = match create(name, template, parent) {
+        Ok(created) => settle(created, sdk).inspect_err(|_| traces.remove_capsule()),
+        error => error,
+    };
+    settled.inspect_err(|_| traces.remove_parents())
+}
+
+/// Makes the new crate part of the workspace that it is in, or a workspace, and configures it.
+fn settle(mut created: Created, sdk: &Path) -> Result<Created> {
+    let folder = canonical(&created.folder)?;
+    let own = folder.join("Cargo.toml");
+    let root = match workspace_manifest(&folder) {
+        Err(AuthoringError::Workspace { .. }) => {
+            // Around it is a workspace that it is no member of, or one that is broken.
+            let text = read_if_there(&own)?.unwrap_or_default();
+            write_atomically(&own, format!("{text}{OWN_WORKSPACE}").as_bytes())?;
+            workspace_manifest(&folder)?
+        }
+        root => root?,
+    };
+    created.workspace = (root != own).then_some(root);
+    created.advice = configure(&folder, sdk)?.advice;
+    Ok(created)
+}
+
+/// What cargo needs to see in a crate that lies within a workspace and is not a member of it.
+const OWN_WORKSPACE: &str = "\n# Not a member of the workspace around it.\n[workspace]\n";
+
+/// What was there before a capsule is made, to be left so if that fails.
+struct Traces {
+    folder: PathBuf,
+    /// Whether it was there, empty.
+    was_there: bool,
+    /// Missing folders above it, innermost first.
+    missing: Vec<PathBuf>,
+}
+
+impl Traces {
+    fn before(folder: &Path) -> Self {
+        let above = folder.ancestors().skip(1);
+        let missing = above.take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        Self {
+            was_there: folder.exists(),
+            missing: missing.map(Path::to_owned).collect(),
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Removes a capsule that was made; the error that led here counts, whatever comes of it.
+    fn remove_capsule(&self) {
+        let _ = fs::remove_dir_all(&self.folder);
+        if self.was_there {
+            let _ = fs::create_dir(&self.folder);
+        }
+    }
+
+    /// Removes the folders that were made for it, as far as they are empty.
+    fn remove_parents(&self) {
+        for folder in &self.missing {
+            let _ = fs::remove_dir(folder);
+        }
+    }
 }
 
 fn create(name: &str, template: &Template, parent: &Path) -> Result<Created> {
@@ -83,7 +153,12 @@ fn create(name: &str, template: &Template, parent: &Path) -> Result<Created> {
     files.sort();
     // A rename replaces an empty folder and refuses one that has been filled meanwhile.
     fs::rename(&made, &folder).map_err(AuthoringError::io("create", &folder))?;
-    Ok(Created { folder, files })
+    Ok(Created {
+        folder,
+        files,
+        workspace: None,
+        advice: None,
+    })
 }
 
 fn unknown_template(name: &str, all: &[Template]) -> AuthoringError {
@@ -169,12 +244,11 @@ fn renamed(path: &str, contents: &[u8], old: &str, new: &str) -> Result<Vec<u8>>
 }
 
 fn rename_crate(mut cargo: DocumentMut, old: &str, new: &str) -> Result<String> {
-    // A package and what it depends on cannot share a name: cargo would take the one for the other.
+    // A package and what it depends on cannot share a name, or cargo would take the one for the other; nor may their
+    // libraries, whose names have no hyphens.
     for table in ["dependencies", "dev-dependencies"] {
-        if cargo
-            .get(table)
-            .is_some_and(|dependencies| dependencies.get(new).is_some())
-        {
+        let dependencies = cargo.get(table).and_then(Item::as_table_like);
+        if dependencies.is_some_and(|all| all.iter().any(|(name, _)| ident(name) == ident(new))) {
             return Err(AuthoringError::BadName {
                 name: new.to_owned(),
                 reason: "the template depends on a crate of that name".to_owned(),
@@ -390,7 +464,8 @@ file = \"sample.wasm\" # what `astrid build` makes
             (&too_long, "65 bytes"),
         ];
         for (name, reason) in cases {
-            let error = new_capsule(name, "hello", Path::new("/nonexistent"))
+            let nowhere = Path::new("/nonexistent");
+            let error = new_capsule(name, "hello", nowhere, nowhere)
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(reason), "{name:?}: {error}");
@@ -402,10 +477,12 @@ file = \"sample.wasm\" # what `astrid build` makes
     #[test]
     fn a_capsule_cannot_be_called_like_its_dependency() {
         let parent = tempfile::tempdir().unwrap();
-        let error = create("astrid-sdk", &sample(), parent.path())
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("depends on"), "{error}");
+        for name in ["astrid-sdk", "astrid_sdk"] {
+            let error = create(name, &sample(), parent.path())
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("depends on"), "{error}");
+        }
         assert_eq!(
             fs::read_dir(parent.path()).unwrap().count(),
             0,
@@ -415,9 +492,67 @@ file = \"sample.wasm\" # what `astrid build` makes
 
     #[test]
     fn an_unknown_template_lists_those_there_are() {
-        let error = new_capsule("mine", "helo", Path::new("/nonexistent")).unwrap_err();
+        let nowhere = Path::new("/nonexistent");
+        let error = new_capsule("mine", "helo", nowhere, nowhere).unwrap_err();
         assert!(error.to_string().contains("hello"), "{error}");
         assert_eq!(error.hint().as_deref(), Some("did you mean `hello`?"));
+    }
+
+    /// A parent folder within a workspace of these members, and an SDK beside it.
+    fn workspace(members: &str) -> tempfile::TempDir {
+        let place = tempfile::tempdir().unwrap();
+        let text = format!("[workspace]\nresolver = \"3\"\nmembers = {members}\n");
+        fs::create_dir_all(place.path().join("around/capsules")).unwrap();
+        fs::write(place.path().join("around/Cargo.toml"), text).unwrap();
+        fs::create_dir_all(place.path().join("unpacked/sdk")).unwrap();
+        place
+    }
+
+    fn made_within(place: &tempfile::TempDir) -> Result<Created> {
+        let parent = place.path().join("around/capsules");
+        new_capsule("mine", "hello", &parent, &place.path().join("unpacked"))
+    }
+
+    #[test]
+    fn within_a_workspace_whose_patterns_name_it_a_capsule_is_a_member() {
+        let place = workspace(r#"["capsules/*"]"#);
+        let created = made_within(&place).unwrap();
+        let root = place
+            .path()
+            .join("around/Cargo.toml")
+            .canonicalize()
+            .unwrap();
+        assert_eq!(created.workspace, Some(root));
+        let text = fs::read_to_string(created.folder.join("Cargo.toml")).unwrap();
+        assert!(!text.contains("[workspace]"), "{text}");
+        let config = place.path().join("around/.cargo/config.toml");
+        let config = fs::read_to_string(config).unwrap();
+        assert!(config.contains("astrid-sdk"), "{config}");
+    }
+
+    #[test]
+    fn within_another_workspace_a_capsule_is_one_of_its_own() {
+        for members in [r#"["tools/*"]"#, r#"["missing"]"#, "[]"] {
+            let place = workspace(members);
+            let created = made_within(&place).unwrap();
+            assert_eq!(created.workspace, None);
+            let text = fs::read_to_string(created.folder.join("Cargo.toml")).unwrap();
+            assert!(text.ends_with(OWN_WORKSPACE), "{text}");
+            assert!(!place.path().join("around/.cargo").exists());
+        }
+    }
+
+    #[test]
+    fn after_an_error_nothing_is_left_of_a_capsule() {
+        let place = workspace("[]");
+        let parent = place.path().join("made/for/it");
+        let no_sdk = place.path().join("nowhere");
+        new_capsule("mine", "hello", &parent, &no_sdk).unwrap_err();
+        assert!(!place.path().join("made").exists());
+        let empty = place.path().join("around/capsules/mine");
+        fs::create_dir(&empty).unwrap();
+        new_capsule("mine", "hello", empty.parent().unwrap(), &no_sdk).unwrap_err();
+        assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
     }
 
     #[test]
@@ -425,7 +560,7 @@ file = \"sample.wasm\" # what `astrid build` makes
         let parent = tempfile::tempdir().unwrap();
         for template in templates() {
             let name = format!("my-{}", template.name);
-            let created = new_capsule(&name, template.name, parent.path()).unwrap();
+            let created = new_capsule(&name, template.name, parent.path(), parent.path()).unwrap();
             for manifest in ["Cargo.toml", "Capsule.toml"] {
                 let text = fs::read_to_string(created.folder.join(manifest)).unwrap();
                 assert!(

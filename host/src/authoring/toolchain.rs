@@ -1,5 +1,6 @@
 //! What this room asks of the Rust installation: cargo, the workspace a crate is in, the wasm target.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,17 +11,47 @@ use super::{AuthoringError, Result};
 /// its component imports.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
+/// Variables that hold a folder, which cargo takes relative to the current one.
+const FOLDERS: [&str; 4] = [
+    "CARGO_TARGET_DIR",
+    "CARGO_BUILD_TARGET_DIR",
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_HOME",
+];
+
+/// Variables that hold a program: a name, or a path, which cargo takes relative to the current folder.
+const PROGRAMS: [&str; 4] = ["CARGO", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"];
+
 /// Cargo, in a crate's folder, so that its configuration and its `rust-toolchain.toml` are found. `$CARGO` is
-/// what cargo itself tells those it starts.
+/// what cargo itself tells those it starts. Relative paths in the environment go on counting from the folder in which
+/// this program was started, as they do for cargo itself.
 pub(super) fn cargo(folder: &Path) -> Command {
     tool("CARGO", "cargo", folder)
 }
 
 fn tool(variable: &str, name: &str, folder: &Path) -> Command {
     let program = std::env::var_os(variable).filter(|program| !program.is_empty());
+    let program = program.map(|program| absolute(&program, true).unwrap_or(program));
     let mut command = Command::new(program.unwrap_or_else(|| name.into()));
     command.current_dir(folder);
+    let folders = FOLDERS.map(|name| (name, false));
+    for (name, is_program) in folders.into_iter().chain(PROGRAMS.map(|name| (name, true))) {
+        let value = std::env::var_os(name);
+        if let Some(value) = value.and_then(|value| absolute(&value, is_program)) {
+            command.env(name, value);
+        }
+    }
     command
+}
+
+/// A relative path from the root; none for another, and for a program's name, which is looked for elsewhere.
+fn absolute(value: &OsStr, is_program: bool) -> Option<OsString> {
+    let path = Path::new(value);
+    let is_name = is_program && path.components().count() <= 1;
+    if value.is_empty() || path.is_absolute() || is_name {
+        return None;
+    }
+    Some(std::path::absolute(path).ok()?.into_os_string())
 }
 
 /// For `map_err`: a program that could not be started.
@@ -129,6 +160,18 @@ mod tests {
         );
         write(&own, "[package]\nname = \"a\"\n[workspace]\n");
         assert!(is_alone(&folder).unwrap(), "it is a workspace itself");
+    }
+
+    #[test]
+    fn relative_paths_count_from_the_current_folder() {
+        let here = std::env::current_dir().unwrap();
+        let folder = |value: &str| absolute(OsStr::new(value), false);
+        let program = |value: &str| absolute(OsStr::new(value), true);
+        assert_eq!(folder("out"), Some(here.join("out").into()));
+        assert_eq!(program("bin/rustc"), Some(here.join("bin/rustc").into()));
+        assert_eq!(program("rustc"), None, "looked for in $PATH");
+        assert_eq!(folder("/tmp/out"), None);
+        assert_eq!(folder(""), None, "cargo says what is wrong with it");
     }
 
     #[test]

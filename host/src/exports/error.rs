@@ -75,6 +75,16 @@ pub enum BinaryError {
         /// How many there are.
         count: usize,
     },
+    /// Several crates of one module have entry points: their sections `astrid:exports` were joined.
+    #[error(
+        "it holds several capsules{}; build it with `astrid build`, which leaves out the entry points of crates that \
+         are used as libraries, or put what they share into a crate without `#[capsule]`",
+        of_crates(crates)
+    )]
+    SeveralCapsules {
+        /// The crates' names, shortened and escaped; empty where one doesn't say.
+        crates: Vec<String>,
+    },
     /// The custom section `astrid:exports` is too large, in bytes.
     #[error(
         "the custom section `astrid:exports` has {size} bytes, {limit} are allowed; split the capsule"
@@ -119,6 +129,20 @@ pub enum BinaryError {
         /// The entry point.
         export: EntryPoint,
     },
+}
+
+/// ", of the crates a, b", where they say their names.
+fn of_crates(crates: &[String]) -> String {
+    let named: Vec<&str> = crates
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !name.is_empty())
+        .collect();
+    if named.is_empty() {
+        String::new()
+    } else {
+        format!(", of the crates {}", named.join(", "))
+    }
 }
 
 impl From<wasmparser::Error> for BinaryError {

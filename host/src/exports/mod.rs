@@ -31,6 +31,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use error::BinaryError;
+pub(crate) use section::crates_in;
 pub use section::{HandlerDecl, SECTION};
 
 use layout::Layout;

@@ -2,7 +2,7 @@
 //! implemented. It is JSON, in a core module of the component:
 //!
 //! ```json
-//! { "v": 1, "sdk": "1.0.0", "exports": ["astrid-hook-trigger"],
+//! { "v": 1, "sdk": "1.0.0", "crate": "guard", "exports": ["astrid-hook-trigger"],
 //!   "handlers": [{ "action": "check", "topic": "user.v1.prompt", "priority": 20,
 //!                  "on_error": "deny", "mode": null }] }
 //! ```
@@ -73,7 +73,14 @@ pub(super) fn read(sections: &[&[u8]]) -> Result<Option<Section>, BinaryError> {
             limit: SECTION_BYTES,
         });
     }
-    let Version { v } = serde_json::from_slice(data).map_err(invalid)?;
+    let Version { v } = serde_json::from_slice(data).map_err(|error| {
+        let crates = crates_in(data);
+        if crates.len() > 1 {
+            BinaryError::SeveralCapsules { crates }
+        } else {
+            invalid(error)
+        }
+    })?;
     if v != VERSION {
         return Err(BinaryError::SectionVersion {
             found: v,
@@ -84,6 +91,22 @@ pub(super) fn read(sections: &[&[u8]]) -> Result<Option<Section>, BinaryError> {
     section.check()?;
     Ok(Some(section))
 }
+
+/// The crates of which a section's contents tell, an empty name for one that doesn't say it: of one, or of several
+/// where the linker has joined the sections of crates that each have `#[capsule]`. Names are shortened and escaped.
+pub(crate) fn crates_in(data: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Of {
+        #[serde(rename = "crate", default)]
+        name: String,
+    }
+    let sections = serde_json::Deserializer::from_slice(data).into_iter::<Of>();
+    let sections = sections.map_while(Result::ok).take(CRATES);
+    sections.map(|of| shown(&of.name)).collect()
+}
+
+/// The most crates that are named as having entry points.
+const CRATES: usize = 8;
 
 fn invalid(error: impl std::fmt::Display) -> BinaryError {
     BinaryError::SectionInvalid {

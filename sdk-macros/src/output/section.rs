@@ -23,8 +23,13 @@ pub fn text(entries: &Entries) -> String {
     if entries.tools().next().is_some() {
         handlers.push(object(Fields::of(DESCRIBE)));
     }
+    // By whatever means it is compiled: without cargo it has no name.
+    let name = std::env::var("CARGO_PKG_NAME").ok();
+    let name = name.map_or(String::new(), |name| {
+        format!(r#""crate":{},"#, string(&name))
+    });
     format!(
-        r#"{{"v":1,"sdk":{},"exports":[{}],"handlers":[{}]}}"#,
+        r#"{{"v":1,"sdk":{},{name}"exports":[{}],"handlers":[{}]}}"#,
         string(VERSION),
         exports.join(","),
         handlers.join(",")

@@ -111,5 +111,9 @@ pub(crate) fn build(session: &Session, home: &Home, folder: &Path) -> Result<Bui
     } else {
         Verbosity::Normal
     };
-    Ok(authoring::build(folder, &options)?)
+    let built = authoring::build(folder, &options)?;
+    if let Some(advice) = &built.advice {
+        session.out.warning(advice);
+    }
+    Ok(built)
 }
