@@ -21,6 +21,7 @@ mod fix;
 mod known;
 mod layout;
 mod new;
+mod prints;
 mod settings;
 mod toolchain;
 
@@ -33,6 +34,7 @@ pub use error::AuthoringError;
 pub use facts::CapsuleFacts;
 pub use fix::{fix_manifest, fix_subscriptions};
 pub use new::{Created, new_capsule};
+pub use prints::check_prints;
 pub use toolchain::WASM_TARGET;
 
 /// What the functions of this room return.

@@ -123,7 +123,7 @@ fn installed_command(report: &mut Report, place: &Path) -> Result<PathBuf, Strin
 }
 
 /// The unit tests of a copied capsule; there has to be at least one.
-fn cargo_test(folder: &Path, target: &Path) -> (Judged, String) {
+pub(crate) fn cargo_test(folder: &Path, target: &Path) -> (Judged, String) {
     let output = cargo(folder)
         .arg("test")
         .env("CARGO_TARGET_DIR", target)

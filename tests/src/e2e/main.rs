@@ -7,6 +7,7 @@ mod archives;
 mod author;
 mod compiled;
 mod consent;
+mod crates;
 mod events;
 mod failing;
 mod hostile;
@@ -55,6 +56,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     operator::removal(report, &astrid);
     failing::capsules(report, binary.clone())?;
     running::host(report, binary.clone())?;
-    traces::left(report, binary)?;
+    traces::left(report, binary.clone())?;
+    crates::scenarios(report, binary)?;
     author::from_nothing(report)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use astrid_host::Package;
-use astrid_host::authoring::{Built, fix_manifest};
+use astrid_host::authoring::{Built, check_prints, fix_manifest};
 use astrid_host::control::requests::{Check, Checked};
 use astrid_host::exports::Binary;
 use astrid_host::package::{Finding, MANIFEST, Severity, check, subscriptions_to_fix};
@@ -32,7 +32,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         source => {
             let package = source.package(session, &home)?.package;
             compared = Compared::of(&home, &package, &args.target)?;
-            Checked::of(&package)?
+            let mut checked = Checked::of(&package)?;
+            checked.findings.extend(check_prints(package.component()));
+            checked
         }
     };
     let findings = &checked.findings;
@@ -92,7 +94,8 @@ pub(crate) fn against_manifest(
     for warning in package.warnings() {
         session.out.warning(warning);
     }
-    let findings = check(package.manifest(), binary);
+    let mut findings = check(package.manifest(), binary);
+    findings.extend(check_prints(package.component()));
     for finding in &findings {
         session
             .out

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use astrid_host::authoring::check_prints;
 use astrid_host::control::requests::{Invoke, Invoked};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
@@ -73,6 +74,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
             let package = source.package(session, &home)?.package;
             for warning in package.warnings() {
                 session.out.warning(warning);
+            }
+            if let Some(finding) = check_prints(package.component()) {
+                session.out.warning(finding.message);
             }
             let mut call = call.by(&principal);
             if let Some(timeout) = args.timeout {
