@@ -12,6 +12,7 @@ use super::facts::CapsuleCrate;
 use super::files::{canonical, require_utf8, write_atomically};
 use super::toolchain::require_wasm_target;
 use super::{AuthoringError, Result};
+use crate::package::{Package, PackageError, component, manifest_in};
 
 /// Where a build's results are, within the crate's folder, whatever target folder cargo was told to use.
 pub const OUTPUT_FOLDER: &str = "target/astrid";
@@ -158,10 +159,48 @@ fn other_crate(sources: &Sources, folder: &Path) -> Option<PathBuf> {
     (!sources.finals.iter().any(is_ours)).then(|| PathBuf::from(made_of))
 }
 
+/// The package of a crate as its last build left it: with the component in [`OUTPUT_FOLDER`], or, where there is
+/// none, with the one that its manifest names. Nothing is built, and nothing of the crate is run.
+///
+/// # Errors
+/// [`PackageError::NoComponent`] if it was never built; [`PackageError`].
+pub fn last_build(folder: &Path) -> Result<Package, PackageError> {
+    let (parsed, _) = manifest_in(folder)?;
+    let name = parsed.manifest.name();
+    let built = folder.join(OUTPUT_FOLDER).join(format!("{name}.wasm"));
+    match component(&built) {
+        Err(PackageError::NoComponent { .. }) => Package::from_folder(folder),
+        bytes => Package::from_build(folder, bytes?),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::facts::CapsuleFacts;
     use super::*;
+
+    fn crate_in(folder: &Path, file: &str) {
+        let text = format!(
+            "[package]\nname = \"mine\"\nversion = \"0.1.0\"\n[[component]]\nfile = \"{file}\"\n"
+        );
+        fs::write(folder.join("Capsule.toml"), text).unwrap();
+    }
+
+    #[test]
+    fn the_last_build_is_what_lies_in_the_output_folder_or_what_the_manifest_names() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path();
+        crate_in(folder, "given.wasm");
+        assert!(matches!(
+            last_build(folder),
+            Err(PackageError::NoComponent { .. })
+        ));
+        fs::write(folder.join("given.wasm"), "given").unwrap();
+        assert_eq!(last_build(folder).unwrap().component(), b"given");
+        fs::create_dir_all(folder.join(OUTPUT_FOLDER)).unwrap();
+        fs::write(folder.join(OUTPUT_FOLDER).join("mine.wasm"), "built").unwrap();
+        assert_eq!(last_build(folder).unwrap().component(), b"built");
+    }
 
     #[test]
     fn a_module_of_another_crate_is_not_packed() {

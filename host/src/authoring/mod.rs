@@ -27,7 +27,7 @@ mod toolchain;
 
 pub use archive::write_archive;
 pub use carried::{Sdk, Template, templates};
-pub use compile::{BuildOptions, Built, OUTPUT_FOLDER, Verbosity, build};
+pub use compile::{BuildOptions, Built, OUTPUT_FOLDER, Verbosity, build, last_build};
 pub use componentize::{ComponentizeError, componentize};
 pub use config::{Configured, configure};
 pub use error::AuthoringError;

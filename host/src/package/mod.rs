@@ -23,6 +23,7 @@ pub use files::{Files, named_files};
 pub use hash::{ComponentHash, InvalidHash};
 pub use install::{Staged, remove, stage};
 pub use meta::Meta;
+pub(crate) use source::manifest as manifest_in;
 pub use source::{component, manifest_of};
 pub use store::{installed, record, verify};
 

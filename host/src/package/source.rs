@@ -116,7 +116,7 @@ pub(super) fn folder(folder: &Path) -> Result<Package, PackageError> {
 }
 
 /// A folder's manifest, parsed, and its text.
-pub(super) fn manifest(folder: &Path) -> Result<(Parsed, String), PackageError> {
+pub(crate) fn manifest(folder: &Path) -> Result<(Parsed, String), PackageError> {
     let text = manifest_text(folder)?;
     Ok((parse(folder, &text)?, text))
 }

@@ -3,6 +3,7 @@
 
 mod checks;
 mod failures;
+mod looking;
 mod odd;
 mod running;
 

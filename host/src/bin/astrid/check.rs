@@ -19,9 +19,12 @@ use crate::sources::Source;
 /// Compare a capsule's manifest, exports and imports with each other
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A crate's folder (built first), an installed capsule, or a folder with Capsule.toml beside its component
+    /// A crate's folder (built first, as cargo does), an installed capsule, or a folder with Capsule.toml beside its component
     #[arg(value_name = "DIR", default_value = ".")]
     target: String,
+    /// Take the component of a crate's last build, and run nothing of the crate
+    #[arg(long)]
+    no_build: bool,
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
@@ -30,7 +33,12 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let checked = match Source::find(&home, &args.target)? {
         Source::Installed(capsule) => session.ask(Check { capsule })?,
         source => {
-            let package = source.package(session, &home)?.package;
+            let found = if args.no_build {
+                source.as_it_is(session, &home)?
+            } else {
+                source.package(session, &home)?
+            };
+            let package = found.package;
             compared = Compared::of(&home, &package, &args.target)?;
             let mut checked = Checked::of(&package)?;
             checked.findings.extend(check_prints(package.component()));

@@ -13,9 +13,12 @@ use crate::session::Session;
 use crate::sources::Source;
 
 /// Show what a capsule is: hash, imports, and which entry points it really has
+///
+/// Nothing is built or run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// An installed capsule, a crate's folder, a folder with Capsule.toml beside its component, or a component
+    /// An installed capsule, a crate's folder as it was last built, a folder with Capsule.toml beside its component,
+    /// or a component
     #[arg(value_name = "CAPSULE|DIR|FILE")]
     target: String,
 }
@@ -27,7 +30,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         Source::Installed(capsule) => session.ask(Inspect { capsule })?,
         Source::Component(file) => Inspected::component(&package::component(&file)?)?,
         source => {
-            let package = source.package(session, &home)?.package;
+            let package = source.as_it_is(session, &home)?.package;
             for warning in package.warnings() {
                 session.out.warning(warning);
             }

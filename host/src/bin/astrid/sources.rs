@@ -16,7 +16,7 @@ use crate::signals;
 pub(crate) enum Source {
     /// An installed one.
     Installed(CapsuleName),
-    /// The folder of its crate: it is built first.
+    /// The folder of its crate.
     Crate(PathBuf),
     /// A folder that holds Capsule.toml beside the component.
     Folder(PathBuf),
@@ -72,12 +72,28 @@ impl Source {
 
     /// The package, built first if it is a crate.
     pub(crate) fn package(&self, session: &Session, home: &Home) -> Result<Found, Failure> {
-        let (package, at) = match self {
-            Self::Installed(name) => (Package::installed(home, name)?, home.capsules_dir()),
+        match self {
             Self::Crate(folder) => {
                 let built = build(session, &session.home()?, folder)?;
                 let package = Package::from_build(folder, built.component_bytes)?;
-                (package, built.archive)
+                let at = built.archive;
+                Ok(Found { package, at })
+            }
+            _ => self.as_it_is(session, home),
+        }
+    }
+
+    /// The package as it is now. Nothing is built, so nothing of a crate is run: its component is the one of its last
+    /// build.
+    pub(crate) fn as_it_is(&self, session: &Session, home: &Home) -> Result<Found, Failure> {
+        let (package, at) = match self {
+            Self::Installed(name) => (Package::installed(home, name)?, home.capsules_dir()),
+            Self::Crate(folder) => {
+                let package = authoring::last_build(folder)?;
+                session
+                    .out
+                    .note("the component is the one of the last build; astrid build makes it anew");
+                (package, folder.clone())
             }
             Self::Folder(folder) => (Package::from_folder(folder)?, folder.clone()),
             Self::Archive(file) => {
