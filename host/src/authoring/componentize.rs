@@ -64,7 +64,8 @@ impl ComponentizeError {
             }
             Self::JavaScript(_) => {
                 "a dependency is built for browsers: look for a feature called `js`, `wasm-bindgen` or `wasmbind` \
-                 and turn it off; `cargo tree --target wasm32-unknown-unknown -i wasm-bindgen` shows who asks for it"
+                 and turn it off; `cargo tree --target wasm32-unknown-unknown -i wasm-bindgen` shows who asks for it. The \
+                 time is in astrid_sdk::time, and getrandom has its bytes from the host"
             }
             Self::Undefined(_) => {
                 "a dependency counts on a library of the system or on C code that was not built for wasm"

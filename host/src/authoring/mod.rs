@@ -22,6 +22,7 @@ mod known;
 mod layout;
 mod new;
 mod prints;
+mod rename;
 mod settings;
 mod toolchain;
 
