@@ -3,6 +3,10 @@
 //! Epochs are global, so counting ticks would charge a guest for time in which it was parked. The epoch
 //! callback only yields; [`timed`] sums the time spent in polls, and the callback interrupts the guest
 //! once that sum is past the budget.
+//!
+//! A process can be stopped, and a machine suspended, in the middle of a poll. No ticks pass meanwhile, so a poll is
+//! charged at most the ticks that passed during it and one more. That costs one relaxed load; the thread's own CPU
+//! clock would be exact, and takes longer to read than a whole call.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -14,7 +18,10 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, UpdateDeadline};
 
-use super::ticker::Pulse;
+use super::ticker::{Pulse, TICK};
+
+/// [`TICK`] in nanoseconds.
+const TICK_NANOS: u64 = TICK.as_nanos() as u64;
 
 /// How long a call may go on once its capsule is ending: what it is blocked in ends at once, so that it can end itself.
 pub const GRACE: Duration = Duration::from_secs(1);
@@ -31,6 +38,8 @@ pub struct CpuClock {
     spent: AtomicU64,
     /// When the poll under way began, in nanoseconds after `base`.
     poll_began: AtomicU64,
+    /// Ticks of the engine when the poll under way began.
+    poll_ticks: AtomicU64,
     /// Whether the sum begins afresh when the guest really waits: a run loop's does.
     afresh: AtomicBool,
     /// Whether the guest was made to yield in the poll under way, so that its end is no wait.
@@ -47,6 +56,7 @@ impl CpuClock {
             budget: AtomicU64::new(0),
             spent: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
+            poll_ticks: AtomicU64::new(0),
             afresh: AtomicBool::new(false),
             yielded: AtomicBool::new(false),
             pulse,
@@ -55,7 +65,7 @@ impl CpuClock {
         // A store begins at deadline 0: without this even its instantiation would be interrupted.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
-            Ok(if seen.over_budget() {
+            Ok(if seen.over_budget(Instant::now()) {
                 UpdateDeadline::Interrupt
             } else {
                 seen.yielded.store(true, Relaxed);
@@ -82,16 +92,27 @@ impl CpuClock {
         Duration::from_nanos(self.spent.load(Relaxed))
     }
 
-    fn over_budget(&self) -> bool {
-        let poll = self
-            .since_base(Instant::now())
-            .saturating_sub(self.poll_began.load(Relaxed));
+    fn over_budget(&self, now: Instant) -> bool {
+        let poll = self.charge(now);
         self.spent.load(Relaxed).saturating_add(poll) > self.budget.load(Relaxed)
+    }
+
+    /// Nanoseconds that the poll under way is charged if it ends now.
+    fn charge(&self, now: Instant) -> u64 {
+        let elapsed = self
+            .since_base(now)
+            .saturating_sub(self.poll_began.load(Relaxed));
+        let ticks = self
+            .pulse
+            .ticks()
+            .saturating_sub(self.poll_ticks.load(Relaxed));
+        elapsed.min(ticks.saturating_add(1).saturating_mul(TICK_NANOS))
     }
 
     fn resume(&self, now: Instant) {
         self.pulse.beat();
         self.yielded.store(false, Relaxed);
+        self.poll_ticks.store(self.pulse.ticks(), Relaxed);
         self.poll_began.store(self.since_base(now), Relaxed);
     }
 
@@ -100,11 +121,8 @@ impl CpuClock {
             self.spent.store(0, Relaxed);
             return;
         }
-        let poll = self
-            .since_base(now)
-            .saturating_sub(self.poll_began.load(Relaxed));
-        self.spent
-            .store(self.spent.load(Relaxed).saturating_add(poll), Relaxed);
+        let spent = self.spent.load(Relaxed).saturating_add(self.charge(now));
+        self.spent.store(spent, Relaxed);
     }
 
     fn since_base(&self, now: Instant) -> u64 {
@@ -180,6 +198,7 @@ mod tests {
             budget: AtomicU64::new(0),
             spent: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
+            poll_ticks: AtomicU64::new(0),
             afresh: AtomicBool::new(false),
             yielded: AtomicBool::new(false),
             pulse: Arc::default(),
@@ -202,6 +221,43 @@ mod tests {
         );
     }
 
+    /// Computes for `time` in one poll, with all the ticks that belong to it.
+    fn compute(clock: &CpuClock, began: Instant, time: Duration) {
+        clock.resume(began);
+        for _ in 0..time.as_nanos() / TICK.as_nanos() {
+            clock.pulse.count_tick();
+        }
+        clock.park(began + time);
+    }
+
+    #[test]
+    fn a_process_that_is_stopped_in_a_poll_costs_its_guest_two_ticks_at_most() {
+        let clock = clock();
+        let (began, stop) = (clock.base, Duration::from_secs(3600));
+        for ticks in [0, 1] {
+            clock.begin(Duration::from_secs(5));
+            clock.resume(began);
+            // The ticker is stopped too: at most it ticks when it is continued, before the guest goes on.
+            (0..ticks).for_each(|_| clock.pulse.count_tick());
+            clock.park(began + stop);
+            assert_eq!(clock.spent(), TICK * (ticks + 1));
+        }
+        // The callback judges by the same measure.
+        clock.begin(TICK);
+        clock.resume(began);
+        assert!(!clock.over_budget(began + stop));
+    }
+
+    #[test]
+    fn many_short_polls_are_charged_what_they_took() {
+        let clock = clock();
+        clock.begin(Duration::from_secs(5));
+        for _ in 0..1_000 {
+            compute(&clock, clock.base, Duration::from_micros(10));
+        }
+        assert_eq!(clock.spent(), Duration::from_millis(10));
+    }
+
     #[test]
     fn a_run_loops_time_begins_afresh_when_it_waits_and_not_when_it_yields() {
         let clock = clock();
@@ -210,6 +266,7 @@ mod tests {
         for yielded in [true, false] {
             clock.resume(began);
             clock.yielded.store(yielded, Relaxed);
+            (0..1_000).for_each(|_| clock.pulse.count_tick());
             clock.park(began + Duration::from_secs(10));
             let spent = if yielded { 10 } else { 0 };
             assert_eq!(clock.spent(), Duration::from_secs(spent));
@@ -242,15 +299,15 @@ mod tests {
     fn past_the_budget_the_callback_interrupts() {
         let clock = clock();
         let began = clock.base;
-        clock.begin(Duration::from_millis(3));
+        clock.begin(Duration::from_millis(30));
+        compute(&clock, began, Duration::from_millis(20));
         clock.resume(began);
-        clock.park(began + Duration::from_millis(2));
-        clock.resume(Instant::now() + Duration::from_secs(1));
-        assert!(!clock.over_budget());
-        clock.park(Instant::now() + Duration::from_secs(3));
-        assert!(clock.over_budget());
+        assert!(!clock.over_budget(began));
+        clock.park(began);
+        compute(&clock, began, Duration::from_millis(20));
+        assert!(clock.over_budget(began + Duration::from_millis(20)));
         clock.begin(Duration::from_secs(3600));
-        clock.resume(Instant::now());
-        assert!(!clock.over_budget());
+        clock.resume(began);
+        assert!(!clock.over_budget(began));
     }
 }

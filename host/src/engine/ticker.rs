@@ -2,7 +2,7 @@
 //! runs it ticks once a second: a host that nobody asks anything costs nothing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -27,6 +27,7 @@ const SLOWED: u8 = 2;
 #[derive(Debug, Default)]
 pub struct Pulse {
     state: AtomicU8,
+    ticks: AtomicU64,
     stopped: Mutex<bool>,
     wake: Condvar,
 }
@@ -46,6 +47,16 @@ impl Pulse {
             let _stopped = self.stopped.lock();
             self.wake.notify_one();
         }
+    }
+
+    /// Ticks so far: none pass while the process is stopped or the machine is suspended.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.load(Relaxed)
+    }
+
+    /// Counts a tick.
+    pub(super) fn count_tick(&self) {
+        self.ticks.fetch_add(1, Relaxed);
     }
 
     /// How long to wait for the next tick; `quiet` counts those without a guest.
@@ -89,6 +100,8 @@ impl Ticker {
                     if *stopped {
                         break;
                     }
+                    // Before the epoch: a guest that is made to look up finds its tick counted.
+                    seen.count_tick();
                     // Held for this moment, in which the engine's owner can't say stop.
                     match engine.upgrade() {
                         Some(engine) => engine.increment_epoch(),

@@ -4,6 +4,7 @@
 //! examples as well. Nothing is compiled here but the tests: rules read sources, they don't link them.
 
 mod bindings;
+mod clocks;
 mod layout;
 mod machine_paths;
 mod module_docs;

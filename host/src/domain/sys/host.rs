@@ -57,9 +57,9 @@ impl Host for SysView<'_> {
                 Some(received.published),
             ),
             Entry::Handler | Entry::Lifecycle => {
-                let (started, wall) = self.ctx.shared.started;
-                let began = self.call.began.saturating_duration_since(started);
-                (principal(), wall.saturating_add(began).ok())
+                // By the clock as it is set now: it may have been set since, or the machine suspended.
+                let began = jiff::Timestamp::now().saturating_sub(self.call.began.elapsed());
+                (principal(), began.ok())
             }
         };
         Ok(CallerContext {

@@ -54,8 +54,6 @@ pub struct SysShared {
     pub registry: Arc<Registry>,
     /// Where secret-typed configuration comes from.
     pub secrets: Arc<dyn SecretStore>,
-    /// Between this moment and a call's `began`, monotonic and wall clocks agree.
-    pub started: (Instant, jiff::Timestamp),
     /// How its files are read.
     pub(crate) blocking: Blocking,
 }
