@@ -1,129 +1,177 @@
-//! Where work is done that waits for files: in threads of their own, so that nobody else waits with it; in so few that
-//! a thousand who want something at once don't start a thousand threads.
+//! Where work is done that waits for files: in the runtime's blocking pool, so that no task waits with it, and in a
+//! bounded number of its threads.
 //!
-//! The threads are of the runtime's own blocking pool, for as long as there is work: so a runtime whose time stands still
-//! in a test lets none pass while files are waited for.
+//! What a call or a command waits for has threads of its own, of which one principal takes a part: neither bulk work nor
+//! a thousand calls of one principal hold up the next. The threads are the runtime's, so a runtime whose time stands
+//! still in a test lets none pass while files are waited for.
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
-/// Threads of a host for this. Jobs above that wait, first come first served.
-const THREADS: usize = 3;
-/// How long a thread that has nothing to do waits for the next job: one follows soon where there are many, and a runtime
-/// may start a thread more for it while this one is on its way out.
-const LINGER: Duration = Duration::from_millis(10);
+use crate::principal::PrincipalId;
+
+/// Threads for what calls and commands wait for. Jobs above that wait, first come first served.
+const SHORT: usize = 4;
+/// Of these, what one principal may take at once, and what the host itself may take.
+const SHARE: usize = 2;
+/// Threads for bulk work: compiling, hashing whole packages, installing, removing. Compiling takes all cores by itself.
+const BULK: usize = 2;
 
 /// How such work is done. Clones share the threads.
 #[derive(Clone, Default)]
 pub(crate) struct Blocking {
     /// In the calling thread: for a program that makes a call or two, whose threads would have to be started for it.
     pub(crate) inline: bool,
-    pool: Arc<Pool>,
+    threads: Arc<Threads>,
 }
 
-#[derive(Default)]
-struct Pool {
-    jobs: Mutex<Jobs>,
-    more: Condvar,
+struct Threads {
+    short: Arc<Semaphore>,
+    bulk: Arc<Semaphore>,
+    /// The shares of those that have a job now. `None` is the host itself.
+    shares: Mutex<HashMap<Option<PrincipalId>, Arc<Semaphore>>>,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
-
-#[derive(Default)]
-struct Jobs {
-    waiting: VecDeque<Job>,
-    threads: usize,
-    /// Threads that wait for a job.
-    idle: usize,
+impl Default for Threads {
+    fn default() -> Self {
+        Self {
+            short: Arc::new(Semaphore::new(SHORT)),
+            bulk: Arc::new(Semaphore::new(BULK)),
+            shares: Mutex::default(),
+        }
+    }
 }
 
-/// The job wasn't done: it panicked, or the runtime is shutting down.
+/// The job wasn't done.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Interrupted(&'static str);
+pub(crate) enum Interrupted {
+    /// It panicked.
+    #[error("it panicked")]
+    Panicked,
+    /// The runtime ends.
+    #[error("the runtime is shutting down")]
+    ShuttingDown,
+}
+
+impl From<JoinError> for Interrupted {
+    fn from(error: JoinError) -> Self {
+        if error.is_panic() {
+            Self::Panicked
+        } else {
+            Self::ShuttingDown
+        }
+    }
+}
 
 impl Blocking {
-    /// Does `job`, and waits for it; dropping the future doesn't end it. A job must not wait for another one, which may
-    /// be queued behind it.
-    pub(crate) async fn run<T: Send + 'static>(
+    /// Does a job that a call for `principal` waits for.
+    ///
+    /// Here and below: dropping the future takes back a job that hasn't begun, and lets one go on that has. A job must
+    /// not wait for another one.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub(crate) async fn for_call<T: Send + 'static>(
+        &self,
+        principal: &PrincipalId,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Interrupted> {
+        self.short(Some(principal), job).await
+    }
+
+    /// Does a short job that the host, or a command, waits for.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub(crate) async fn for_host<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Interrupted> {
+        self.short(None, job).await
+    }
+
+    /// Does a job that may take seconds, such as compiling.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub(crate) async fn bulk<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Interrupted> {
         if self.inline {
             return Ok(job());
         }
-        let (done, result) = oneshot::channel();
-        let job = move || {
-            // Whoever doesn't wait any more doesn't want to know.
-            let _ = done.send(catch_unwind(AssertUnwindSafe(job)));
-        };
-        if let Some(thread) = self.add(Box::new(job)) {
-            tokio::task::spawn_blocking(move || thread.work());
-        }
-        match result.await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(_)) => Err(Interrupted("it panicked")),
-            Err(_) => Err(Interrupted("the runtime is shutting down")),
-        }
+        let place = place(&self.threads.bulk).await?;
+        on_a_thread(place, job).await
     }
 
-    /// Queues a job; a thread that has to be started for it, if nobody is idle and there may be one more.
-    fn add(&self, job: Job) -> Option<Thread> {
-        let mut jobs = self.pool.jobs.lock();
-        jobs.waiting.push_back(job);
-        if jobs.waiting.len() <= jobs.idle {
-            self.pool.more.notify_one();
-            return None;
+    async fn short<T: Send + 'static>(
+        &self,
+        principal: Option<&PrincipalId>,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Interrupted> {
+        if self.inline {
+            return Ok(job());
         }
-        (jobs.threads < THREADS).then(|| {
-            jobs.threads += 1;
-            Thread(Some(Arc::clone(&self.pool)))
-        })
+        let share = Share::of(&self.threads, principal.cloned());
+        let part = place(&share.places).await?;
+        // Only those who are within their share wait here, so the next has few before it.
+        let place = place(&self.threads.short).await?;
+        on_a_thread((place, part, share), job).await
     }
 }
 
-/// One of the threads: counted until there is nothing left to do.
-struct Thread(Option<Arc<Pool>>);
+type Place = tokio::sync::OwnedSemaphorePermit;
 
-impl Thread {
-    fn work(mut self) {
-        while let Some(job) = self.next() {
-            job();
-        }
-    }
+async fn place(places: &Arc<Semaphore>) -> Result<Place, Interrupted> {
+    // It is never closed.
+    let place = Arc::clone(places).acquire_owned().await;
+    place.map_err(|_| Interrupted::ShuttingDown)
+}
 
-    fn next(&mut self) -> Option<Job> {
-        let pool = self.0.as_ref()?;
-        let mut jobs = pool.jobs.lock();
-        if jobs.waiting.is_empty() {
-            jobs.idle += 1;
-            pool.more.wait_for(&mut jobs, LINGER);
-            jobs.idle -= 1;
+/// Does `job`, and keeps `held` until it is done, whether or not the future still is.
+async fn on_a_thread<T: Send + 'static>(
+    held: impl Send + 'static,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Interrupted> {
+    let done = tokio::task::spawn_blocking(move || {
+        let _held = held;
+        job()
+    });
+    Ok(done.await?)
+}
+
+/// What one principal may take of the threads; forgotten when its last job is done.
+struct Share {
+    threads: Arc<Threads>,
+    principal: Option<PrincipalId>,
+    places: Arc<Semaphore>,
+}
+
+impl Share {
+    fn of(threads: &Arc<Threads>, principal: Option<PrincipalId>) -> Self {
+        let mut shares = threads.shares.lock();
+        let places = shares
+            .entry(principal.clone())
+            .or_insert_with(|| Arc::new(Semaphore::new(SHARE)));
+        Self {
+            threads: Arc::clone(threads),
+            principal,
+            places: Arc::clone(places),
         }
-        let next = jobs.waiting.pop_front();
-        if next.is_none() {
-            jobs.threads -= 1;
-            drop(jobs);
-            self.0 = None;
-        }
-        next
     }
 }
 
-impl Drop for Thread {
-    /// A runtime that is shutting down starts no thread: who waits for one is told.
+impl Drop for Share {
     fn drop(&mut self) {
-        if let Some(pool) = self.0.take() {
-            let mut jobs = pool.jobs.lock();
-            jobs.threads -= 1;
-            let waiting = std::mem::take(&mut jobs.waiting);
-            drop(jobs);
-            drop(waiting);
+        let mut shares = self.threads.shares.lock();
+        // The table's and ours; a permit that is still held has another.
+        if Arc::strong_count(&self.places) <= 2 {
+            shares.remove(&self.principal);
         }
     }
 }
@@ -131,8 +179,34 @@ impl Drop for Thread {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::{Condvar, mpsc};
 
     use super::*;
+
+    fn id(name: &str) -> PrincipalId {
+        name.parse().expect("a name")
+    }
+
+    /// Jobs that are blocked until this is dropped.
+    #[derive(Default)]
+    struct Gate(Arc<(std::sync::Mutex<bool>, Condvar)>);
+
+    impl Gate {
+        fn job(&self) -> impl FnOnce() + Send + 'static {
+            let gate = Arc::clone(&self.0);
+            move || {
+                let open = gate.0.lock().expect("not poisoned");
+                drop(gate.1.wait_while(open, |open| !*open));
+            }
+        }
+    }
+
+    impl Drop for Gate {
+        fn drop(&mut self) {
+            *self.0.0.lock().expect("not poisoned") = true;
+            self.0.1.notify_all();
+        }
+    }
 
     #[tokio::test]
     async fn so_many_jobs_are_done_at_once_and_the_others_wait() {
@@ -149,7 +223,8 @@ mod tests {
                         running.fetch_sub(1, SeqCst);
                         number
                     };
-                    blocking.run(job).await.expect("done")
+                    let principal = id(&format!("p{}", number % 50));
+                    blocking.for_call(&principal, job).await.expect("done")
                 })
             })
             .collect();
@@ -157,26 +232,78 @@ mod tests {
             assert_eq!(job.await.expect("no panic"), number);
         }
         let most = most.load(SeqCst);
-        assert!((1..=THREADS).contains(&most), "{most} at once");
+        assert!((1..=SHORT).contains(&most), "{most} at once");
+        assert!(blocking.threads.shares.lock().is_empty(), "none is left");
+    }
+
+    #[tokio::test]
+    async fn bulk_work_and_a_principal_with_many_jobs_leave_threads_to_others() {
+        let (blocking, gate) = (Blocking::default(), Gate::default());
+        let (alice, bob) = (id("alice"), id("bob"));
+        let mut blocked = Vec::new();
+        for _ in 0..3 * SHORT {
+            let (many, more, of) = (blocking.clone(), blocking.clone(), alice.clone());
+            let (job, bulk) = (gate.job(), gate.job());
+            blocked.push(tokio::spawn(async move { many.for_call(&of, job).await }));
+            blocked.push(tokio::spawn(async move { more.bulk(bulk).await }));
+        }
+        // Until nobody gets any further.
+        while blocking.threads.short.available_permits() > SHORT - SHARE
+            || blocking.threads.bulk.available_permits() > 0
+        {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(blocking.for_call(&bob, || 7).await.expect("done"), 7);
+        assert_eq!(blocking.for_host(|| 8).await.expect("done"), 8);
+        assert_eq!(blocking.threads.short.available_permits(), SHORT - SHARE);
+        drop(gate);
+        for job in blocked {
+            job.await.expect("no panic").expect("done");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_that_has_begun_keeps_its_place_when_nobody_waits_for_it() {
+        let (blocking, gate) = (Blocking::default(), Gate::default());
+        let (begun, has_begun) = mpsc::channel();
+        let (job, of) = (gate.job(), blocking.clone());
+        let waits = tokio::spawn(async move {
+            of.bulk(move || {
+                begun.send(()).expect("heard");
+                job();
+            })
+            .await
+        });
+        while has_begun.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        waits.abort();
+        assert!(waits.await.is_err());
+        assert_eq!(blocking.threads.bulk.available_permits(), BULK - 1);
     }
 
     #[tokio::test]
     async fn a_job_that_panics_leaves_its_thread_to_others() {
         let blocking = Blocking::default();
-        for _ in 0..=THREADS {
-            let panics = blocking.run(|| panic!("on purpose"));
-            assert!(panics.await.is_err());
+        for _ in 0..=SHORT {
+            let panics = blocking.for_host(|| panic!("on purpose"));
+            assert!(matches!(panics.await, Err(Interrupted::Panicked)));
         }
-        assert_eq!(blocking.run(|| 7).await.expect("done"), 7);
+        assert_eq!(blocking.for_host(|| 7).await.expect("done"), 7);
     }
 
     #[test]
-    fn who_waits_for_a_runtime_that_ends_is_told() {
-        let blocking = Blocking::default();
-        let thread = blocking.add(Box::new(|| ())).expect("the first");
-        assert_eq!(blocking.pool.jobs.lock().waiting.len(), 1);
-        drop(thread);
-        let jobs = blocking.pool.jobs.lock();
-        assert!(jobs.waiting.is_empty() && jobs.threads == 0);
+    fn a_job_of_a_runtime_that_ends_is_told_so() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let handle = runtime.handle().clone();
+        runtime.shutdown_background();
+        let other = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let told = other.block_on(async {
+            let _ended = handle.enter();
+            on_a_thread((), || ()).await
+        });
+        assert!(matches!(told, Err(Interrupted::ShuttingDown)), "{told:?}");
     }
 }

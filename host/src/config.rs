@@ -65,7 +65,8 @@ pub struct OperatorLimits {
     pub cpu_ms: u64,
     /// Wall time of a call, in milliseconds; 10 min.
     pub wall_ms: u64,
-    /// Linear memory of all instances together, in bytes; half of the machine's unless set.
+    /// Linear memory of all instances together, in bytes; half of what the machine, or its control group,
+    /// gives this process unless set.
     pub total_memory: Option<u64>,
 }
 

@@ -321,7 +321,7 @@ impl Host {
         self.inner.listener.close();
         let logs = Arc::clone(&self.inner.logs);
         // An error means that the runtime ends, and with it the host.
-        let _ = environment.blocking.run(move || logs.flush()).await;
+        let _ = environment.blocking.for_host(move || logs.flush()).await;
         done && ended
     }
 

@@ -389,7 +389,7 @@ impl LoadedCapsule {
             let sinks = Arc::clone(&environment.sinks);
             PrincipalScope::resolve(found, &name, sinks)
         };
-        let scope = match self.environment.blocking.run(resolve).await {
+        let scope = match self.environment.blocking.for_call(principal, resolve).await {
             Ok(scope) => scope.map_err(CallError::Principal)?,
             // The runtime is shutting down.
             Err(_) => return Err(self.unloaded()),

@@ -300,7 +300,7 @@ impl LoadedCapsule {
             kept
         };
         // What can't be written down is found out again.
-        if let Ok(Err(error)) = self.environment.blocking.run(record).await {
+        if let Ok(Err(error)) = self.environment.blocking.bulk(record).await {
             tracing::warn!(capsule = %self.info.name, %error, "what is known of the component can't be kept");
         }
     }

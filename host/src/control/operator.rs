@@ -198,7 +198,7 @@ impl Operator {
             .map_err(|error| Problem::of_principal(&self.home, id, error))
     }
 
-    /// Does what waits for files: in a thread of its own where others would wait with it.
+    /// Does a short job that waits for files: in a thread of its own where others would wait with it.
     async fn on_disk<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Home) -> T + Send + 'static,
@@ -207,7 +207,19 @@ impl Operator {
             return Ok(job(&self.home));
         };
         let home = self.home.clone();
-        Ok(running.host.blocking(move || job(&home)).await?)
+        Ok(running.host.on_disk(move || job(&home)).await?)
+    }
+
+    /// The same for what reads whole packages, or changes what is installed.
+    async fn in_bulk<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Home) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Some(running) = self.run() else {
+            return Ok(job(&self.home));
+        };
+        let home = self.home.clone();
+        Ok(running.host.in_bulk(move || job(&home)).await?)
     }
 }
 

@@ -6,6 +6,7 @@
 mod cache;
 mod clock;
 mod limits;
+mod machine;
 mod ticker;
 mod trap;
 
@@ -19,6 +20,7 @@ use wasmtime::{
 pub use cache::{CacheKey, CompileCache};
 pub use clock::{CpuClock, GRACE, Stopped, timed};
 pub use limits::{MemoryBudget, MemoryLimiter, Reclaim, Refusal};
+pub use machine::memory;
 pub use ticker::{Pulse, TICK};
 pub use trap::{Frames, TrapKind, backtrace, trap_kind};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -254,7 +254,6 @@ impl HostBuilder {
                 secrets: self
                     .secrets
                     .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
-                started: (Instant::now(), jiff::Timestamp::now()),
                 blocking: self.blocking.clone(),
             }),
             session,
@@ -299,13 +298,8 @@ fn required(config: &HostConfig) -> Result<Required, BuildError> {
     config.dispatch.required.iter().map(entry).collect()
 }
 
-/// Half of the machine's memory, in bytes; 2 GiB where that can't be found out.
+/// Half of the memory that this process may use, in bytes; 2 GiB where that can't be found out.
 fn half_of_memory() -> usize {
-    let kib = std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| {
-            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-            line.split_whitespace().nth(1)?.parse::<usize>().ok()
-        });
-    kib.map_or(2 << 30, |kib| kib / 2 * 1024)
+    let memory = crate::engine::memory().unwrap_or(4 << 30);
+    usize::try_from(memory / 2).unwrap_or(usize::MAX)
 }

@@ -28,7 +28,7 @@ impl Host {
         let turn = self.inner.changes.lock(package.manifest().name()).await;
         let environment = Arc::clone(&self.inner.environment);
         let prepare = move || LoadedCapsule::prepare(&environment, package, None);
-        let capsule = self.register(self.blocking(prepare).await??)?;
+        let capsule = self.register(self.in_bulk(prepare).await??)?;
         drop(turn);
         Ok(self.made_ready(capsule).await)
     }
@@ -40,12 +40,21 @@ impl Host {
         capsule
     }
 
-    /// Does what waits for files.
-    pub(crate) async fn blocking<T: Send + 'static>(
+    /// Does bulk work, such as compiling.
+    pub(crate) async fn in_bulk<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LoadError> {
-        let done = self.inner.environment.blocking.run(job).await;
+        let done = self.inner.environment.blocking.bulk(job).await;
+        done.map_err(|error| LoadError::Interrupted(error.to_string()))
+    }
+
+    /// Does a short job that waits for files.
+    pub(crate) async fn on_disk<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let done = self.inner.environment.blocking.for_host(job).await;
         done.map_err(|error| LoadError::Interrupted(error.to_string()))
     }
 
@@ -128,7 +137,7 @@ impl Host {
     /// capsule.
     pub(super) async fn guarded(&self, name: &CapsuleName, failed: LoadError) -> LoadError {
         let (home, of) = (self.home().clone(), name.clone());
-        let manifest = self.blocking(move || package::manifest_of(&home, &of));
+        let manifest = self.on_disk(move || package::manifest_of(&home, &of));
         match manifest.await {
             Ok(Ok(manifest)) => self.bind_failed(&manifest, &failed),
             Ok(Err(PackageError::NotInstalled { .. })) => {}
@@ -152,7 +161,7 @@ impl Host {
             return LoadedCapsule::prepare(&environment, package, None);
         }
         let of = name.clone();
-        self.blocking(move || {
+        self.in_bulk(move || {
             // Its code is found while its bytes are checked; without them it isn't used.
             let known = || {
                 let hash = Package::recorded_hash(&environment.home, &of).ok()?;
@@ -199,7 +208,7 @@ impl Host {
             });
             Ok::<_, LoadError>(manifests.collect::<Vec<_>>())
         };
-        let mut installed = self.blocking(read).await??;
+        let mut installed = self.on_disk(read).await??;
         installed.retain(|(name, _)| self.capsule(name).is_none());
         let manifests = installed
             .iter()

@@ -172,7 +172,7 @@ impl Host {
     ) -> Result<(), LoadError> {
         let _turn = self.inner.changes.lock(name).await;
         let (home, of) = (self.home().clone(), name.clone());
-        self.blocking(move || package::remove(&home, &alone, &of))
+        self.in_bulk(move || package::remove(&home, &alone, &of))
             .await??;
         if let Some(capsule) = self.capsule(name) {
             self.retire_now(&capsule, limit).await;
@@ -234,7 +234,7 @@ impl Host {
             package.clone(),
         );
         let staged = self
-            .blocking(move || {
+            .in_bulk(move || {
                 environment.principals.resolve(&of)?;
                 let home = &environment.home;
                 if let Some(agreed) = agreed {
@@ -246,7 +246,7 @@ impl Host {
         let previous = staged.previous().map(|meta| meta.version.clone());
         let environment = Arc::clone(&self.inner.environment);
         let loaded = self
-            .blocking(move || LoadedCapsule::prepare(&environment, package, None))
+            .in_bulk(move || LoadedCapsule::prepare(&environment, package, None))
             .await??;
         let hook = if previous.is_some() {
             "upgrade"
@@ -266,7 +266,7 @@ impl Host {
             drop(turn);
             committed
         };
-        let meta = self.blocking(commit).await??;
+        let meta = self.in_bulk(commit).await??;
         Ok(Installed { meta, previous })
     }
 }

@@ -36,7 +36,7 @@ impl Operator {
             Some(running) => &running.host,
             None => {
                 let of = name.clone();
-                let package = self.on_disk(move |home| Package::installed(home, &of));
+                let package = self.in_bulk(move |home| Package::installed(home, &of));
                 let package = package.await?.map_err(of_package)?;
                 warn(package.warnings(), remarks).await;
                 return Ok(self.any_host().await?.load(package).await?);
