@@ -99,7 +99,11 @@ fn an_indirect_call_alone_is_unsure_and_so_real() {
     let guest = run_only(&[], &[&[I32Const(0), I::Nop, INDIRECT]]);
     check(&guest.component(), true, "calls through a table");
     let guest = run_only(&[], &[&[I32Const(0), I::Nop, INDIRECT, Unreachable]]);
-    check(&guest.component(), false, "reaches no host import");
+    check(
+        &guest.component(),
+        true,
+        "calls through a table, which can lead anywhere, before it panics",
+    );
 }
 
 #[test]
@@ -131,9 +135,101 @@ fn an_import_that_nothing_provides_is_unsure_unless_all_share_it() {
     );
     check(
         &sharing(&[], &[Call(0), Unreachable]).component(),
+        true,
+        "an import that nothing in the binary provides, before it panics",
+    );
+    check(
+        &sharing(&[Call(0), Unreachable], &[]).component(),
         false,
         "reaches no host import",
     );
+}
+
+/// An interpreter that `run` and the hook share, and all that they do: it works through a table that holds `function`.
+fn interpreted(function: &[I<'static>], languages: &[&'static str]) -> Guest {
+    Guest {
+        imports: vec![PUBLISH],
+        bodies: vec![
+            vec![I32Const(0), I::Nop, INDIRECT],
+            vec![Call(1)],
+            function.to_vec(),
+        ],
+        exports: vec![("run", 2), ("astrid-hook-trigger", 1)],
+        elements: vec![(0, 3)],
+        languages: languages.to_vec(),
+        ..Guest::default()
+    }
+}
+
+#[test]
+fn an_interpreter_that_entry_points_share_may_do_anything() {
+    let host: &[I<'static>] = &[Call(0)];
+    let why = "calls through a table";
+    check(&interpreted(host, &[]).component(), true, why);
+    check(&interpreted(host, &["C11", "Rust"]).component(), true, why);
+    // By way of others, too, or behind a panic.
+    let mut guest = interpreted(&[Call(4), Unreachable], &[]);
+    guest.bodies.push(host.to_vec());
+    check(&guest.component(), true, why);
+    // Through another table, of which nothing is known.
+    let by_reference = &[I32Const(0), I::Nop, INDIRECT];
+    check(
+        &interpreted(by_reference, &[]).component(),
+        false,
+        "no host",
+    );
+}
+
+#[test]
+fn what_leads_to_no_host_says_nothing_nor_does_the_runtime_of_rust() {
+    let host: &[I<'static>] = &[Call(0)];
+    check(&interpreted(&[], &[]).component(), false, "no host");
+    check(&interpreted(host, &["Rust"]).component(), false, "no host");
+    // Only where it is shared.
+    let mut guest = interpreted(host, &["Rust"]);
+    guest.exports[1].1 = 3;
+    check(&guest.component(), true, "calls through a table");
+}
+
+#[test]
+fn what_a_table_is_filled_with_later_counts() {
+    let mut guest = interpreted(&[], &[]);
+    guest.bodies.push(vec![Call(0)]);
+    guest.passive = vec![4];
+    check(&guest.component(), true, "calls through a table");
+}
+
+#[test]
+fn a_loop_that_is_called_before_a_trap_is_no_panic() {
+    // `call serve; unreachable`, and `serve` works through `dyn`.
+    let dynamic = vec![I32Const(0), I::Nop, INDIRECT];
+    let serving = |languages: &[&'static str], shared: bool| Guest {
+        imports: vec![PUBLISH],
+        bodies: vec![
+            vec![Call(2), Unreachable],
+            dynamic.clone(),
+            vec![Call(0)],
+            if shared {
+                vec![Call(2), Unreachable]
+            } else {
+                Vec::new()
+            },
+        ],
+        exports: vec![("run", 1), ("astrid-hook-trigger", 4)],
+        elements: vec![(0, 3)],
+        languages: languages.to_vec(),
+        ..Guest::default()
+    };
+    for languages in [&[][..], &["Rust"]] {
+        check(
+            &serving(languages, false).component(),
+            true,
+            "calls through a table, which can lead anywhere, before it panics",
+        );
+    }
+    // Where all share it, it is the machinery of panics.
+    check(&serving(&["Rust"], true).component(), false, "no host");
+    check(&serving(&[], true).component(), true, "before it panics");
 }
 
 #[test]
@@ -321,6 +417,90 @@ fn a_component_cut_short_anywhere_is_refused_or_lacks_something() {
     }
 }
 
+/// A function that has more of something than is compiled: at the limit it is accepted.
+#[track_caller]
+fn bounded(what: &'static str, limit: usize, code: impl Fn(usize) -> Code) {
+    let guest = |count| {
+        let mut guest = run_only(&[], &[&[]]);
+        guest.bodies.push(code(count));
+        guest.locals = 1;
+        guest
+    };
+    assert!(analyse(&guest(limit).component()).is_ok(), "{what}");
+    let expected = |function: &str| BinaryError::FunctionTooLarge {
+        function: function.into(),
+        what,
+        count: limit + 1,
+        limit,
+    };
+    let mut too_large = guest(limit + 1);
+    assert_eq!(refused(&too_large.component()), expected("number 1"));
+    too_large.names = vec![(0, "small"), (1, "_ZN4core5large17h0123456789abcdefE")];
+    assert_eq!(refused(&too_large.component()), expected("`core::large`"));
+}
+
+#[test]
+fn a_function_with_many_variables_is_refused() {
+    let limit = limits::FUNCTION_LOCALS;
+    let guest = |locals: usize| Guest {
+        locals: locals as u32,
+        ..run_only(&[], &[&[const { I::Nop }; 1_000]])
+    };
+    assert!(analyse(&guest(limit).component()).is_ok());
+    let expected = BinaryError::FunctionTooLarge {
+        function: "number 0".into(),
+        what: "variables",
+        count: limit + 1,
+        limit,
+    };
+    assert_eq!(refused(&guest(limit + 1).component()), expected);
+}
+
+fn many(part: &[I<'static>], count: usize) -> Code {
+    part.iter()
+        .cloned()
+        .cycle()
+        .take(part.len() * count)
+        .collect()
+}
+
+#[test]
+fn a_function_that_is_slow_to_compile_is_refused_by_its_name() {
+    const LOOP: I<'static> = I::Loop(wasm_encoder::BlockType::Empty);
+    bounded("calls", limits::FUNCTION_CALLS, |count| {
+        vec![Call(0); count]
+    });
+    bounded("calls", limits::FUNCTION_CALLS, |count| {
+        many(&[I32Const(0), INDIRECT], count)
+    });
+    bounded("loops", limits::FUNCTION_LOOPS, |count| {
+        many(&[LOOP, I::End], count)
+    });
+    let depth = limits::FUNCTION_LOOP_DEPTH;
+    bounded("loops within each other", depth, |count| {
+        [vec![LOOP; count], vec![I::End; count]].concat()
+    });
+    // In 16 loops, each assignment counts for all of them.
+    bounded(
+        "assignments in loops",
+        limits::FUNCTION_LOOP_SETS,
+        |count| {
+            let set = [I32Const(0), I::LocalSet(0)];
+            let (within, rest) = (many(&set, count / 16), many(&set, count % 16));
+            let mut code = vec![LOOP; 16];
+            code.extend(within);
+            code.extend(vec![I::End; 15]);
+            code.extend(rest);
+            code.push(I::End);
+            code
+        },
+    );
+    // Besides, there are a local and the end of the body.
+    bounded("bytes of code", limits::FUNCTION_BYTES, |count| {
+        vec![I::Nop; count - 4]
+    });
+}
+
 #[test]
 fn an_entry_point_must_be_a_function_and_exported_once() {
     let mut builder = ComponentBuilder::default();
@@ -423,19 +603,27 @@ fn the_manifest_outranks_everything() {
     let section = r#"{ "v": 1, "sdk": "1.0.0", "exports": ["run"], "handlers": [] }"#;
     for sections in [&[section][..], &[]] {
         let binary = analyse(&with_sections(sections)).expect("a good component");
-        assert_eq!(binary.clone().with_run(None), binary);
-        let off = binary.clone().with_run(Some(false));
+        assert_eq!(binary.clone().with_overrides([]), binary);
+        let off = binary.clone().with_overrides([(EntryPoint::Run, false)]);
         assert!(!off.is_real(EntryPoint::Run));
         assert_eq!(
             off.entry_points[&EntryPoint::Run].why,
             "[runtime] run = false"
         );
-        assert!(off.with_run(Some(true)).is_real(EntryPoint::Run));
+        let on = off.with_overrides([(EntryPoint::Run, true)]);
+        assert!(on.is_real(EntryPoint::Run));
     }
     let mut guest = run_only(&[], &[&[]]);
     guest.exports[0].0 = "astrid-install";
     let without = analyse(&guest.component()).expect("a good component");
-    assert_eq!(without.clone().with_run(Some(true)), without);
+    let overridden = without.clone().with_overrides([(EntryPoint::Run, true)]);
+    assert_eq!(overridden, without);
+    let overridden = without.with_overrides([(EntryPoint::Install, true)]);
+    assert!(overridden.is_real(EntryPoint::Install));
+    assert_eq!(
+        overridden.entry_points[&EntryPoint::Install].why,
+        "[runtime] install = true"
+    );
 }
 
 #[test]

@@ -30,7 +30,7 @@ use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
 use crate::exports::{self, Binary, EntryPoint};
 use crate::home::Home;
 use crate::manifest::{CapsuleName, Diagnostic};
-use crate::package::{ComponentHash, Package};
+use crate::package::{self, ComponentHash, Package};
 use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
 use crate::principal::{PrincipalId, Principals};
@@ -131,7 +131,8 @@ impl LoadedCapsule {
         let info = Arc::new(CapsuleInfo::new(manifest, &environment.ending));
         check_workspace(environment, &info)?;
         let known = compiled(environment, &info, &package, known)?;
-        let binary = known.binary.clone().with_run(info.manifest.runtime.run);
+        let said = package::overrides(&info.manifest.runtime);
+        let binary = known.binary.clone().with_overrides(said);
         let refused = |error: wasmtime::Error| LoadError::Compile {
             capsule: info.name.clone(),
             reason: format!("{error:#}"),

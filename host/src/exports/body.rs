@@ -20,8 +20,10 @@ pub(super) struct Calls {
     pub(super) slots: Vec<Slot>,
     /// The same, right before a trap.
     pub(super) panicking_slots: Vec<Slot>,
-    /// True if some call's target can't be told, and it isn't a panic edge.
-    pub(super) indirect: bool,
+    /// The tables through which calls are made whose target can't be told; `None` is a call by reference.
+    pub(super) indirect: Vec<Option<u32>>,
+    /// The same, right before a trap.
+    pub(super) panicking_indirect: Vec<Option<u32>>,
 }
 
 /// A slot of a table, by the module's own index.
@@ -35,7 +37,8 @@ pub(super) struct Slot {
 enum Call {
     Direct(u32),
     Slot(Slot),
-    Indirect,
+    /// Through this table; `None` is by reference.
+    Indirect(Option<u32>),
 }
 
 impl Calls {
@@ -57,7 +60,7 @@ impl Calls {
                 Operator::CallIndirect { table_index, .. } => {
                     pending = Some(indirect(table_index, index));
                 }
-                Operator::CallRef { .. } => pending = Some(Call::Indirect),
+                Operator::CallRef { .. } => pending = Some(Call::Indirect(None)),
                 // A tail call returns to the caller: what follows it is never its next operator.
                 Operator::ReturnCall { function_index } | Operator::RefFunc { function_index } => {
                     calls.add(Call::Direct(function_index), false);
@@ -65,7 +68,7 @@ impl Calls {
                 Operator::ReturnCallIndirect { table_index, .. } => {
                     calls.add(indirect(table_index, index), false);
                 }
-                Operator::ReturnCallRef { .. } => calls.add(Call::Indirect, false),
+                Operator::ReturnCallRef { .. } => calls.add(Call::Indirect(None), false),
                 _ => {}
             }
         }
@@ -80,6 +83,10 @@ impl Calls {
             list.sort_unstable();
             list.dedup();
         }
+        for list in [&mut calls.indirect, &mut calls.panicking_indirect] {
+            list.sort_unstable();
+            list.dedup();
+        }
         Ok(calls)
     }
 
@@ -89,8 +96,8 @@ impl Calls {
             (Call::Direct(index), true) => self.panicking.push(index),
             (Call::Slot(slot), false) => self.slots.push(slot),
             (Call::Slot(slot), true) => self.panicking_slots.push(slot),
-            (Call::Indirect, false) => self.indirect = true,
-            (Call::Indirect, true) => {}
+            (Call::Indirect(table), false) => self.indirect.push(table),
+            (Call::Indirect(table), true) => self.panicking_indirect.push(table),
         }
     }
 }
@@ -98,7 +105,7 @@ impl Calls {
 fn indirect(table: u32, constant: Option<u32>) -> Call {
     match constant {
         Some(slot) => Call::Slot(Slot { table, slot }),
-        None => Call::Indirect,
+        None => Call::Indirect(Some(table)),
     }
 }
 

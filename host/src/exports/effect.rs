@@ -1,20 +1,25 @@
 //! The judgement by effect: what can an entry point do to the host?
 //!
 //! A published SDK's stub only installs a panic hook. For an entry point let N be the host
-//! functions that it reaches without a panic edge (see [`super::body`]), P those that it reaches
-//! only through one, and C the functions that all entry points of the binary reach without panic
-//! edges (there must be at least two, else C is empty). It is real if N is not empty, or P holds
-//! anything but `astrid:sys/host.log`, or a call whose target can't be told, not behind a panic
-//! edge, lies outside C. Otherwise it is a stub. Writes to memory and to globals don't count.
-//! `astrid-hook-trigger` is always real.
+//! functions that it reaches without a panic edge (see [`super::body`]) and P those that it reaches
+//! only through one. It is real if N is not empty, or P holds anything but `astrid:sys/host.log`,
+//! or it reaches a call whose target can't be told and that isn't excused. Otherwise it is a stub.
+//! Writes to memory and to globals don't count. `astrid-hook-trigger` is always real.
+//!
+//! Such a call is excused if all entry points of the binary share the function that makes it
+//! (there must be at least two), as they share a toolchain's runtime: without a panic edge where
+//! this entry point needs none, in any way where it lies behind one. But an interpreter is shared
+//! too, and may do anything. So besides the binary says that it is Rust alone, whose entry points
+//! share no interpreter; or the call's table holds no function that reaches the host.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::body::{Bodies, Slot};
 use super::layout::Layout;
 use super::limits::{Budget, Spent, shown, walk_steps};
 use super::linked::{CoreFunction, CoreInstance, HostFunction, Linked, Place, exported_function};
-use super::tables::Tables;
+use super::tables::{Tables, owner};
 use super::{BinaryError, EntryPoint, Judgement, Work};
 
 /// The judgement when the work was cut short.
@@ -37,7 +42,9 @@ pub(super) fn judge<'a>(
         bodies: Bodies::new(layout),
         tables: None,
         budget: Budget::new(walk_steps(size)),
+        reached: BTreeMap::new(),
         common: None,
+        harmless: HashMap::new(),
     };
     let mut judgements = BTreeMap::new();
     for &entry in present {
@@ -76,7 +83,7 @@ impl From<BinaryError> for Stop {
     }
 }
 
-/// What an entry point reaches without panic edges, or only through them.
+/// What functions reach: without panic edges, or through any.
 #[derive(Default)]
 struct Reach<'a> {
     /// Functions, imported ones included.
@@ -85,18 +92,48 @@ struct Reach<'a> {
     hosts: Vec<HostFunction<'a>>,
     /// True if a function of the canonical ABI is among them.
     builtin: bool,
-    /// True if the entry point itself leads nowhere.
+    /// True if what was started from leads nowhere.
     unknown: bool,
-    /// Functions that contain a call that can't be told, and imports that nothing provides.
+    /// Calls that can't be told, with the functions that make them.
     opaque: Vec<(Place, Opaque)>,
     /// Where panic edges lead.
     panicking: Vec<CoreFunction<'a>>,
+    /// The same, where that can't be told.
+    panicking_opaque: Vec<(Place, Opaque)>,
 }
 
-#[derive(Clone, Copy)]
+/// A call whose target can't be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Opaque {
-    Indirect,
+    /// Through this table, by the module's own index.
+    Table(u32),
+    /// By a reference.
+    Reference,
+    /// Of an import that nothing provides.
     Unresolved,
+}
+
+impl From<Option<u32>> for Opaque {
+    fn from(table: Option<u32>) -> Self {
+        table.map_or(Self::Reference, Self::Table)
+    }
+}
+
+/// What one entry point reaches.
+struct Reached<'a> {
+    /// Without panic edges.
+    normal: Reach<'a>,
+    /// Only through them.
+    panicking: Reach<'a>,
+}
+
+/// What all entry points reach, if there are two or more.
+#[derive(Default)]
+struct Common {
+    /// Without panic edges.
+    normal: HashSet<Place>,
+    /// In any way.
+    any: HashSet<Place>,
 }
 
 struct Judge<'l, 'a> {
@@ -106,25 +143,26 @@ struct Judge<'l, 'a> {
     bodies: Bodies<'l, 'a>,
     tables: Option<Tables>,
     budget: Budget,
-    /// C, once it was needed.
-    common: Option<HashSet<Place>>,
+    /// Of the entry points that were followed.
+    reached: BTreeMap<EntryPoint, Rc<Reached<'a>>>,
+    /// Once it was needed.
+    common: Option<Rc<Common>>,
+    /// Tables that were asked about: whether they hold no function that reaches the host.
+    harmless: HashMap<Place, bool>,
 }
 
 impl<'a> Judge<'_, 'a> {
     fn entry_point(&mut self, entry: EntryPoint) -> Result<Judgement, Stop> {
-        let root = self.linked.export(entry.export_name());
-        let mut normal = self.walk(vec![root], None)?;
+        let reached = self.reached(entry)?;
+        let Reached { normal, panicking } = &*reached;
         if normal.unknown {
             return Ok(Judgement::real(
                 "taken as real: the export leads to code outside the binary",
             ));
         }
-        if let Some(why) = calls(&normal) {
+        if let Some(why) = calls(normal) {
             return Ok(Judgement::real(why));
         }
-
-        let before_panic = std::mem::take(&mut normal.panicking);
-        let panicking = self.walk(before_panic, Some(&normal.places))?;
         if let Some(other) = panicking.hosts.iter().find(|host| !is_log(host)) {
             let other = name(other);
             return Ok(Judgement::real(format!("calls {other}, before it panics")));
@@ -132,25 +170,11 @@ impl<'a> Judge<'_, 'a> {
         if panicking.builtin {
             return Ok(Judgement::real("calls the canonical ABI, before it panics"));
         }
-
-        if !normal.opaque.is_empty() {
-            let common = self.common()?;
-            let outside = normal
-                .opaque
-                .iter()
-                .find(|(place, _)| !common.contains(place));
-            match outside {
-                Some((_, Opaque::Indirect)) => {
-                    return Ok(Judgement::real(
-                        "taken as real: calls through a table, which can lead anywhere",
-                    ));
-                }
-                Some((_, Opaque::Unresolved)) => {
-                    return Ok(Judgement::real(
-                        "taken as real: calls an import that nothing in the binary provides",
-                    ));
-                }
-                None => {}
+        let behind = normal.panicking_opaque.iter().chain(&panicking.opaque);
+        let calls = normal.opaque.iter().map(|call| (call, false));
+        for (&(place, opaque), behind_panic) in calls.chain(behind.map(|call| (call, true))) {
+            if !self.excused(place, opaque, behind_panic)? {
+                return Ok(unsure(opaque, behind_panic));
             }
         }
         Ok(Judgement::stub(if panicking.hosts.is_empty() {
@@ -160,23 +184,90 @@ impl<'a> Judge<'_, 'a> {
         }))
     }
 
-    /// C: what all entry points reach without panic edges, if there are two or more.
-    fn common(&mut self) -> Result<&HashSet<Place>, Stop> {
-        if self.common.is_none() {
-            let mut common: Option<HashSet<Place>> = None;
-            if self.present.len() >= 2 {
-                for entry in self.present {
-                    let root = self.linked.export(entry.export_name());
-                    let reached = self.walk(vec![root], None)?.places;
-                    common = Some(match common {
-                        None => reached,
-                        Some(earlier) => earlier.intersection(&reached).copied().collect(),
-                    });
-                }
-            }
-            self.common = Some(common.unwrap_or_default());
+    fn reached(&mut self, entry: EntryPoint) -> Result<Rc<Reached<'a>>, Stop> {
+        if let Some(reached) = self.reached.get(&entry) {
+            return Ok(Rc::clone(reached));
         }
-        Ok(self.common.get_or_insert_default())
+        let root = self.linked.export(entry.export_name());
+        let mut normal = self.walk(vec![root], None)?;
+        let before_panic = std::mem::take(&mut normal.panicking);
+        let panicking = self.walk(before_panic, Some(&normal.places))?;
+        let reached = Rc::new(Reached { normal, panicking });
+        self.reached.insert(entry, Rc::clone(&reached));
+        Ok(reached)
+    }
+
+    /// Whether a call that `place` makes says nothing of the entry point.
+    fn excused(&mut self, place: Place, opaque: Opaque, behind_panic: bool) -> Result<bool, Stop> {
+        let common = self.common()?;
+        let shared = if behind_panic {
+            &common.any
+        } else {
+            &common.normal
+        };
+        if !shared.contains(&place) {
+            return Ok(false);
+        }
+        match opaque {
+            Opaque::Unresolved => Ok(true),
+            _ if self.layout.languages.iter().eq(&["Rust"]) => Ok(true),
+            Opaque::Table(index) => self.harmless(Place { index, ..place }),
+            Opaque::Reference => Ok(false),
+        }
+    }
+
+    fn common(&mut self) -> Result<Rc<Common>, Stop> {
+        if let Some(common) = &self.common {
+            return Ok(Rc::clone(common));
+        }
+        let mut common: Option<Common> = None;
+        if self.present.len() >= 2 {
+            for &entry in self.present {
+                let reached = self.reached(entry)?;
+                let (normal, panicking) = (&reached.normal.places, &reached.panicking.places);
+                common = Some(match common {
+                    None => Common {
+                        normal: normal.clone(),
+                        any: normal | panicking,
+                    },
+                    Some(mut earlier) => {
+                        earlier.normal.retain(|place| normal.contains(place));
+                        let reaches =
+                            |place: &Place| normal.contains(place) || panicking.contains(place);
+                        earlier.any.retain(reaches);
+                        earlier
+                    }
+                });
+            }
+        }
+        let common = Rc::new(common.unwrap_or_default());
+        self.common = Some(Rc::clone(&common));
+        Ok(common)
+    }
+
+    /// Whether no function in a table reaches the host, nor anything that can't be told.
+    fn harmless(&mut self, table: Place) -> Result<bool, Stop> {
+        let Some(table) = owner(self.layout, self.linked, table, &mut self.budget)? else {
+            return Ok(false);
+        };
+        if let Some(&known) = self.harmless.get(&table) {
+            return Ok(known);
+        }
+        let held: Vec<_> = self.tables()?.held(table).map(CoreFunction::Wasm).collect();
+        let reach = self.walk(held, Some(&HashSet::new()))?;
+        let mut harmless = reach.hosts.is_empty() && !reach.builtin && !reach.unknown;
+        for &(place, opaque) in &reach.opaque {
+            let back = match opaque {
+                Opaque::Table(index) => {
+                    let through = Place { index, ..place };
+                    owner(self.layout, self.linked, through, &mut self.budget)? == Some(table)
+                }
+                Opaque::Reference | Opaque::Unresolved => false,
+            };
+            harmless &= back;
+        }
+        self.harmless.insert(table, harmless);
+        Ok(harmless)
     }
 
     /// Follows calls from `roots`, nearest first. Behind a panic edge, `unpanicked` are the
@@ -255,47 +346,69 @@ impl<'a> Judge<'_, 'a> {
             return Ok(());
         };
         let slots = calls.slots.len() + calls.panicking_slots.len();
-        let edges = calls.direct.len() + calls.panicking.len() + slots;
+        let indirect = calls.indirect.len() + calls.panicking_indirect.len();
+        let edges = calls.direct.len() + calls.panicking.len() + slots + indirect;
         self.budget.spend(edges as u64)?;
         let instance = place.instance;
         let wasm = |&index: &u32| CoreFunction::Wasm(Place { instance, index });
+        let opaque = |&table: &Option<u32>| (place, Opaque::from(table));
         pending.extend(calls.direct.iter().map(wasm));
-        let before_panic = if behind_panic {
-            &mut *pending
+        reach.opaque.extend(calls.indirect.iter().map(opaque));
+        let (before_panic, opaque_before_panic) = if behind_panic {
+            (&mut *pending, &mut reach.opaque)
         } else {
-            &mut reach.panicking
+            (&mut reach.panicking, &mut reach.panicking_opaque)
         };
         before_panic.extend(calls.panicking.iter().map(wasm));
-        let mut indirect = calls.indirect;
-        for slot in &calls.panicking_slots {
-            if let Some(function) = self.slot(instance, *slot)? {
-                before_panic.push(CoreFunction::Wasm(function));
+        opaque_before_panic.extend(calls.panicking_indirect.iter().map(opaque));
+        for &slot in &calls.panicking_slots {
+            match self.slot(instance, slot)? {
+                Some(function) => before_panic.push(CoreFunction::Wasm(function)),
+                None => opaque_before_panic.push((place, Opaque::Table(slot.table))),
             }
         }
-        for slot in &calls.slots {
-            match self.slot(instance, *slot)? {
+        for &slot in &calls.slots {
+            match self.slot(instance, slot)? {
                 Some(function) => pending.push(CoreFunction::Wasm(function)),
-                None => indirect = true,
+                None => reach.opaque.push((place, Opaque::Table(slot.table))),
             }
-        }
-        if indirect {
-            reach.opaque.push((place, Opaque::Indirect));
         }
         Ok(())
     }
 
     fn slot(&mut self, instance: usize, slot: Slot) -> Result<Option<Place>, Spent> {
-        let tables = match self.tables.take() {
-            Some(tables) => tables,
-            None => Tables::fill(self.layout, self.linked, &mut self.budget)?,
-        };
-        let tables = self.tables.insert(tables);
         let place = Place {
             instance,
             index: slot.table,
         };
+        self.tables()?;
+        let Some(tables) = &self.tables else {
+            return Ok(None);
+        };
         tables.function(self.layout, self.linked, place, slot.slot, &mut self.budget)
     }
+
+    fn tables(&mut self) -> Result<&Tables, Spent> {
+        let tables = match self.tables.take() {
+            Some(tables) => tables,
+            None => Tables::fill(self.layout, self.linked, &mut self.budget)?,
+        };
+        Ok(self.tables.insert(tables))
+    }
+}
+
+/// Real, because a call can't be told.
+fn unsure(opaque: Opaque, behind_panic: bool) -> Judgement {
+    let what = match opaque {
+        Opaque::Table(_) | Opaque::Reference => "calls through a table, which can lead anywhere",
+        Opaque::Unresolved => "calls an import that nothing in the binary provides",
+    };
+    let when = if behind_panic {
+        ", before it panics"
+    } else {
+        ""
+    };
+    Judgement::real(format!("taken as real: {what}{when}"))
 }
 
 /// What `reach` calls of the host, if anything.

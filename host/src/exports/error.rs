@@ -32,6 +32,21 @@ pub enum BinaryError {
         /// What the parser expected.
         reason: String,
     },
+    /// A function larger than any that is compiled.
+    #[error(
+        "function {function} has {count} {what}, {limit} are allowed: compiling it would take too long; split it, or build \
+         with less inlining"
+    )]
+    FunctionTooLarge {
+        /// Its name between backticks, or its number.
+        function: String,
+        /// What it has too many of, such as `calls`.
+        what: &'static str,
+        /// How many it has.
+        count: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
     /// More declarations (functions, imports, exports, instances, …) than are accepted.
     #[error(
         "more than {limit} functions, imports, exports and other declarations; no component needs that many"

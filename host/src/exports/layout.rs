@@ -4,9 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use wasmparser::{
-    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef,
-    Element, ElementKind, Encoding, ExternalKind, FunctionBody, Instance, Parser, Payload,
-    TypeBounds, TypeRef,
+    BinaryReader, CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance,
+    ComponentTypeRef, Element, ElementKind, Encoding, ExternalKind, FunctionBody, Instance,
+    KnownCustom, Parser, Payload, ProducersSectionReader, TypeBounds, TypeRef,
 };
 
 use super::limits::{COMPONENT_BYTES, DEPTH, ITEMS};
@@ -22,6 +22,8 @@ pub(super) struct Layout<'a> {
     pub(super) components: Vec<Vec<Decl<'a>>>,
     /// The contents of each custom section `astrid:exports` of a core module.
     pub(super) sections: Vec<&'a [u8]>,
+    /// The languages that the core modules say they were written in (`producers`).
+    pub(super) languages: BTreeSet<&'a str>,
 }
 
 /// A core module.
@@ -35,7 +37,9 @@ pub(super) struct Module<'a> {
     pub(super) exports: HashMap<&'a str, CoreExport>,
     /// The module's own functions, which follow the imported ones.
     pub(super) bodies: Vec<FunctionBody<'a>>,
-    /// Element segments that fill a table at instantiation.
+    /// The custom section `name`.
+    pub(super) names: Option<BinaryReader<'a>>,
+    /// Element segments that fill a table, at instantiation or later.
     pub(super) segments: Vec<Element<'a>>,
 }
 
@@ -214,6 +218,18 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Adds the languages of a section `producers`. One that can't be read says nothing: it has no say in what runs.
+    fn languages(&mut self, fields: ProducersSectionReader<'a>) -> Result<(), BinaryError> {
+        let fields = fields.into_iter().map_while(Result::ok);
+        for field in fields.filter(|field| field.name == "language") {
+            for value in field.values.into_iter().map_while(Result::ok) {
+                self.count(1)?;
+                self.layout.languages.insert(value.name);
+            }
+        }
+        Ok(())
+    }
+
     fn declare(&mut self, component: usize, decl: Decl<'a>) {
         if let Some(decls) = self.layout.components.get_mut(component) {
             decls.push(decl);
@@ -224,6 +240,20 @@ impl<'a> Reader<'a> {
         if let Payload::CustomSection(section) = &payload {
             if section.name() == SECTION {
                 self.layout.sections.push(section.data());
+            }
+            match section.name() {
+                "producers" => {
+                    if let KnownCustom::Producers(fields) = section.as_known() {
+                        self.languages(fields)?;
+                    }
+                }
+                "name" => {
+                    if let Some(module) = self.layout.modules.get_mut(index) {
+                        let names = BinaryReader::new(section.data(), section.data_offset());
+                        module.names = Some(names);
+                    }
+                }
+                _ => {}
             }
             return Ok(());
         }
@@ -274,7 +304,8 @@ impl<'a> Reader<'a> {
             Payload::ElementSection(section) => {
                 for segment in section {
                     let segment = segment?;
-                    if matches!(segment.kind, ElementKind::Active { .. }) {
+                    // A declared one fills none.
+                    if !matches!(segment.kind, ElementKind::Declared) {
                         module.segments.push(segment);
                     }
                 }

@@ -4,7 +4,7 @@
 //! wrote: an exported `run` proves no run loop. This room takes a component's bytes and says of
 //! each entry point that is present whether it is real, and why, in this order of authority:
 //!
-//! 1. the manifest's `[runtime] run` ([`Binary::with_run`]);
+//! 1. the manifest's `[runtime] run`, `install` and `upgrade` ([`Binary::with_overrides`]);
 //! 2. what this project's SDK writes into the custom section `astrid:exports` (`section`);
 //! 3. what the entry point can do to the host (`effect`, over the component as wired by `link`
 //!    from the declarations that `layout` reads);
@@ -24,6 +24,7 @@ mod link;
 mod linked;
 mod section;
 mod tables;
+mod weight;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,6 +66,17 @@ impl EntryPoint {
             Self::Run => "run",
             Self::Install => "astrid-install",
             Self::Upgrade => "astrid-upgrade",
+        }
+    }
+
+    /// The key of `[runtime]` in a manifest that says whether it is real; none for the hook, which
+    /// always is.
+    pub const fn manifest_key(self) -> Option<&'static str> {
+        match self {
+            Self::HookTrigger => None,
+            Self::Run => Some("run"),
+            Self::Install => Some("install"),
+            Self::Upgrade => Some("upgrade"),
         }
     }
 
@@ -130,15 +142,19 @@ pub struct Binary {
 }
 
 impl Binary {
-    /// Applies the manifest's `[runtime] run`, which outranks everything that the bytes say.
-    /// Nothing happens when it is absent, or when there is no `run` to speak about.
+    /// Applies what the manifest's `[runtime]` says of entry points, which outranks everything that
+    /// the bytes say. An entry point that isn't exported stays absent.
     #[must_use]
-    pub fn with_run(mut self, run: Option<bool>) -> Self {
-        if let (Some(real), Some(judgement)) = (run, self.entry_points.get_mut(&EntryPoint::Run)) {
-            *judgement = Judgement {
-                real,
-                why: format!("[runtime] run = {real}"),
-            };
+    pub fn with_overrides(mut self, said: impl IntoIterator<Item = (EntryPoint, bool)>) -> Self {
+        for (entry, real) in said {
+            if let (Some(key), Some(judgement)) =
+                (entry.manifest_key(), self.entry_points.get_mut(&entry))
+            {
+                *judgement = Judgement {
+                    real,
+                    why: format!("[runtime] {key} = {real}"),
+                };
+            }
         }
         self
     }
@@ -152,8 +168,8 @@ impl Binary {
 }
 
 /// Reads a component and judges its entry points by levels 2 to 4; the first level is
-/// [`Binary::with_run`]. The time is linear in the size: below 3 ms for 250 KB in a release
-/// build, below 0.2 ms with the section `astrid:exports`, for then no code is looked at.
+/// [`Binary::with_overrides`]. The time is linear in the size: below 3 ms for 250 KB in a release
+/// build, half of it with the section `astrid:exports`, for then no call is followed.
 ///
 /// # Errors
 ///
@@ -176,6 +192,8 @@ pub fn analyse_counting(bytes: &[u8]) -> (Result<Binary, BinaryError>, Work) {
 pub struct Work {
     /// Instructions that were read: at most one for each byte of input.
     pub operators: u64,
+    /// Instructions that were read to see how long compiling would take: at most one for each byte.
+    pub weighed: u64,
     /// Declarations evaluated when wiring the component.
     pub link_steps: u64,
     /// Functions and calls followed.
@@ -184,6 +202,7 @@ pub struct Work {
 
 fn analyse_with(bytes: &[u8], work: &mut Work) -> Result<Binary, BinaryError> {
     let layout = Layout::read(bytes)?;
+    weight::check(&layout, &mut work.weighed)?;
     let section = section::read(&layout.sections)?;
 
     let mut budget = Budget::new(limits::LINK_STEPS);

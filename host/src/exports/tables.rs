@@ -21,10 +21,12 @@ pub(super) struct Tables {
     slots: HashMap<(Place, u32), Option<Place>>,
     /// Tables that some segment fills at a place that isn't a constant.
     unsure: HashSet<Place>,
+    /// All functions that segments put into each table; under `None`, those that code may put into any.
+    held: HashMap<Option<Place>, Vec<Place>>,
 }
 
 impl Tables {
-    /// Applies the active element segments of all instances.
+    /// Applies the element segments of all instances.
     pub(super) fn fill(
         layout: &Layout<'_>,
         linked: &Linked<'_>,
@@ -38,24 +40,23 @@ impl Tables {
             let segments = layout.modules.get(*module).map(|m| &m.segments);
             for segment in segments.into_iter().flatten() {
                 budget.spend(1)?;
-                let ElementKind::Active {
-                    table_index,
-                    offset_expr,
-                } = &segment.kind
-                else {
-                    continue;
+                let (table, offset) = match &segment.kind {
+                    ElementKind::Active {
+                        table_index,
+                        offset_expr,
+                    } => {
+                        let place = Place {
+                            instance,
+                            index: table_index.unwrap_or(0),
+                        };
+                        let table = owner(layout, linked, place, budget)?;
+                        (table, constant(offset_expr))
+                    }
+                    ElementKind::Passive | ElementKind::Declared => (None, None),
                 };
-                let place = Place {
-                    instance,
-                    index: table_index.unwrap_or(0),
-                };
-                let Some(table) = owner(layout, linked, place, budget)? else {
-                    continue;
-                };
-                let Some(offset) = constant(offset_expr) else {
+                if let (Some(table), None) = (table, offset) {
                     tables.unsure.insert(table);
-                    continue;
-                };
+                }
                 tables.apply(table, offset, instance, &segment.items, budget)?;
             }
         }
@@ -64,8 +65,8 @@ impl Tables {
 
     fn apply(
         &mut self,
-        table: Place,
-        offset: u32,
+        table: Option<Place>,
+        offset: Option<u32>,
         instance: usize,
         items: &ElementItems<'_>,
         budget: &mut Budget,
@@ -74,15 +75,19 @@ impl Tables {
             // An expression is read to its end, however long it is.
             budget.spend(expressions.range().len() as u64)?;
         }
+        let held = self.held.entry(table).or_default();
         let mut slot = offset;
         let mut put = |function: Option<u32>| {
             budget.spend(1)?;
             let function = function.map(|index| Place { instance, index });
-            self.slots
-                .entry((table, slot))
-                .and_modify(|earlier| *earlier = None)
-                .or_insert(function);
-            slot = slot.wrapping_add(1);
+            held.extend(function);
+            if let (Some(table), Some(slot)) = (table, &mut slot) {
+                self.slots
+                    .entry((table, *slot))
+                    .and_modify(|earlier| *earlier = None)
+                    .or_insert(function);
+                *slot = slot.wrapping_add(1);
+            }
             Ok(())
         };
         match items {
@@ -98,6 +103,12 @@ impl Tables {
             }
         }
         Ok(())
+    }
+
+    /// All functions that a call through the table `table` may lead to, if code doesn't fill it with others.
+    pub(super) fn held(&self, table: Place) -> impl Iterator<Item = Place> {
+        let lists = [Some(table), None].map(|of| self.held.get(&of));
+        lists.into_iter().flatten().flatten().copied()
     }
 
     /// The function in slot `slot` of the table `place`.
@@ -121,7 +132,7 @@ impl Tables {
 
 /// Follows a table to the instance that defines it. An instance is made of earlier ones, so this
 /// ends.
-fn owner(
+pub(super) fn owner(
     layout: &Layout<'_>,
     linked: &Linked<'_>,
     mut place: Place,

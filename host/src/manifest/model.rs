@@ -527,6 +527,10 @@ pub struct Runtime {
     pub ordered: bool,
     /// Whether the binary has a run loop; none leaves it to what the binary exports.
     pub run: Option<bool>,
+    /// Whether it has an install hook; none leaves it to what the binary exports.
+    pub install: Option<bool>,
+    /// Whether it has an upgrade hook; none leaves it to what the binary exports.
+    pub upgrade: Option<bool>,
     /// How many instances may be alive at once; none leaves it to the host.
     pub instances: Option<u32>,
     /// Linear memory of an instance, in bytes; none leaves it to the host.
@@ -543,6 +547,8 @@ impl Default for Runtime {
             isolation: Isolation::default(),
             ordered: true,
             run: None,
+            install: None,
+            upgrade: None,
             instances: None,
             memory: None,
             wall_ms: None,

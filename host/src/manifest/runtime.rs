@@ -11,6 +11,8 @@ const KEYS: &[&str] = &[
     "isolation",
     "ordered",
     "run",
+    "install",
+    "upgrade",
     "instances",
     "memory",
     "wall_ms",
@@ -37,16 +39,16 @@ pub(super) fn runtime<'a>(root: &'a Table<'a>) -> Runtime {
     let isolation = table
         .get("isolation")
         .and_then(|value| value.choice(ISOLATION));
+    let flag = |key| table.get(key).and_then(|value| value.flag());
     let instances = table
         .get("instances")
         .and_then(|value| value.small(limits::INSTANCES));
     Runtime {
         isolation: isolation.unwrap_or_default(),
-        ordered: table
-            .get("ordered")
-            .and_then(|value| value.flag())
-            .unwrap_or(true),
-        run: table.get("run").and_then(|value| value.flag()),
+        ordered: flag("ordered").unwrap_or(true),
+        run: flag("run"),
+        install: flag("install"),
+        upgrade: flag("upgrade"),
         instances,
         memory: table.get("memory").and_then(memory),
         wall_ms: millis("wall_ms"),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::escape;
 use crate::exports::{Binary, EntryPoint};
-use crate::manifest::{CapsuleManifest, ComponentKind, Isolation};
+use crate::manifest::{CapsuleManifest, ComponentKind, Isolation, Runtime};
 
 pub use handlers::{subscribe_line, subscriptions_to_fix};
 
@@ -74,8 +74,8 @@ impl Finding {
 }
 
 /// Everything that is to be said of this manifest with this binary, errors first. The binary is as
-/// [`analyse`](crate::exports::analyse) judged it, before [`Binary::with_run`]: what the manifest says of `run` is
-/// compared with what the bytes say. Deprecated forms are not in here: the manifest's own warnings tell of them.
+/// [`analyse`](crate::exports::analyse) judged it, before [`Binary::with_overrides`]: what the manifest says of entry
+/// points is compared with what the bytes say. Deprecated forms are not in here: the manifest's own warnings tell of them.
 pub fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
     let mut findings = handlers::check(manifest, binary);
     findings.extend(entry_points(manifest, binary));
@@ -102,21 +102,27 @@ fn size(binary: &Binary) -> Option<Finding> {
 fn entry_points(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
     let mut findings = Vec::new();
     let found = |entry| binary.entry_points.get(&entry);
-    match (manifest.runtime.run, found(EntryPoint::Run)) {
-        (Some(true), None) => findings.push(Finding::error(
-            "[runtime] says run = true, and the component doesn't export `run`: remove the line, or write \
-             #[astrid::run]",
-        )),
-        (Some(true), Some(run)) if !run.real => findings.push(Finding::warning(format!(
-            "[runtime] says run = true, and `run` looks like a stub: {}",
-            run.why
-        ))),
-        (Some(false), Some(run)) if run.real && binary.sdk.is_some() => {
-            findings.push(Finding::warning(
-                "[runtime] says run = false: what #[astrid::run] marks is never started",
-            ));
+    for (entry, said) in overrides(&manifest.runtime) {
+        // Each that can be overridden has a key.
+        let key = entry.manifest_key().unwrap_or_default();
+        match (said, found(entry)) {
+            (true, None) => findings.push(Finding::error(format!(
+                "[runtime] says {key} = true, and the component doesn't export `{entry}`: remove the line, or write \
+                 #[astrid::{key}]",
+            ))),
+            (true, Some(judgement)) if !judgement.real => {
+                findings.push(Finding::warning(format!(
+                    "[runtime] says {key} = true, and `{entry}` looks like a stub: {}",
+                    judgement.why
+                )));
+            }
+            (false, Some(judgement)) if judgement.real && binary.sdk.is_some() => {
+                findings.push(Finding::warning(format!(
+                    "[runtime] says {key} = false: what #[astrid::{key}] marks is never called",
+                )));
+            }
+            _ => {}
         }
-        _ => {}
     }
     let hook = EntryPoint::HookTrigger;
     if found(hook).is_none() && wants_hooks(manifest, binary) {
@@ -131,8 +137,8 @@ fn entry_points(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
             "the component exports no entry point: a host has nothing to call in it",
         ));
     }
-    // `run` is the manifest's to decide, and was judged above where it did.
-    let decided = |entry| entry == EntryPoint::Run && manifest.runtime.run.is_some();
+    // The manifest's to decide; judged above where it did.
+    let decided = |entry| overrides(&manifest.runtime).any(|(said, _)| said == entry);
     let stubs: Vec<String> = binary
         .entry_points
         .iter()
@@ -146,6 +152,17 @@ fn entry_points(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
         )));
     }
     findings
+}
+
+/// What a manifest says of entry points, whatever the binary's bytes say.
+pub fn overrides(runtime: &Runtime) -> impl Iterator<Item = (EntryPoint, bool)> + use<> {
+    [
+        (EntryPoint::Run, runtime.run),
+        (EntryPoint::Install, runtime.install),
+        (EntryPoint::Upgrade, runtime.upgrade),
+    ]
+    .into_iter()
+    .filter_map(|(entry, said)| Some((entry, said?)))
 }
 
 /// Where guest memory meets several principals: nothing that a host forbids, and nothing to be overlooked.
@@ -312,6 +329,25 @@ mod tests {
         let mut published = with(EntryPoint::Run, true);
         (published.sdk, published.handlers) = (None, None);
         expect(&manifest("[runtime]\nrun = false"), &published, &[]);
+    }
+
+    #[test]
+    fn hooks_that_the_manifest_decides_on() {
+        expect(
+            &manifest("[runtime]\ninstall = true\nupgrade = true"),
+            &with(EntryPoint::Install, false),
+            &[
+                "error: [runtime] says upgrade = true, and the component doesn't export `astrid-upgrade`",
+                "warning: [runtime] says install = true, and `astrid-install` looks like a stub",
+            ],
+        );
+        expect(
+            &manifest("[runtime]\ninstall = false"),
+            &with(EntryPoint::Install, true),
+            &[
+                "warning: [runtime] says install = false: what #[astrid::install] marks is never called",
+            ],
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ use wasm_encoder::{
     Alias, CodeSection, ComponentBuilder, ComponentExportKind, ComponentOuterAliasKind,
     ComponentTypeRef, ComponentValType, ConstExpr, CustomSection, ElementSection, Elements,
     EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection, InstanceType,
-    Module, ModuleArg, ModuleType, RefType, TableSection, TableType, TypeSection,
+    Module, ModuleArg, ModuleType, NameMap, NameSection, ProducersField, ProducersSection, RefType,
+    TableSection, TableType, TypeSection, ValType,
 };
 
 pub const SYS: &str = "astrid:sys/host@1.0.0";
@@ -34,6 +35,8 @@ pub struct Guest {
     /// The functions after the imported ones.
     pub bodies: Vec<Code>,
     pub exports: Vec<(&'static str, u32)>,
+    /// Variables of each body.
+    pub locals: u32,
     /// Imports the table of this module and field, else has one of its own.
     pub table: Option<(&'static str, &'static str)>,
     /// Slot and function.
@@ -42,6 +45,12 @@ pub struct Guest {
     pub segments: Vec<(ConstExpr, Vec<ConstExpr>)>,
     /// Contents of custom sections `astrid:exports`.
     pub sections: Vec<Vec<u8>>,
+    /// Functions that code may put into tables.
+    pub passive: Vec<u32>,
+    /// Names of functions.
+    pub names: Vec<(u32, &'static str)>,
+    /// What it says it was written in.
+    pub languages: Vec<&'static str>,
 }
 
 impl Guest {
@@ -70,7 +79,8 @@ impl Guest {
         let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
         for body in &self.bodies {
             functions.function(0);
-            let mut function = Function::new([]);
+            let locals = (self.locals > 0).then_some((self.locals, ValType::I32));
+            let mut function = Function::new(locals);
             for instruction in body {
                 function.instruction(instruction);
             }
@@ -94,12 +104,33 @@ impl Guest {
             let contents = Elements::Expressions(RefType::FUNCREF, contents.into());
             elements.active(None, offset, contents);
         }
+        if !self.passive.is_empty() {
+            elements.passive(Elements::Functions((&self.passive[..]).into()));
+        }
         let all: Vec<u32> = (0..self.count()).collect();
         elements.declared(Elements::Functions(all.into()));
         let mut module = Module::new();
         module.section(&types).section(&imports).section(&functions);
         module.section(&tables).section(&exports).section(&elements);
         module.section(&code);
+        if !self.languages.is_empty() {
+            let mut field = ProducersField::new();
+            for language in &self.languages {
+                field.value(language, "");
+            }
+            let mut producers = ProducersSection::new();
+            producers.field("language", &field);
+            module.section(&producers);
+        }
+        if !self.names.is_empty() {
+            let mut functions = NameMap::new();
+            for (index, name) in &self.names {
+                functions.append(*index, name);
+            }
+            let mut names = NameSection::new();
+            names.functions(&functions);
+            module.section(&names);
+        }
         for data in &self.sections {
             module.section(&CustomSection {
                 name: "astrid:exports".into(),

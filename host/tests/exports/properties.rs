@@ -47,28 +47,41 @@ fn by_definition(guest: &Guest, entry: usize) -> bool {
         .iter()
         .map(|(_, function)| grow(BTreeSet::from([*function]), false))
         .collect();
-    let common = if reach.len() < 2 {
-        BTreeSet::new()
-    } else {
-        let all = |function: &&u32| reach.iter().all(|set| set.contains(*function));
-        reach[0].iter().filter(all).copied().collect()
+    let any = guest.exports.iter();
+    let any: Vec<_> = any.map(|(_, f)| grow(BTreeSet::from([*f]), true)).collect();
+    let shared = |sets: &[BTreeSet<u32>]| -> BTreeSet<u32> {
+        if sets.len() < 2 {
+            return BTreeSet::new();
+        }
+        let all = |function: &&u32| sets.iter().all(|set| set.contains(*function));
+        sets[0].iter().filter(all).copied().collect()
     };
+    let (common, machinery) = (shared(&reach), shared(&any));
     let normal = &reach[entry];
-    let edges = normal.iter().flat_map(|&function| calls(function, true));
-    let behind = grow(edges.collect(), true);
-    let opaque = |function: &u32| {
-        let body = (*function as usize).checked_sub(guest.imports.len());
-        *function == UNRESOLVED
-            || body.is_some_and(|own| {
-                guest.bodies[own]
-                    .windows(2)
-                    .any(|pair| matches!(pair, [CallIndirect { .. }, I::Nop]))
+    let behind = &any[entry] - normal;
+    let indirect = |function: u32, panicking: bool| {
+        let own = (function as usize).checked_sub(guest.imports.len());
+        own.is_some_and(|own| {
+            let mut pairs = guest.bodies[own].windows(2);
+            pairs.any(|pair| match pair {
+                [CallIndirect { .. }, Unreachable] => panicking,
+                [CallIndirect { .. }, _] => !panicking,
+                _ => false,
             })
+        })
     };
+    // The table is empty: what goes through it is harmless where it is shared.
+    let unsure = |f: &u32| *f == UNRESOLVED || indirect(*f, false);
     normal.contains(&0)
         || normal.contains(&1)
         || behind.contains(&1)
-        || normal.iter().any(|f| opaque(f) && !common.contains(f))
+        || normal.iter().any(|f| unsure(f) && !common.contains(f))
+        || normal
+            .iter()
+            .any(|f| indirect(*f, true) && !machinery.contains(f))
+        || behind
+            .iter()
+            .any(|f| (unsure(f) || indirect(*f, true)) && !machinery.contains(f))
 }
 
 /// A guest with up to four entry points over up to eight functions that call each other.

@@ -41,7 +41,7 @@ impl Operator {
 
     async fn installed(&self, name: &CapsuleName) -> Result<Package, Problem> {
         let of = name.clone();
-        let package = self.on_disk(move |home| Package::installed(home, &of));
+        let package = self.in_bulk(move |home| Package::installed(home, &of));
         let of_package = |error| Problem::of_package(&self.home, error);
         package.await?.map_err(of_package)
     }
@@ -194,7 +194,7 @@ impl Inspected {
                 terms,
                 limits: limits(home, package)?,
             }),
-            binary: binary.with_run(manifest.runtime.run),
+            binary: binary.with_overrides(package::overrides(&manifest.runtime)),
         })
     }
 }
@@ -222,7 +222,7 @@ impl Ask for Inspect {
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Inspected, Problem> {
         let package = by.installed(&self.capsule).await?;
         warn(package.warnings(), remarks).await;
-        by.on_disk(move |home| {
+        by.in_bulk(move |home| {
             let mut inspected = Inspected::package(home, &package)?;
             if let Some(manifest) = &mut inspected.manifest {
                 let record = package::record(home, &self.capsule)?;
@@ -257,7 +257,7 @@ impl Ask for Check {
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Checked, Problem> {
         let package = by.installed(&self.capsule).await?;
-        by.on_disk(move |_| Checked::of(&package)).await?
+        by.in_bulk(move |_| Checked::of(&package)).await?
     }
 }
 
@@ -271,7 +271,7 @@ impl Ask for Verify {
         _remarks: &impl Remarks,
     ) -> Result<Vec<Verified>, Problem> {
         let named = self.capsule;
-        let verified = by.on_disk(move |home| {
+        let verified = by.in_bulk(move |home| {
             let names = match named {
                 Some(name) => vec![name],
                 None => package::installed(home)?,
@@ -338,7 +338,7 @@ impl Ask for Install {
         by.known(&self.consent.owner)?;
         let lock = by.lock()?;
         let (this, package) = by
-            .on_disk(move |_| {
+            .in_bulk(move |_| {
                 let package = self.package();
                 (self, package)
             })
@@ -384,7 +384,7 @@ impl Ask for Remove {
         let removed = match by.run() {
             Some(running) => running.host.remove(&lock, &name, DRAIN).await,
             None => by
-                .on_disk(move |home| package::remove(home, &lock, &name))
+                .in_bulk(move |home| package::remove(home, &lock, &name))
                 .await?
                 .map_err(LoadError::from),
         };

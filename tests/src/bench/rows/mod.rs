@@ -1,6 +1,7 @@
 //! What is measured: a module for each group of lines. Each takes the guests and answers with its lines.
 
 mod calls;
+mod compile;
 mod crowd;
 mod door;
 mod idle;
@@ -43,6 +44,7 @@ pub(crate) const NAMES: [&str; 16] = [
     "subscribers",
     "loops",
     "idle",
+    "compile",
 ];
 
 /// What a process of its own measures, if that is what its first argument asks for.
@@ -126,6 +128,10 @@ pub(crate) fn measure(
     if wanted("idle") {
         eprintln!("asking nobody anything");
         lines.extend(idle::line()?);
+    }
+    if wanted("compile") {
+        eprintln!("compiling what is slow to compile");
+        lines.push(compile::line(guests)?);
     }
     Ok(lines)
 }
