@@ -38,6 +38,7 @@
 //! * [`log`], [`time`], [`env`](mod@env), [`runtime`]: what a capsule may ask its host for, shaped
 //!   like `std` where `std` has the thing. They are made of [`sys`], which is the host's interface
 //!   as it is.
+//! * [`collections`]: hash maps for keys that a caller chooses.
 //! * [`ipc`], [`poll`]: messages between capsules, and waiting for several things at once.
 //! * [`testing`] (not in a component): a host in memory, under which all of the above runs.
 //!
@@ -122,7 +123,8 @@
 //! # Entropy
 //!
 //! `getrandom` (0.2, 0.3 and 0.4), and so `rand`, work without being configured: the host is asked. `uuid` wants
-//! its feature `rng-getrandom` beside `v4`.
+//! its feature `rng-getrandom` beside `v4`. `std`'s own maps hash the same way in every instance: for
+//! keys that a caller chooses there is [`collections`].
 //!
 //! # Panics
 //!
@@ -151,6 +153,7 @@ pub mod private;
 mod tool;
 mod verdict;
 
+pub mod collections;
 pub mod env;
 pub mod ipc;
 pub mod log;
