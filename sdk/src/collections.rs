@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn maps_and_sets_hold_what_was_put_in() {
         let map: HashMap<_, _> = (0..100).map(|number| (number, number + 1)).collect();
-        assert!((0..100).all(|number| map[&number] == number + 1));
+        assert!((0..100).all(|number| map.get(&number) == Some(&(number + 1))));
         let set: HashSet<_> = ["a", "b", "a"].into_iter().collect();
         assert_eq!(set.len(), 2);
     }

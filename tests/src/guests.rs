@@ -51,6 +51,8 @@ guests! {
     Ticker => "capsules/ticker",
     /// Tools with canned data.
     WeatherTool => "capsules/weather-tool",
+    /// Asks the standard library for what a component doesn't have.
+    Absent => "tests/programs/absent",
     /// Calls a host function of an embedder's own.
     Billing => "tests/programs/billing",
     /// Publishes on behalf of whomever it is told.
@@ -76,6 +78,8 @@ guests! {
     /// Waits for several things at once: a run loop.
     Waiter => "tests/programs/waiter",
 
+    /// Recurses past the end of its memory, without names.
+    DeepMemory => "tests/programs/hostile/deep-memory",
     /// Recurses until its stack is used up.
     DeepRecursion => "tests/programs/hostile/deep-recursion",
     /// Asks the host something for ever.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Ceilings, ImportError};
+use super::{Ceilings, ImportError, absent};
 use crate::call::MAX_DEPTH;
 use crate::engine::{Frames, LIFT_LIMIT, Refusal};
 use crate::exports::BinaryError;
@@ -160,16 +160,18 @@ pub enum CallError {
     #[error(transparent)]
     Principal(#[from] PrincipalError),
     /// The guest panicked.
-    #[error("capsule {capsule} panicked{}: {message}", place(file, *line))]
+    #[error("capsule {capsule} panicked{}: {message}", place(file, *line, function.as_deref()))]
     Panic {
         /// The capsule.
         capsule: CapsuleName,
         /// What the panic said.
         message: String,
-        /// The source file; empty when the guest didn't say.
+        /// The source file; empty when the guest didn't say, or it is the standard library's.
         file: String,
-        /// Its line; 0 when the guest didn't say.
+        /// Its line; 0 when the file is empty.
         line: u32,
+        /// Where the panic is in the standard library, the author's function that called it.
+        function: Option<String>,
         /// The guest's functions, innermost first.
         trace: Frames,
     },
@@ -321,11 +323,11 @@ pub enum CallError {
     },
 }
 
-fn place(file: &str, line: u32) -> String {
-    if file.is_empty() {
-        String::new()
-    } else {
-        format!(" at {file}:{line}")
+fn place(file: &str, line: u32, function: Option<&str>) -> String {
+    match function {
+        Some(function) => format!(" in `{function}`"),
+        None if file.is_empty() => String::new(),
+        None => format!(" at {file}:{line}"),
     }
 }
 
@@ -442,7 +444,11 @@ impl CallError {
                 "mend what made it fail and load it again, or wait: one success is enough".into()
             }
             Self::Depth { .. } => "let calls that cause each other end sooner".into(),
-            Self::StackOverflow { .. } => "recurse less deeply; a guest's stack has 512 KiB".into(),
+            Self::StackOverflow { .. } => {
+                "recurse less deeply, or keep less in variables; `astrid build` gives a capsule 4 MiB for them, and every \
+                 component has 512 KiB for the calls themselves"
+                    .into()
+            }
             Self::NoVerdict { .. } => "a handler answers continue, final, deny or abort".into(),
             Self::TooLarge { limit, .. } => format!("hand it over in pieces of at most {limit} bytes"),
             Self::NoExport { capsule, .. } => format!("mark a method with #[astrid::hook], or see what it exports: astrid inspect {capsule}"),
@@ -451,26 +457,27 @@ impl CallError {
             Self::Instantiate { .. } => {
                 "what it does before its first call went wrong: build it again with `astrid build`".into()
             }
-            Self::Panic { capsule, file, line, .. } | Self::GuestError { capsule, file, line, .. }
-                if !file.is_empty() =>
-            {
-                format!("look at {file}:{line}; its log may say more: astrid logs {capsule}")
-            }
-            Self::Panic { capsule, .. }
-            | Self::GuestError { capsule, .. }
-            | Self::Trap { capsule, .. } => {
+            Self::Panic { capsule, message, file, line, .. }
+            | Self::GuestError { capsule, message, file, line, .. } => match absent::hint(message) {
+                Some(instead) => instead.into(),
+                None if file.is_empty() => format!("its log may say more: astrid logs {capsule}"),
+                None => format!("look at {file}:{line}; its log may say more: astrid logs {capsule}"),
+            },
+            Self::Trap { capsule, message, .. } if message.contains("out of bounds memory access") => format!(
+                "in safe Rust that is most often a stack which large variables used up, of 4 MiB where `astrid build` made \
+                 it; its log may say more: astrid logs {capsule}"
+            ),
+            Self::Trap { capsule, .. } => {
                 format!("its log may say more: astrid logs {capsule}")
             }
         })
     }
 
-    /// The guest's functions that were on the stack, innermost first.
+    /// The guest's functions that were on the stack, innermost first; of a panic or a trap, from the author's code on.
     pub fn backtrace(&self) -> &[String] {
         match self {
-            Self::Panic { trace, .. }
-            | Self::Trap { trace, .. }
-            | Self::StackOverflow { trace, .. }
-            | Self::CpuTimeout { trace, .. } => trace,
+            Self::Panic { trace, .. } | Self::Trap { trace, .. } => trace.of_the_author(),
+            Self::StackOverflow { trace, .. } | Self::CpuTimeout { trace, .. } => trace,
             _ => &[],
         }
     }

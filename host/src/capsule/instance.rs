@@ -10,13 +10,14 @@ use super::invoke::Request;
 use super::load::LoadedCapsule;
 use super::slots::Slot;
 use super::tenant::Tenant;
-use super::{CallError, Ceilings, StoreState};
+use super::{CallError, Ceilings, StoreState, absent};
 use crate::call::{CallContext, TraceId, Waiting};
 use crate::domain::io;
 use crate::domain::ipc::{IpcCtx, Listener, Outlet};
-use crate::domain::sys::{Ending, SysCtx};
+use crate::domain::sys::{Ending, LastWords, SysCtx};
 use crate::engine::{
-    CpuClock, LIFT_LIMIT, MemoryLimiter, Refusal, Stopped, TrapKind, backtrace, timed, trap_kind,
+    CpuClock, Frames, LIFT_LIMIT, MemoryLimiter, Refusal, Stopped, TrapKind, backtrace, timed,
+    trap_kind,
 };
 use crate::exports::EntryPoint;
 use crate::manifest::CapsuleName;
@@ -316,25 +317,13 @@ impl Live {
                 trace,
             },
             (TrapKind::TooMuchData, _, _) => CallError::too_much_data(name),
-            (TrapKind::Unreachable, Some(last), _) => match last.ending {
-                Ending::Panic => CallError::Panic {
-                    capsule: name,
-                    message: last.message,
-                    file: last.file,
-                    line: last.line,
-                    trace,
-                },
-                Ending::Error => CallError::GuestError {
-                    capsule: name,
-                    message: last.message,
-                    file: last.file,
-                    line: last.line,
-                },
-            },
+            (TrapKind::Unreachable, Some(last), _) => ended_itself(name, last, trace),
             // An allocation that was refused ends in an abort, or in a failed instantiation.
-            (TrapKind::Unreachable | TrapKind::Other(_), None, Some(refusal)) => {
-                CallError::memory(name, refusal)
-            }
+            (
+                TrapKind::Unreachable | TrapKind::OutOfBounds(_) | TrapKind::Other(_),
+                None,
+                Some(refusal),
+            ) => CallError::memory(name, refusal),
             (TrapKind::Unreachable, None, None) => CallError::Trap {
                 capsule: name,
                 message: "unreachable code was executed".into(),
@@ -346,7 +335,7 @@ impl Live {
                     reason: message,
                 }
             }
-            (TrapKind::Other(message), _, _) => CallError::Trap {
+            (TrapKind::OutOfBounds(message) | TrapKind::Other(message), _, _) => CallError::Trap {
                 capsule: name,
                 message,
                 trace,
@@ -367,6 +356,42 @@ impl From<CallError> for Failed {
         Self {
             error,
             starved: false,
+        }
+    }
+}
+
+/// What a guest said before it ended itself. A panic in the standard library is told by the author's function that
+/// called it: the library's own place is no help to them.
+fn ended_itself(capsule: CapsuleName, last: LastWords, trace: Frames) -> CallError {
+    let LastWords {
+        ending,
+        message,
+        file,
+        line,
+    } = last;
+    match ending {
+        Ending::Error => CallError::GuestError {
+            capsule,
+            message,
+            file,
+            line,
+        },
+        Ending::Panic => {
+            let function = absent::is_of_std(&file)
+                .then(|| trace.of_the_author().first().cloned())
+                .flatten();
+            let (file, line) = match function {
+                Some(_) => (String::new(), 0),
+                None => (file, line),
+            };
+            CallError::Panic {
+                capsule,
+                message,
+                file,
+                line,
+                function,
+                trace,
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A loaded capsule: how it is prepared, and how a call gets through its lane to an instance.
 
+mod absent;
 mod by_name;
 mod ceilings;
 mod circuit;

@@ -131,6 +131,7 @@ pub fn config(allocation: Allocation) -> Config {
     // Guests are synchronous; with it a call costs nearly three times as much.
     config.concurrency_support(false);
     config.epoch_interruption(true);
+    config.wasm_backtrace_max_frames(Some(trap::FRAMES));
     config.wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
     // Backtraces name functions, not byte offsets: without the map of these there is less to read, check and keep.
     config.generate_address_map(false);

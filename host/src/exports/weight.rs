@@ -121,7 +121,7 @@ fn is_call(operator: &Operator<'_>) -> bool {
 fn name(module: &Module<'_>, body: usize) -> String {
     let index = module.func_imports.len() + body;
     let names = module.names.iter().flat_map(|names| {
-        let sections = NameSectionReader::new(names.clone()).into_iter();
+        let sections = NameSectionReader::new(names.clone());
         sections.map_while(Result::ok)
     });
     let functions = names.filter_map(|section| match section {

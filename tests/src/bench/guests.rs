@@ -12,8 +12,7 @@ use crate::Failure;
 /// What "250 KB or more" has to be.
 const LARGE: usize = 250_000;
 /// What guests need of the target, and the workspace doesn't say.
-const TARGET_FLAGS: &str =
-    r#"target.wasm32-unknown-unknown.rustflags=["--cfg", 'getrandom_backend="custom"']"#;
+const TARGET_FLAGS: &str = r#"target.wasm32-unknown-unknown.rustflags=["--cfg", 'getrandom_backend="custom"', "-C", "link-arg=-zstack-size=4194304"]"#;
 
 /// The guests that are measured with.
 pub(crate) struct Guests {

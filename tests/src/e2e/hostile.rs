@@ -29,6 +29,13 @@ const FAILURES: &[Case] = &[
         "stack-overflow",
         "stack",
     ),
+    (
+        Guest::DeepRecursion,
+        &["nest", "--payload", "100000"],
+        "stack-overflow",
+        "stack",
+    ),
+    (Guest::DeepMemory, &["misbehave"], "stack-overflow", "stack"),
     (Guest::Panic, &["misbehave"], "panic", "on purpose"),
     (Guest::Unreachable, &["misbehave"], "trap", "unreachable"),
     (Guest::HugeLine, &["misbehave"], "too-large", "25165824"),

@@ -1,6 +1,7 @@
 //! What a host does with real guests, by the library. One program, so that guests are built and the host is linked
 //! once; a module a theme.
 
+mod absent;
 mod calls;
 mod capsules;
 mod common;
@@ -45,6 +46,10 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Observer => &[events::an_observer_sees_and_changes_nothing],
         Guest::Ticker => &[loops::a_run_loop_answers_beside_its_handlers],
         Guest::WeatherTool => &[events::a_tool_answers_and_publishes_its_result],
+        Guest::Absent => &[
+            absent::what_a_component_does_not_have_is_told_with_what_to_use,
+            absent::the_sdks_maps_hash_differently_in_each_instance,
+        ],
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
         Guest::Claimer => &[nested::what_is_called_within_a_claimed_call_is_claimed_and_heard],
         Guest::Conformance => &[conformance::every_area_reports_what_is_expected],
@@ -57,7 +62,11 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Tally => &[load::nothing_is_lost_or_doubled_and_the_order_is_kept],
         Guest::Waiter => &[load::a_loop_that_waits_for_several_things_is_parked],
 
-        Guest::DeepRecursion => &[traps::recursion_without_end],
+        Guest::DeepMemory => &[traps::recursion_without_end_of_functions_without_names],
+        Guest::DeepRecursion => &[
+            traps::recursion_without_end,
+            traps::a_thousand_levels_of_a_small_frame_are_no_recursion_without_end,
+        ],
         Guest::EndlessCalls => &[time::an_endless_loop_that_calls_the_host],
         Guest::EndlessLoop => &[time::an_endless_loop],
         Guest::FailingLoop => &[loops::a_loop_that_fails_is_started_again_so_often],

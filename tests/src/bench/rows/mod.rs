@@ -27,7 +27,7 @@ use crate::guests::Guests;
 use crate::report::Line;
 
 /// The names by which groups of lines are chosen.
-pub(crate) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 17] = [
     "calls",
     "json",
     "door",

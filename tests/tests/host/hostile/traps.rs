@@ -3,7 +3,8 @@
 use astrid_e2e::guests::Guest;
 use astrid_host::CallError;
 
-use super::{fails, misbehave};
+use super::{fails, hosts, misbehave};
+use crate::common::{ask, call, said};
 
 #[tokio::test]
 pub(crate) async fn a_panic() {
@@ -45,6 +46,30 @@ pub(crate) async fn recursion_without_end() {
     let trace = error.backtrace();
     assert!(
         trace.iter().any(|frame| frame.contains("deeper")),
+        "{trace:?}"
+    );
+}
+
+#[tokio::test]
+pub(crate) async fn recursion_without_end_of_functions_without_names() {
+    let error = fails(Guest::DeepMemory, misbehave()).await;
+    assert_eq!(error.kind(), "stack-overflow", "{error}");
+    let trace = error.backtrace();
+    assert!(trace[0].starts_with("function "), "{trace:?}");
+}
+
+#[tokio::test]
+pub(crate) async fn a_thousand_levels_of_a_small_frame_are_no_recursion_without_end() {
+    for (host, capsule) in hosts(Guest::DeepRecursion).await {
+        let reply = ask(&host, &capsule, "nest", 1_000).await.unwrap();
+        assert_eq!(said(&reply), ("final", 1_001.into()));
+    }
+    // Linear memory is used up before the engine's stack.
+    let error = fails(Guest::DeepRecursion, call("nest", 100_000)).await;
+    assert_eq!(error.kind(), "stack-overflow", "{error}");
+    let trace = error.backtrace();
+    assert!(
+        trace.iter().any(|frame| frame.contains("nested")),
         "{trace:?}"
     );
 }

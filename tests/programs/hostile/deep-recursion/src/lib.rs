@@ -1,4 +1,4 @@
-//! Recurses until its stack is used up.
+//! Recurses until its stack is used up: the engine's, or the one in linear memory.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,12 @@ impl DeepRecursion {
         Verdict::Final(deeper(0))
     }
 
+    /// Uses up the stack in linear memory before the engine's.
+    #[astrid::hook]
+    fn nest(&self, levels: u32) -> Verdict<(), u32> {
+        Verdict::Final(nested(levels))
+    }
+
     #[astrid::hook]
     fn behave(&self) {}
 }
@@ -26,4 +32,14 @@ impl DeepRecursion {
 )]
 fn deeper(depth: u64) -> u64 {
     black_box(deeper(black_box(depth + 1))) + 1
+}
+
+/// So many levels, each with 1 KiB of variables.
+fn nested(levels: u32) -> u32 {
+    let variables = black_box([levels; 256]);
+    let below = match levels {
+        0 => 0,
+        more => nested(more - 1),
+    };
+    below + u32::from(black_box(variables)[7] == levels)
 }
