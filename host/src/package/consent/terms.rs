@@ -251,6 +251,9 @@ impl Collected {
             isolation,
             ordered,
             run,
+            // A hook may do no more than a handler.
+            install: _,
+            upgrade: _,
             instances,
             memory,
             wall_ms,
