@@ -83,7 +83,7 @@ async fn a_refused_install_leaves_nothing() {
     let error = install(&host, version("0.1.0", "not today"))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), "panic", "an install hook's error is one");
+    assert_eq!(error.kind(), "guest-error", "{error}");
     assert!(
         error
             .to_string()

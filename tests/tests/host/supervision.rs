@@ -177,7 +177,7 @@ async fn an_answer_that_is_no_verdict_or_too_large_is_a_failure() {
         (Guest::LongVerdict, call("misbehave", ()), "no-verdict"),
         (
             Guest::HugeAnswer,
-            call("give", MAX_PAYLOAD + 1),
+            call("answer", MAX_PAYLOAD + 1),
             "too-large",
         ),
     ] {
