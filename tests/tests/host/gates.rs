@@ -119,6 +119,23 @@ fn a_denial_is_a_case_that_the_contract_has() {
     }
 }
 
+/// A call shows nothing of a row that is open to all. So the source is read: each row is looked up where its function is
+/// served. One that is looked up and not used is a warning of the compiler.
+#[test]
+fn each_function_that_is_served_looks_its_row_up() {
+    for interface in INTERFACES.iter().filter(|interface| interface.served) {
+        for (function, _) in interface.functions {
+            let package = interface.name.strip_prefix("astrid:").unwrap();
+            let package = package.split('/').next().unwrap();
+            let file = format!("host/src/domain/{package}/host.rs");
+            let source = std::fs::read_to_string(folders::root().join(&file)).unwrap();
+            let row = format!("{function:?});");
+            let mut rows = source.lines().filter(|line| line.contains("gates::row("));
+            assert!(rows.any(|line| line.ends_with(&row)), "{file}: {function}");
+        }
+    }
+}
+
 /// The name of a case in the guest's language.
 fn in_rust(case: &str) -> String {
     let words = case.split('-').map(|word| {

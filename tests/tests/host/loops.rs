@@ -31,12 +31,16 @@ pub(crate) async fn ticks(host: &Host, who: &str) -> Value {
 
 /// Waits until the loop is in a state.
 pub(crate) async fn until(capsule: &Capsule, wanted: impl Fn(&LoopState) -> bool) -> LoopState {
-    loop {
-        match capsule.run_loop() {
-            Some(state) if wanted(&state) => return state,
-            _ => tokio::task::yield_now().await,
+    let seen = async {
+        loop {
+            match capsule.run_loop() {
+                Some(state) if wanted(&state) => return state,
+                _ => tokio::task::yield_now().await,
+            }
         }
-    }
+    };
+    let state = tokio::time::timeout(LONG, seen).await;
+    state.unwrap_or_else(|_| panic!("it is still {:?}", capsule.run_loop()))
 }
 
 #[tokio::test]
@@ -215,7 +219,10 @@ async fn a_message_for_whom_nobody_can_act_never_reaches_a_run_loop() {
     assert_eq!(listener.undelivered(), 2 * nobody.len() as u64);
     let told = lines.all().remove(0);
     assert_eq!(told.1, "default", "whose loop it is");
-    assert!(told.3.contains("1 messages were not delivered"), "{told:?}");
+    assert!(
+        told.3.contains("not delivered to the run loop: 1;"),
+        "{told:?}"
+    );
     assert!(told.3.contains("there is no principal nobody"), "{told:?}");
 }
 

@@ -77,17 +77,20 @@ impl HostSubscription for IpcView<'_> {
         }
         let most = Duration::from_millis(timeout_ms).min(RECV_MAX);
         let began = Instant::now();
-        let mut lost = 0;
+        let (mut left, mut lost) = (most, 0);
         loop {
             let heard = &self.table.get(&subscription)?.0;
-            let batch = heard.recv(most.saturating_sub(began.elapsed()));
+            let batch = heard.recv(left);
             let Ok(mut batch) = self.waiting.within(RECV, batch).await else {
                 return Ok(Err(ErrorCode::Closed));
             };
             batch.dropped += std::mem::take(&mut lost);
             match self.received(batch).await {
                 Ok(envelope) => return Ok(Ok(envelope)),
-                Err(undelivered) => lost = undelivered.dropped,
+                Err(undelivered) => {
+                    lost = undelivered.dropped;
+                    left = most.saturating_sub(began.elapsed());
+                }
             }
         }
     }

@@ -132,7 +132,7 @@ impl Listener {
         self.told = Some(Instant::now());
         let count = std::mem::take(&mut self.undelivered);
         let line = format!(
-            "{count} messages were not delivered to the run loop, the last one for {principal}: {reason}"
+            "messages not delivered to the run loop: {count}; the last one was for {principal}: {reason}"
         );
         self.own.log_beside(LogLevel::Warn, line);
     }
