@@ -193,7 +193,12 @@ pub fn configured(
     capsule: &CapsuleName,
 ) -> std::io::Result<Vec<(PrincipalId, Vec<String>)>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(home.principals_dir())? {
+    let entries = match std::fs::read_dir(home.principals_dir()) {
+        // A home that nothing was written to yet.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
         let name = entry?.file_name();
         let Some(principal) = name
             .to_str()

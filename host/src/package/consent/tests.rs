@@ -219,6 +219,15 @@ fn the_first_installation_asks_and_the_same_again_does_not() {
 }
 
 #[test]
+fn a_home_that_is_yet_to_be_made_has_nothing_to_compare_with() {
+    let place = Place::new();
+    let package = place.package("1.0.0", "");
+    let home = Home::look(place.folder.path().join("nowhere")).expect("an empty one");
+    let consent = Consent::of(&home, &package, "/a", None).expect("compared");
+    assert!(consent.asks() && consent.before.is_none() && consent.left.listed.is_empty());
+}
+
+#[test]
 fn another_source_or_owner_a_lower_version_or_any_change_asks() {
     let place = Place::new();
     let first = place.package("1.1.0", "");
