@@ -263,8 +263,7 @@ mod tests {
 
     #[test]
     fn another_version_is_named_and_not_guessed_at() {
-        let text =
-            r#"{"v": 7, "astrid": "7.1.0", "later": [], "body": "what version 1 doesn't know"}"#;
+        let text = r#"{"v": 7, "astrid": "7.1.0", "later": [], "body": "what an earlier one doesn't know"}"#;
         match sealed(text) {
             Err(ControlError::Version { version, astrid }) => {
                 assert_eq!((version, astrid.as_str()), (7, "7.1.0"));
@@ -277,8 +276,10 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_garbage() {
-        let long = format!(r#"{{"v": 1, "body": {{"{}": {{}}}}}}"#, "x".repeat(10_000));
-        for json in ["", "[]", "{}", r#"{"v": 1}"#, r#"{"v": -1}"#, &long] {
+        let empty = format!(r#"{{"v": {VERSION}}}"#);
+        let unknown = "x".repeat(10_000);
+        let long = format!(r#"{{"v": {VERSION}, "body": {{"{unknown}": {{}}}}}}"#);
+        for json in ["", "[]", "{}", &empty, r#"{"v": -1}"#, &long] {
             match sealed(json) {
                 Err(ControlError::Garbage { reason }) => assert!(reason.len() < 1_000, "{reason}"),
                 other => panic!("{json}: {other:?}"),

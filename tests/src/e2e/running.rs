@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use astrid_e2e::command::{Astrid, Output, Running};
 use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
+use astrid_host::control::VERSION;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -393,7 +394,7 @@ fn strangers(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
         Ok::<_, String>(stream)
     };
     let sealed = |body: &str| {
-        let json = format!(r#"{{"v": 1, "astrid": "?", "body": {body}}}"#);
+        let json = format!(r#"{{"v": {VERSION}, "astrid": "?", "body": {body}}}"#);
         framed(json.as_bytes())
     };
     for (what, bytes, saying) in [

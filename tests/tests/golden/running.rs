@@ -7,6 +7,7 @@ use astrid_e2e::command::{self, Astrid};
 use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
 use astrid_host::Home;
+use astrid_host::control::VERSION;
 use serde_json::Value;
 
 use crate::{Pages, Told};
@@ -95,13 +96,13 @@ pub fn strangers(pages: &mut Pages, json: bool) {
         [&length.to_be_bytes()[..], hello.as_bytes()].concat()
     };
     for (page, said) in [
-        ("control_version", hello(2)),
+        ("control_version", hello(VERSION + 1)),
         (
             "control_garbage",
             b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
         ),
         ("control_no_json", b"\0\0\0\x05hello".to_vec()),
-        ("control_hung_up", hello(1)),
+        ("control_hung_up", hello(VERSION)),
     ] {
         stranger(pages, json, page, &said);
     }
