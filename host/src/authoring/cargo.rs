@@ -17,7 +17,7 @@ use super::compile::{BuildOptions, Verbosity};
 use super::facts::CapsuleCrate;
 use super::files::canonical;
 use super::known;
-use super::settings::{BACKEND_CHOICE, PROFILE, RUSTFLAGS};
+use super::settings::{PROFILE, flags_beside};
 use super::toolchain::{WASM_TARGET, cannot_start, cargo};
 use super::{AuthoringError, Result};
 
@@ -252,16 +252,12 @@ fn environment_flags(encoded: Option<String>, plain: Option<String>) -> Option<O
         (None, Some(plain)) => plain.split_whitespace().map(str::to_owned).collect(),
         (None, None) => return None,
     };
-    let ours = if given.iter().any(|flag| flag.contains(BACKEND_CHOICE)) {
-        &[][..]
-    } else {
-        &RUSTFLAGS[..]
-    };
+    let ours = flags_beside(&given.join(" "));
     let all: Vec<&str> = given
         .iter()
         .map(String::as_str)
         .filter(|flag| !flag.is_empty())
-        .chain(ours.iter().copied())
+        .chain(ours)
         .collect();
     Some(all.join(SEPARATOR).into())
 }
@@ -360,7 +356,8 @@ mod tests {
 
     #[test]
     fn flags_of_the_environment_are_kept_and_ours_added() {
-        let ours = "--cfg\u{1f}getrandom_backend=\"custom\"";
+        let stack = "-C\u{1f}link-arg=-zstack-size=4194304";
+        let ours = &format!("--cfg\u{1f}getrandom_backend=\"custom\"\u{1f}{stack}");
         let flags = |encoded: Option<&str>, plain: Option<&str>| {
             environment_flags(encoded.map(str::to_owned), plain.map(str::to_owned))
                 .map(|f| f.into_string().unwrap())
@@ -380,6 +377,9 @@ mod tests {
             Some(format!("--cfg\u{1f}a b\u{1f}{ours}"))
         );
         let chosen = "--cfg=getrandom_backend=\"other\"";
-        assert_eq!(flags(None, Some(chosen)), Some(chosen.to_owned()));
+        assert_eq!(
+            flags(None, Some(chosen)),
+            Some(format!("{chosen}\u{1f}{stack}"))
+        );
     }
 }

@@ -115,11 +115,10 @@ impl CargoConfig {
 
 /// The flags that are not ours.
 fn without_ours(mut flags: Vec<String>) -> Vec<String> {
-    while let Some(at) = flags
-        .windows(RUSTFLAGS.len())
-        .position(|flags| flags == RUSTFLAGS)
-    {
-        flags.drain(at..at + RUSTFLAGS.len());
+    for (_, ours) in RUSTFLAGS {
+        while let Some(at) = flags.windows(ours.len()).position(|flags| flags == ours) {
+            flags.drain(at..at + ours.len());
+        }
     }
     flags
 }

@@ -17,22 +17,37 @@ pub(super) const PROFILE: &str = "capsule";
 
 /// Its settings, as TOML values. Small above all: a component is hashed, compiled and kept. `abort` because a panic
 /// ends the instance anyway. This `strip` drops the standard library's 1.5 MB of debug information and keeps the
-/// names of functions, for backtraces.
-const PROFILE_SETTINGS: [(&str, &str); 6] = [
+/// names of functions, for backtraces. With `overflow-checks` arithmetic is what it is in `cargo test`: it panics where
+/// it would wrap.
+const PROFILE_SETTINGS: [(&str, &str); 7] = [
     ("inherits", "\"release\""),
     ("opt-level", "3"),
     ("lto", "true"),
     ("codegen-units", "1"),
     ("panic", "\"abort\""),
     ("strip", "\"debuginfo\""),
+    ("overflow-checks", "true"),
 ];
 
-/// Entropy comes from the host through the SDK, and `getrandom` has no backend of its own for the target. The
-/// flags as rustc takes them.
-pub(super) const RUSTFLAGS: [&str; 2] = ["--cfg", "getrandom_backend=\"custom\""];
+/// Flags as rustc takes them, each pair behind what in the author's flags says that they have chosen for themselves.
+///
+/// Entropy comes from the host through the SDK, and `getrandom` has no backend of its own for the target. The stack in
+/// linear memory has 4 MiB: the linker's 1 MiB is used up by a thousand levels of a function with 1 KiB of variables.
+pub(super) const RUSTFLAGS: [(&str, [&str; 2]); 2] = [
+    (
+        "getrandom_backend",
+        ["--cfg", "getrandom_backend=\"custom\""],
+    ),
+    ("stack-size", ["-C", "link-arg=-zstack-size=4194304"]),
+];
 
-/// What in somebody's flags says that they have chosen a backend.
-pub(super) const BACKEND_CHOICE: &str = "getrandom_backend";
+/// Those of our flags on which `given`, the author's, say nothing.
+pub(super) fn flags_beside(given: &str) -> Vec<&'static str> {
+    let missing = RUSTFLAGS
+        .iter()
+        .filter(|(choice, _)| !given.contains(choice));
+    missing.flat_map(|(_, flags)| *flags).collect()
+}
 
 /// What cargo must be told.
 #[derive(Debug)]
@@ -55,7 +70,7 @@ impl Wanted<'_> {
             .iter()
             .filter(|(key, _)| !is_authors(key))
             .map(|(key, value)| format!("profile.{PROFILE}.{key}={value}"));
-        let flags = rustflags_argument(RUSTFLAGS);
+        let flags = rustflags_argument(flags_beside(""));
         let settings = patch.into_iter().chain(profile).chain([flags]);
         settings
             .flat_map(|setting| ["--config".to_owned(), setting])
@@ -120,12 +135,14 @@ fn edited(path: &Path, existing: &str, wanted: &Wanted<'_>) -> Result<String> {
     }
 
     let target = table_at(path, &mut config, &["target", WASM_TARGET])?;
+    let given = target.get("rustflags").map(Item::to_string);
+    let ours = flags_beside(&given.unwrap_or_default());
     match target.get_mut("rustflags") {
-        None => put(target, "rustflags", Array::from_iter(RUSTFLAGS).into()),
-        Some(flags) if flags.is_value() && flags.to_string().contains(BACKEND_CHOICE) => {}
-        Some(Item::Value(Value::Array(flags))) => extend(flags),
+        None => put(target, "rustflags", Array::from_iter(ours).into()),
+        Some(flags) if flags.is_value() && ours.is_empty() => {}
+        Some(Item::Value(Value::Array(flags))) => extend(flags, &ours),
         Some(Item::Value(Value::String(flags))) => {
-            let text = format!("{} {}", flags.value().trim_end(), RUSTFLAGS.join(" "));
+            let text = format!("{} {}", flags.value().trim_end(), ours.join(" "));
             let decor = flags.decor().clone();
             *flags = toml_edit::Formatted::new(text.trim_start().to_owned());
             *flags.decor_mut() = decor;
@@ -144,7 +161,7 @@ fn flags_shape(path: &Path) -> AuthoringError {
 }
 
 /// Adds our flags in the way the author has laid theirs out: on lines of their own, if theirs are.
-fn extend(flags: &mut Array) {
+fn extend(flags: &mut Array, ours: &[&'static str]) {
     let last = flags
         .iter()
         .last()
@@ -155,7 +172,7 @@ fn extend(flags: &mut Array) {
             .map(|newline| prefix[newline..].to_owned())
     });
     let Some(indent) = indent else {
-        for flag in RUSTFLAGS {
+        for &flag in ours {
             flags.push(flag);
         }
         return;
@@ -172,7 +189,7 @@ fn extend(flags: &mut Array) {
     } else {
         String::new()
     };
-    for (n, flag) in RUSTFLAGS.into_iter().enumerate() {
+    for (n, &flag) in ours.iter().enumerate() {
         let before = if n == 0 {
             format!("{comment}{indent}")
         } else {

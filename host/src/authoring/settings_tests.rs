@@ -12,9 +12,10 @@ lto = true
 codegen-units = 1
 panic = "abort"
 strip = "debuginfo"
+overflow-checks = true
 
 [target.wasm32-unknown-unknown]
-rustflags = ["--cfg", 'getrandom_backend="custom"']
+rustflags = ["--cfg", 'getrandom_backend="custom"', "-C", "link-arg=-zstack-size=4194304"]
 "#;
 
 fn edit(existing: &str) -> Result<String> {
@@ -76,12 +77,13 @@ lto = true
 codegen-units = 1
 panic = "abort"
 strip = "debuginfo"
+overflow-checks = true
 
 [target.x86_64-unknown-linux-gnu]
 linker = "clang"
 
 [target.wasm32-unknown-unknown]
-rustflags = ["--cfg", 'getrandom_backend="custom"']
+rustflags = ["--cfg", 'getrandom_backend="custom"', "-C", "link-arg=-zstack-size=4194304"]
 "#;
     assert_eq!(edit(existing).unwrap(), expected);
 }
@@ -100,24 +102,32 @@ fn flags_are_added_in_the_authors_layout() {
             .to_owned()
     };
     assert_eq!(
-        flags(r#"["-C", "link-arg=-z"]"#),
-        r#"["-C", "link-arg=-z", "--cfg", 'getrandom_backend="custom"']"#
-    );
-    assert_eq!(flags("[]"), r#"["--cfg", 'getrandom_backend="custom"']"#);
-    assert_eq!(
-        flags(r#""-C link-arg=-z" # mine"#),
-        r#"'-C link-arg=-z --cfg getrandom_backend="custom"' # mine"#
+        flags(r#"["-C", "link-arg=-zstack-size=65536"]"#),
+        r#"["-C", "link-arg=-zstack-size=65536", "--cfg", 'getrandom_backend="custom"']"#
     );
     assert_eq!(
-        flags("[\n    \"-Clink-arg=-z\", # stack\n]"),
-        "[\n    \"-Clink-arg=-z\", # stack\n    \"--cfg\",\n    'getrandom_backend=\"custom\"',\n]"
+        flags("[]"),
+        r#"["--cfg", 'getrandom_backend="custom"', "-C", "link-arg=-zstack-size=4194304"]"#
     );
     assert_eq!(
-        flags("[\n  \"-Clink-arg=-z\"\n]"),
-        "[\n  \"-Clink-arg=-z\"\n,\n  \"--cfg\",\n  'getrandom_backend=\"custom\"']"
+        flags(r#""-C link-arg=-zstack-size=65536" # mine"#),
+        r#"'-C link-arg=-zstack-size=65536 --cfg getrandom_backend="custom"' # mine"#
     );
-    let chosen = r#"["--cfg=getrandom_backend=\"unsupported\""]"#;
+    assert_eq!(
+        flags("[\n    \"-Clink-arg=-zstack-size=65536\", # stack\n]"),
+        "[\n    \"-Clink-arg=-zstack-size=65536\", # stack\n    \"--cfg\",\n    'getrandom_backend=\"custom\"',\n]"
+    );
+    assert_eq!(
+        flags("[\n  \"-Clink-arg=-zstack-size=65536\"\n]"),
+        "[\n  \"-Clink-arg=-zstack-size=65536\"\n,\n  \"--cfg\",\n  'getrandom_backend=\"custom\"']"
+    );
+    let chosen = r#"["--cfg=getrandom_backend=\"unsupported\"", "-Clink-arg=-zstack-size=65536"]"#;
     assert_eq!(flags(chosen), chosen, "a choice of theirs is theirs");
+    assert_eq!(
+        flags(r#"["--cfg", 'getrandom_backend="custom"']"#),
+        r#"["--cfg", 'getrandom_backend="custom"', "-C", "link-arg=-zstack-size=4194304"]"#,
+        "what an earlier version wrote gets what it didn't know"
+    );
 }
 
 #[test]
@@ -211,7 +221,9 @@ fn arguments_are_for_what_the_author_does_not_set() {
             "profile.capsule.codegen-units=1",
             "profile.capsule.panic=\"abort\"",
             "profile.capsule.strip=\"debuginfo\"",
-            "target.wasm32-unknown-unknown.rustflags=[\"--cfg\", 'getrandom_backend=\"custom\"']",
+            "profile.capsule.overflow-checks=true",
+            "target.wasm32-unknown-unknown.rustflags=[\"--cfg\", 'getrandom_backend=\"custom\"', \
+             \"-C\", \"link-arg=-zstack-size=4194304\"]",
         ]
     );
     assert_eq!(arguments.len(), 2 * settings.len());
