@@ -60,6 +60,7 @@ fn a_crate_that_is_looked_at_is_not_built() {
     assert_eq!(output.document().unwrap()["name"], "marking", "{output}");
     assert!(!mark.exists(), "its build script was run");
     assert!(!here.join("marking/.cargo").exists());
+    assert!(!astrid.home().exists(), "a home was made to look");
     // An author's verbs build.
     astrid.run(&["check", "marking"]);
     assert!(mark.exists());
