@@ -329,7 +329,9 @@ impl Live {
                 message: "unreachable code was executed".into(),
                 trace,
             },
-            (TrapKind::Other(message), _, _) if self.hook.is_none() && trace.is_empty() => {
+            (TrapKind::OutOfBounds(message) | TrapKind::Other(message), _, _)
+                if self.hook.is_none() && trace.is_empty() =>
+            {
                 CallError::Instantiate {
                     capsule: name,
                     reason: message,
