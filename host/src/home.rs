@@ -195,7 +195,7 @@ impl Home {
     pub(crate) fn ephemeral_in(parent: &Path) -> Result<Self, HomeError> {
         let folder =
             Temporary::new_in(parent).map_err(io_error("make a temporary folder in", parent))?;
-        let root = folder.path().join("home");
+        let root = folder.path().to_owned();
         Self::prepare(&root, Some(Arc::new(folder)))
     }
 

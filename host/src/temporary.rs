@@ -4,19 +4,18 @@
 //! one: a folder that is in use is held by an flock, which ends with its process. Nothing here installs a handler of
 //! signals; a program that ends by one calls [`remove_all`] first.
 
-use std::fs::{File, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
 /// How its name begins.
 const PREFIX: &str = "astrid-tmp-";
-/// How old a folder must be before it is swept: by then its maker has locked it.
-const SETTLED: Duration = Duration::from_secs(60);
+/// The folder in it that is used. It is made last: one without it is perhaps not locked yet, and is not swept.
+const USED: &str = "used";
 
 /// Those of this process.
 static IN_USE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -25,6 +24,7 @@ static IN_USE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub(crate) struct Temporary {
     dir: TempDir,
+    used: PathBuf,
     _lock: File,
 }
 
@@ -44,11 +44,17 @@ impl Temporary {
         let lock = File::open(dir.path())?;
         lock.try_lock()?;
         IN_USE.lock().push(dir.path().to_owned());
-        Ok(Self { dir, _lock: lock })
+        let used = dir.path().join(USED);
+        DirBuilder::new().mode(0o700).create(&used)?;
+        Ok(Self {
+            dir,
+            used,
+            _lock: lock,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
+        &self.used
     }
 }
 
@@ -81,10 +87,7 @@ fn sweep(parent: &Path) {
 
 fn sweep_one(path: &Path, us: u32) -> io::Result<()> {
     let found = std::fs::symlink_metadata(path)?;
-    let age = SystemTime::now().duration_since(found.modified()?);
-    // A time that lies ahead is of a clock that was set back: it tells nothing.
-    let settled = age.is_ok_and(|age| age > SETTLED);
-    if found.is_dir() && found.uid() == us && settled {
+    if found.is_dir() && found.uid() == us && path.join(USED).is_dir() {
         let folder = File::open(path)?;
         folder.try_lock()?;
         std::fs::remove_dir_all(path)?;
@@ -96,39 +99,26 @@ fn sweep_one(path: &Path, us: u32) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn old(path: &Path) {
-        let long_ago = SystemTime::now() - 2 * SETTLED;
-        File::open(path)
-            .expect("there")
-            .set_modified(long_ago)
-            .expect("set");
-    }
-
     #[test]
     fn what_an_ended_process_left_is_swept_and_nothing_else() {
         let parent = tempfile::tempdir().expect("a folder");
         let make = |name: &str| {
             let path = parent.path().join(name);
-            std::fs::create_dir(&path).expect("made");
-            std::fs::write(path.join("file"), "x").expect("written");
+            std::fs::create_dir_all(path.join(USED)).expect("made");
+            std::fs::write(path.join(USED).join("file"), "x").expect("written");
             path
         };
-        let (left, young, foreign) = (
-            make("astrid-tmp-left"),
-            make("astrid-tmp-young"),
-            make("other"),
-        );
-        old(&left);
-        old(&foreign);
+        let (left, foreign) = (make("astrid-tmp-left"), make("other"));
+        let young = parent.path().join("astrid-tmp-young");
+        std::fs::create_dir(&young).expect("made");
         let used = Temporary::new_in(parent.path()).expect("made");
-        old(used.path());
         let linked = parent.path().join("astrid-tmp-link");
         std::os::unix::fs::symlink(&foreign, &linked).expect("linked");
         let other = Temporary::new_in(parent.path()).expect("made");
         assert!(!left.exists());
         for kept in [
             &young,
-            &foreign.join("file"),
+            &foreign.join(USED),
             &linked,
             used.path(),
             other.path(),
