@@ -167,6 +167,9 @@ impl Home {
     pub fn look(dir: impl AsRef<Path>) -> Result<Self, HomeError> {
         let dir = dir.as_ref();
         let root = match dir.canonicalize() {
+            Ok(root) if !root.is_dir() => {
+                return Err(io_error("open", dir)(io::ErrorKind::NotADirectory.into()));
+            }
             Ok(root) => root,
             Err(error) if error.kind() == io::ErrorKind::NotFound => dir.to_owned(),
             Err(error) => return Err(io_error("resolve", dir)(error)),

@@ -43,7 +43,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "unit, integration and doc tests",
-        run: || command::run(&mut cargo(&["test", "--workspace"])),
+        run: || command::run(&mut cargo(&["test", "--workspace", "--no-fail-fast"])),
     },
     Stage {
         name: "e2e",

@@ -421,12 +421,13 @@ fn is_cargos(line: &str) -> bool {
 /// Hashes, times, and numbers with a unit of time or size, or of a line in a source file.
 fn settled_line(line: &str) -> String {
     const UNITS: [&str; 5] = [" us", " ms", " KiB", " MiB", " bytes"];
-    const FIELDS: [&str; 5] = [
+    const FIELDS: [&str; 6] = [
         "\"elapsed_us\": ",
         "\"memory_peak\": ",
         "\"size\": ",
         "\"stopped\": ",
         "process ",
+        "(kill ",
     ];
     let mut settled = String::new();
     let mut rest = line;
