@@ -1,4 +1,4 @@
-//! What `astrid build --fix` writes: the lines that `[subscribe]` lacks. All else of the file, comments, layout and the
+//! What `astrid build --fix` writes: the lines that `[subscribe]` and `[publish]` lack. All else of the file, comments, layout and the
 //! endings of lines too, stays as it is.
 
 use std::path::Path;
@@ -11,11 +11,14 @@ use super::{AuthoringError, Result};
 use crate::exports::HandlerDecl;
 use crate::manifest::{Binding, CapsuleManifest};
 use crate::package::subscribe_line;
+use crate::policy::topic::Topic;
 
 const SUBSCRIBE: &str = "subscribe";
+const PUBLISH: &str = "publish";
 
-/// The tables after which a new `[subscribe]` is put; the others come after it.
-const BEFORE: [&str; 6] = [
+/// The tables after which a new one is put; the others come after it.
+const BEFORE_PUBLISH: &[&str] = &["package", "component", "imports", "exports"];
+const BEFORE_SUBSCRIBE: &[&str] = &[
     "package",
     "component",
     "imports",
@@ -29,10 +32,41 @@ const BEFORE: [&str; 6] = [
 ///
 /// # Errors
 /// Those of [`fix_subscriptions`], and [`AuthoringError::Io`].
-pub fn fix_manifest(path: &Path, missing: &[HandlerDecl]) -> Result<()> {
+pub fn fix_manifest(path: &Path, missing: &[HandlerDecl], published: &[Topic]) -> Result<()> {
     let path = &canonical(path)?;
     let text = std::fs::read_to_string(path).map_err(AuthoringError::io("read", path))?;
-    write_atomically(path, fix_subscriptions(&text, missing)?.as_bytes())
+    let text = fix_subscriptions(&text, missing)?;
+    write_atomically(path, fix_publications(&text, published)?.as_bytes())
+}
+
+/// A manifest's text in which `[publish]` lists these topics, as
+/// [`publications_to_fix`](crate::package::publications_to_fix) found them. Done twice, it changes nothing more.
+///
+/// # Errors
+/// As [`fix_subscriptions`].
+pub fn fix_publications(manifest_text: &str, missing: &[Topic]) -> Result<String> {
+    layout::edit(manifest_text, |text| with_publications(text, missing))
+}
+
+fn with_publications(manifest_text: &str, missing: &[Topic]) -> Result<String> {
+    let path = Path::new("Capsule.toml");
+    let mut manifest = parse_toml(path, manifest_text)?;
+    let mut changed = false;
+    for topic in missing {
+        let table = table(&mut manifest, PUBLISH, BEFORE_PUBLISH)
+            .ok_or_else(|| shape(path, PUBLISH, "a table"))?;
+        if !table.contains_key(topic.as_str()) {
+            let entry = Value::InlineTable(InlineTable::new());
+            table.insert(topic.as_str(), Item::Value(entry));
+            changed = true;
+        }
+    }
+    if changed {
+        still_a_manifest(path, manifest.to_string())
+    } else {
+        // Untouched to the byte.
+        Ok(manifest_text.to_owned())
+    }
 }
 
 /// A manifest's text in which `[subscribe]` says what these handlers declare, as
@@ -72,17 +106,13 @@ pub fn fix_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result
 fn with_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result<String> {
     let path = Path::new("Capsule.toml");
     let mut manifest = parse_toml(path, manifest_text)?;
-    let shape = |key: &str, expected| AuthoringError::TomlShape {
-        path: path.to_owned(),
-        key: key.to_owned(),
-        expected,
-    };
     let mut changed = false;
     for handler in missing {
         let Some((topic, binding)) = entry(path, handler)? else {
             continue;
         };
-        let table = subscriptions(&mut manifest).ok_or_else(|| shape(SUBSCRIBE, "a table"))?;
+        let table = table(&mut manifest, SUBSCRIBE, BEFORE_SUBSCRIBE)
+            .ok_or_else(|| shape(path, SUBSCRIBE, "a table"))?;
         changed |= match table.get_mut(&topic) {
             None => {
                 table.insert(&topic, Item::Value(Value::InlineTable(binding)));
@@ -90,6 +120,7 @@ fn with_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result<St
             }
             Some(found) => bind(found, binding).ok_or_else(|| {
                 shape(
+                    path,
                     &format!("{SUBSCRIBE}.\"{topic}\""),
                     "a WIT reference or a table",
                 )
@@ -100,7 +131,19 @@ fn with_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result<St
         // Untouched to the byte.
         return Ok(manifest_text.to_owned());
     }
-    let fixed = manifest.to_string();
+    still_a_manifest(path, manifest.to_string())
+}
+
+fn shape(path: &Path, key: &str, expected: &'static str) -> AuthoringError {
+    AuthoringError::TomlShape {
+        path: path.to_owned(),
+        key: key.to_owned(),
+        expected,
+    }
+}
+
+/// The text, if a host takes it.
+fn still_a_manifest(path: &Path, fixed: String) -> Result<String> {
     match CapsuleManifest::parse(&fixed, "Capsule.toml") {
         Ok(_) => Ok(fixed),
         Err(errors) => Err(AuthoringError::Unfixable {
@@ -124,19 +167,23 @@ fn entry(path: &Path, handler: &HandlerDecl) -> Result<Option<(String, InlineTab
     Ok(first.and_then(|(topic, item)| Some((topic.to_owned(), item.as_inline_table()?.clone()))))
 }
 
-/// `[subscribe]`, made where it is missing; none if that is no table.
-fn subscriptions(manifest: &mut DocumentMut) -> Option<&mut dyn TableLike> {
-    if !manifest.contains_key(SUBSCRIBE) {
-        let places = BEFORE
+/// A table of the manifest, made after those of `before` where it is missing; none if that is no table.
+fn table<'a>(
+    manifest: &'a mut DocumentMut,
+    name: &str,
+    before: &[&str],
+) -> Option<&'a mut dyn TableLike> {
+    if !manifest.contains_key(name) {
+        let places = before
             .iter()
             .filter_map(|name| last_position(manifest.get(name)?));
         let position = places.max();
         let mut table = Table::new();
         Header::after(manifest, position).give(&mut table);
-        manifest.insert(SUBSCRIBE, Item::Table(table));
+        manifest.insert(name, Item::Table(table));
     }
     // Tables within it, and no header of its own yet.
-    let headless = manifest.get(SUBSCRIBE).and_then(Item::as_table);
+    let headless = manifest.get(name).and_then(Item::as_table);
     let headless = headless.filter(|table| table.is_implicit() && !table.is_dotted());
     let inner = headless.and_then(|table| {
         let inner = table.iter().filter_map(|(_, item)| first_position(item));
@@ -144,9 +191,9 @@ fn subscriptions(manifest: &mut DocumentMut) -> Option<&mut dyn TableLike> {
     });
     if let Some(inner) = inner {
         let header = Header::before(manifest, inner);
-        header.give(manifest.get_mut(SUBSCRIBE)?.as_table_mut()?);
+        header.give(manifest.get_mut(name)?.as_table_mut()?);
     }
-    manifest.get_mut(SUBSCRIBE)?.as_table_like_mut()
+    manifest.get_mut(name)?.as_table_like_mut()
 }
 
 /// Where the last header of a table and of those within it stands.
@@ -314,6 +361,21 @@ mod tests {
     }
 
     #[test]
+    fn topics_of_results_are_listed_once() {
+        let topic = Topic::parse("tool.v1.execute.add.result").expect("a topic");
+        let fix = |text: &str| fix_publications(text, std::slice::from_ref(&topic)).expect("fixed");
+        let line = "\"tool.v1.execute.add.result\" = {}\n";
+        let made = fix(&format!("{PACKAGE}\n[subscribe]\n\"a.b\" = {{}}\n"));
+        assert_eq!(
+            made,
+            format!("{PACKAGE}\n[publish]\n{line}\n[subscribe]\n\"a.b\" = {{}}\n")
+        );
+        assert_eq!(fix(&made), made, "twice");
+        let listed = format!("{PACKAGE}\n[publish]\n\"a.b\" = {{}} # one\n");
+        assert_eq!(fix(&listed), format!("{listed}{line}"));
+    }
+
+    #[test]
     fn it_is_put_before_what_comes_after_it() {
         case(
             "\n[[component]]\nfile = \"x.wasm\"\n\n# what it may do\n[capabilities]\nnet = [\"a.example\"] # one\n",
@@ -442,7 +504,7 @@ mod tests {
         );
         std::fs::write(&real, PACKAGE).expect("written");
         std::os::unix::fs::symlink(&real, &link).expect("linked");
-        fix_manifest(&link, &[handler("h", "a.b")]).expect("fixed");
+        fix_manifest(&link, &[handler("h", "a.b")], &[]).expect("fixed");
         assert!(link.is_symlink());
         let text = std::fs::read_to_string(&real).expect("read");
         assert!(text.contains("handler = \"h\""), "{text}");

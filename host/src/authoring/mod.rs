@@ -33,7 +33,7 @@ pub use componentize::{ComponentizeError, componentize};
 pub use config::{Configured, configure};
 pub use error::AuthoringError;
 pub use facts::CapsuleFacts;
-pub use fix::{fix_manifest, fix_subscriptions};
+pub use fix::{fix_manifest, fix_publications, fix_subscriptions};
 pub use new::{Created, new_capsule};
 pub use prints::check_prints;
 pub use toolchain::WASM_TARGET;

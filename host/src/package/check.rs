@@ -12,7 +12,7 @@ use crate::escape;
 use crate::exports::{Binary, EntryPoint};
 use crate::manifest::{CapsuleManifest, ComponentKind, Isolation, Runtime};
 
-pub use handlers::{subscribe_line, subscriptions_to_fix};
+pub use handlers::{publications_to_fix, subscribe_line, subscriptions_to_fix};
 
 /// Bytes of a component above which a warning says so: 10 MiB, forty times what a large capsule in Rust has.
 pub const LARGE: u64 = 10 << 20;

@@ -17,7 +17,10 @@ mod store;
 use std::path::Path;
 
 pub use archive::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
-pub use check::{Finding, LARGE, Severity, check, overrides, subscribe_line, subscriptions_to_fix};
+pub use check::{
+    Finding, LARGE, Severity, check, overrides, publications_to_fix, subscribe_line,
+    subscriptions_to_fix,
+};
 pub use error::PackageError;
 pub use files::{Files, named_files};
 pub use hash::{ComponentHash, InvalidHash};

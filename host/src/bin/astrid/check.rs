@@ -7,7 +7,9 @@ use astrid_host::Package;
 use astrid_host::authoring::{Built, check_prints, fix_manifest};
 use astrid_host::control::requests::{Check, Checked};
 use astrid_host::exports::Binary;
-use astrid_host::package::{Finding, MANIFEST, Severity, check, subscriptions_to_fix};
+use astrid_host::package::{
+    Finding, MANIFEST, Severity, check, publications_to_fix, subscriptions_to_fix,
+};
 use serde_json::json;
 
 use crate::consent::Compared;
@@ -86,16 +88,19 @@ pub(crate) fn against_manifest(
 ) -> Result<Vec<Finding>, Failure> {
     let mut package = Package::from_build(folder, built.component_bytes.clone())?;
     if fix {
-        let to_fix = subscriptions_to_fix(package.manifest(), binary);
-        if !to_fix.is_empty() {
+        let heard = subscriptions_to_fix(package.manifest(), binary);
+        let published = publications_to_fix(package.manifest(), binary);
+        if !heard.is_empty() || !published.is_empty() {
             let path = folder.join(MANIFEST);
-            fix_manifest(&path, &to_fix)?;
-            let lines = if to_fix.len() == 1 { "line" } else { "lines" };
-            session.out.note(format!(
-                "{}: {} {lines} of [subscribe] written",
-                shown(&path),
-                to_fix.len()
-            ));
+            fix_manifest(&path, &heard, &published)?;
+            for (count, table) in [(heard.len(), "subscribe"), (published.len(), "publish")] {
+                let lines = if count == 1 { "line" } else { "lines" };
+                if count > 0 {
+                    let path = shown(&path);
+                    let written = format!("{path}: {count} {lines} of [{table}] written");
+                    session.out.note(written);
+                }
+            }
             package = Package::from_build(folder, built.component_bytes.clone())?;
         }
     }

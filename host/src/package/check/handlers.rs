@@ -34,13 +34,32 @@ pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding>
     findings
 }
 
-/// Tools that publish results on a topic which the manifest doesn't list. The SDK's tools do, so its word that the
-/// component publishes is enough.
+/// Tools that publish results on a topic which the manifest doesn't list.
 fn results(manifest: &CapsuleManifest, binary: &Binary, declared: &[HandlerDecl]) -> Vec<Finding> {
+    let unlisted = unlisted_results(manifest, binary, declared);
+    let findings = unlisted.map(|(name, topic)| {
+        Finding::warning(format!(
+            "the tool {} publishes its results on {}, which [publish] doesn't list: its caller gets them, and no \
+             other capsule does; add to [publish]",
+            quoted(name),
+            quoted(topic.as_str()),
+        ))
+        .fixed_by(line(topic.as_str(), &InlineTable::new()))
+    });
+    findings.collect()
+}
+
+/// The tools whose results go to a topic that the manifest doesn't list, with the topic. The SDK's tools publish them, so
+/// its word that the component publishes is enough.
+fn unlisted_results<'a>(
+    manifest: &CapsuleManifest,
+    binary: &Binary,
+    declared: &'a [HandlerDecl],
+) -> impl Iterator<Item = (&'a str, Topic)> {
     let publishes = binary.import_functions.iter().any(|(import, functions)| {
         import.starts_with("astrid:ipc/host@") && functions.iter().any(|one| one == "publish")
     });
-    let unlisted = declared.iter().filter_map(|handler| {
+    let unlisted = declared.iter().filter_map(move |handler| {
         let name = handler.action.strip_prefix("tool_execute_")?;
         let called_on = format!("tool.v1.execute.{name}");
         if handler.topic.as_ref() != Some(&called_on) {
@@ -49,17 +68,16 @@ fn results(manifest: &CapsuleManifest, binary: &Binary, declared: &[HandlerDecl]
         let topic = Topic::parse(&format!("{called_on}.result")).ok()?;
         let mut listed = manifest.publish.iter();
         let is_listed = listed.any(|entry| entry.topic.matches_acl(&topic));
-        (!is_listed).then(|| {
-            Finding::warning(format!(
-                "the tool {} publishes its results on {}, which [publish] doesn't list: its caller gets them, and no \
-                 other capsule does; add to [publish]",
-                quoted(name),
-                quoted(topic.as_str()),
-            ))
-            .fixed_by(line(topic.as_str(), &InlineTable::new()))
-        })
+        (!is_listed).then_some((name, topic))
     });
-    unlisted.filter(|_| publishes).collect()
+    unlisted.filter(move |_| publishes)
+}
+
+/// The topics that `[publish]` lacks for the results of tools: what `astrid build --fix` writes.
+pub fn publications_to_fix(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Topic> {
+    let declared = binary.handlers.as_deref().unwrap_or_default();
+    let unlisted = unlisted_results(manifest, binary, declared);
+    unlisted.map(|(_, topic)| topic).collect()
 }
 
 /// The handlers whose line in `[subscribe]` is missing or doesn't say what the source does: what
