@@ -232,6 +232,13 @@ impl CallContext {
         &self.scope.principal.id
     }
 
+    /// Notes that the guest waits for something: a run loop that cannot say that it is ready is ready by that.
+    pub(crate) fn waits(&self) {
+        if let Entry::RunLoop(_) = self.entry {
+            self.capsule.loop_waits();
+        }
+    }
+
     /// What code that is called from within the call passes on to what it dispatches.
     pub fn nesting(&self) -> CallScope {
         CallScope {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::RwLock;
 use tokio::sync::watch;
@@ -24,6 +24,8 @@ pub struct CapsuleInfo {
     /// The capabilities it holds, sorted.
     pub capabilities: Vec<&'static str>,
     ready: watch::Sender<bool>,
+    /// Its run loop cannot say that it is ready: the component doesn't import the function.
+    mute: AtomicBool,
     undelivered: AtomicU64,
     unloaded: CancellationToken,
     subscriptions: Owner,
@@ -50,6 +52,7 @@ impl CapsuleInfo {
             manifest,
             session: Uuid::new_v4(),
             ready: watch::Sender::new(false),
+            mute: AtomicBool::new(false),
             undelivered: AtomicU64::new(0),
             unloaded: host.child_token(),
         }
@@ -58,6 +61,18 @@ impl CapsuleInfo {
     /// The capsule says that it is ready.
     pub fn signal_ready(&self) {
         self.ready.send_replace(true);
+    }
+
+    /// Its component does not import `signal-ready`: its run loop is ready once it waits for something.
+    pub(crate) fn set_mute(&self) {
+        self.mute.store(true, Relaxed);
+    }
+
+    /// Its run loop waits for something.
+    pub(crate) fn loop_waits(&self) {
+        if self.mute.load(Relaxed) && !self.is_ready() {
+            self.signal_ready();
+        }
     }
 
     /// What said that it is ready has failed.

@@ -73,6 +73,8 @@ guests! {
     Noop => "tests/programs/noop",
     /// Asks for what a tool of its own answers.
     OwnTool => "tests/programs/own-tool",
+    /// Waits for messages, and never says that it is ready: a run loop.
+    Quiet => "tests/programs/quiet",
     /// Counts numbered events, and sees whether any is missing.
     Tally => "tests/programs/tally",
     /// Waits for several things at once: a run loop.

@@ -133,6 +133,16 @@ impl LoadedCapsule {
         let known = compiled(environment, &info, &package, known)?;
         let said = package::overrides(&info.manifest.runtime);
         let binary = known.binary.clone().with_overrides(said);
+        let sys = binary
+            .import_functions
+            .iter()
+            .filter(|(import, _)| import.starts_with("astrid:sys/host@"));
+        if !sys
+            .flat_map(|(_, functions)| functions)
+            .any(|one| one == "signal-ready")
+        {
+            info.set_mute();
+        }
         let refused = |error: wasmtime::Error| LoadError::Compile {
             capsule: info.name.clone(),
             reason: format!("{error:#}"),

@@ -115,6 +115,13 @@ async fn what_is_published_right_after_a_load_is_heard() {
 }
 
 #[tokio::test]
+pub(crate) async fn a_loop_that_never_says_so_is_ready_once_it_waits() {
+    let host = builder().ready_within(LONG).build().await.unwrap();
+    let quiet = host.load(Guest::Quiet.package()).await.unwrap();
+    assert_eq!(quiet.readiness(), Readiness::Ready);
+}
+
+#[tokio::test]
 async fn a_load_waits_no_longer_for_its_loop_than_it_may() {
     let builder = configured("[engine]\nrun_loops = 1\n").ready_within(Duration::from_millis(1));
     let host = builder.build().await.unwrap();

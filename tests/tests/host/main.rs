@@ -59,6 +59,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::NoLoop => &[loops::what_is_no_loop_is_found_out_once],
         Guest::Noop => &[calls::a_payload_comes_back_as_it_was],
         Guest::OwnTool => &[nested::a_handler_may_call_a_tool_of_its_own_capsule],
+        Guest::Quiet => &[loops::a_loop_that_never_says_so_is_ready_once_it_waits],
         Guest::Tally => &[load::nothing_is_lost_or_doubled_and_the_order_is_kept],
         Guest::Waiter => &[load::a_loop_that_waits_for_several_things_is_parked],
 

@@ -45,6 +45,7 @@ impl HostPollable for IoView<'_> {
                 () = source.ready() => Ok(()),
             }
         };
+        self.call.waits();
         Ok(self.waiting.within(BLOCK, ready).await)
     }
 
@@ -92,6 +93,7 @@ impl Host for IoView<'_> {
                 ready = any => Ok(ready),
             }
         };
+        self.call.waits();
         Ok(self.waiting.within(POLL, ready).await)
     }
 }

@@ -75,6 +75,7 @@ impl HostSubscription for IpcView<'_> {
         if let Err(denied) = self.call.gate(&RECV_ROW) {
             return Ok(Err(denied.into()));
         }
+        self.call.waits();
         let most = Duration::from_millis(timeout_ms).min(RECV_MAX);
         let began = Instant::now();
         let (mut left, mut lost) = (most, 0);

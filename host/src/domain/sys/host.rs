@@ -122,6 +122,7 @@ impl Host for SysView<'_> {
                 () = tokio::time::sleep(Duration::from_nanos(duration_ns)) => Ok(()),
             }
         };
+        self.call.waits();
         self.waiting.within("astrid:sys/host.sleep-ns", slept).await
     }
 
