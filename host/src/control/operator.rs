@@ -122,6 +122,14 @@ impl Operator {
         }
     }
 
+    /// Whether the home that is held is still the one at its path.
+    pub(super) fn holds_its_home(&self) -> bool {
+        match &self.held {
+            Held::Alone(lock) => lock.is_of(&self.home),
+            Held::Not | Held::Shared(_) => true,
+        }
+    }
+
     /// The host that runs.
     fn run(&self) -> Option<&Running> {
         match &self.mode {

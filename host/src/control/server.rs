@@ -180,7 +180,7 @@ fn mend(socket: &mut Socket, home: &Home) {
     }
 }
 
-/// Takes connections for ever.
+/// Takes connections for as long as the home is there.
 async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: &mut JoinSet<()>) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -189,6 +189,11 @@ async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: 
             accepted = socket.listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
             _ = looks.tick() => {
+                if !shared.operator.holds_its_home() {
+                    let home = host.home().root().display();
+                    tracing::warn!(%home, "the home was removed or moved away: the host ends");
+                    return;
+                }
                 mend(socket, host.home());
                 continue;
             }

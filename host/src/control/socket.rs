@@ -24,14 +24,16 @@ const SUN_PATH: usize = if cfg!(target_os = "linux") { 108 } else { 104 };
 /// A listening socket. Its file is gone when this is dropped.
 pub(super) struct Socket {
     pub(super) listener: UnixListener,
-    /// The device and inode of its file.
-    made: (u64, u64),
-    file: Remove,
-    pid: Remove,
+    file: Made,
+    pid: Made,
 }
 
-/// A file that is removed when this is dropped.
-pub(super) struct Remove(PathBuf);
+/// A file that was made here. It is removed when this is dropped, unless another one has taken its name.
+pub(super) struct Made {
+    path: PathBuf,
+    /// Device and inode; none once the file is gone.
+    identity: Option<(u64, u64)>,
+}
 
 /// The socket of a home.
 pub(super) fn path(home: &Home) -> PathBuf {
@@ -41,58 +43,68 @@ pub(super) fn path(home: &Home) -> PathBuf {
 impl Socket {
     /// Listens. The home is held alone, so a socket that is there is of a process that is not.
     pub(super) fn bind(home: &Home) -> Result<Self, ControlError> {
-        let (listener, made) = listen(home)?;
+        let (run, path) = (home.run_dir(), path(home));
+        make_dir(&run)?;
+        // So that there is no moment in which others could connect, whatever the mode of new files is.
+        fs::set_permissions(&run, fs::Permissions::from_mode(0o700))
+            .map_err(ControlError::io("set the mode of", &run))?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(ControlError::io("replace", &path)(error));
+            }
+            _ => {}
+        }
+        let reachable = Reachable::new(&run, &path)?;
+        let listener =
+            UnixListener::bind(&reachable.path).map_err(ControlError::io("listen on", &path))?;
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&path, private).map_err(ControlError::io("set the mode of", &path))?;
+        let file = Made::new(path)?;
+        let pid = run.join(PID);
+        write_private(&pid, format!("{}\n", std::process::id()).as_bytes())?;
         Ok(Self {
             listener,
-            made,
-            file: Remove(path(home)),
-            pid: Remove(home.run_dir().join(PID)),
+            file,
+            pid: Made::new(pid)?,
         })
     }
 
     /// Listens anew if the socket's file is gone, or another one is in its place; then true. Connections that were
     /// taken go on.
     pub(super) fn mend(&mut self, home: &Home) -> Result<bool, ControlError> {
-        if identity(self.path()).is_ok_and(|found| found == self.made) {
+        if self.file.is_there() {
             return Ok(false);
         }
-        (self.listener, self.made) = listen(home)?;
+        let mut gone = std::mem::replace(self, Self::bind(home)?);
+        // The new files may have got the very inodes of those that are gone.
+        gone.file.identity = None;
+        gone.pid.identity = None;
         Ok(true)
     }
 
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
-        &self.file.0
+        &self.file.path
     }
 
     /// Listens no more. What is left tells people which process still holds the home.
-    pub(super) fn close(self) -> Remove {
+    pub(super) fn close(self) -> Made {
         self.pid
     }
 }
 
-/// Makes the socket's file and the one that names the process.
-fn listen(home: &Home) -> Result<(UnixListener, (u64, u64)), ControlError> {
-    let (run, path) = (home.run_dir(), path(home));
-    make_dir(&run)?;
-    // So that there is no moment in which others could connect, whatever the mode of new files is.
-    fs::set_permissions(&run, fs::Permissions::from_mode(0o700))
-        .map_err(ControlError::io("set the mode of", &run))?;
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(ControlError::io("replace", &path)(error));
-        }
-        _ => {}
+impl Made {
+    fn new(path: PathBuf) -> Result<Self, ControlError> {
+        let identity = identity(&path).map_err(ControlError::io("look at", &path))?;
+        Ok(Self {
+            path,
+            identity: Some(identity),
+        })
     }
-    let reachable = Reachable::new(&run, &path)?;
-    let listener =
-        UnixListener::bind(&reachable.path).map_err(ControlError::io("listen on", &path))?;
-    let private = fs::Permissions::from_mode(0o600);
-    fs::set_permissions(&path, private).map_err(ControlError::io("set the mode of", &path))?;
-    let made = identity(&path).map_err(ControlError::io("look at", &path))?;
-    let pid = format!("{}\n", std::process::id());
-    write_private(&run.join(PID), pid.as_bytes())?;
-    Ok((listener, made))
+
+    fn is_there(&self) -> bool {
+        self.identity.is_some() && identity(&self.path).ok() == self.identity
+    }
 }
 
 /// What tells a file from another one that took its name.
@@ -101,13 +113,12 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-impl Drop for Remove {
+impl Drop for Made {
     fn drop(&mut self) {
-        match fs::remove_file(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(path = %self.0.display(), %error, "it can't be removed");
-            }
-            _ => {}
+        if self.is_there()
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "it can't be removed");
         }
     }
 }
@@ -241,6 +252,16 @@ mod tests {
         assert!(connect(&home).await.expect("connected").is_some());
         drop(socket);
         assert!(!path(&home).exists() && !home.run_dir().join(PID).exists());
+    }
+
+    #[tokio::test]
+    async fn what_another_host_made_in_its_place_stays() {
+        let home = Home::ephemeral().expect("a home");
+        let ended = Socket::bind(&home).expect("bound");
+        let _other = Socket::bind(&home).expect("bound");
+        drop(ended);
+        assert!(connect(&home).await.expect("connected").is_some());
+        assert!(home.run_dir().join(PID).exists());
     }
 
     #[cfg(target_os = "linux")]

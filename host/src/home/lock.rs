@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,23 +22,35 @@ pub(crate) const LOCK_POLL: Duration = Duration::from_millis(25);
 /// Holds the home, together with other readers, until dropped.
 #[derive(Debug)]
 pub struct HomeLock {
-    /// The home's folder and `run/lock`, as far as they are there.
-    _files: Vec<File>,
+    /// The home's folder, then `run/lock`, as far as they are there.
+    files: Vec<File>,
 }
 
 /// Holds the home alone until its last clone is dropped; what changes the home asks for one.
 #[derive(Debug, Clone)]
 pub struct ExclusiveLock {
-    _lock: Arc<HomeLock>,
+    lock: Arc<HomeLock>,
     recovered: Arc<Mutex<bool>>,
 }
 
 impl ExclusiveLock {
     fn new(lock: HomeLock) -> Self {
         Self {
-            _lock: Arc::new(lock),
+            lock: Arc::new(lock),
             recovered: Arc::default(),
         }
+    }
+
+    /// Whether the folder that is held is still the one at the home's path: false once it was removed, or moved away.
+    pub(crate) fn is_of(&self, home: &Home) -> bool {
+        let held = self
+            .lock
+            .files
+            .first()
+            .and_then(|folder| folder.metadata().ok());
+        let there = std::fs::metadata(home.root()).ok();
+        let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
+        held.map(identity) == there.map(identity)
     }
 
     /// Lets one thread at a time change what is installed. The value tells whether what an earlier process left half
@@ -134,7 +146,7 @@ impl Home {
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", path)(source)),
             }
         }
-        Ok(Some(HomeLock { _files: files }))
+        Ok(Some(HomeLock { files }))
     }
 
     /// The error for a command that has waited for the lock long enough.
@@ -157,7 +169,6 @@ impl Home {
 /// The process that `/proc/locks` names for an exclusive flock on a folder.
 #[cfg(target_os = "linux")]
 fn holder(folder: &Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
     let found = std::fs::metadata(folder).ok()?;
     let device = found.dev();
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
@@ -214,6 +225,20 @@ mod tests {
         }
         drop(held);
         assert!(home.try_lock_exclusive().expect("asked").is_some());
+    }
+
+    #[test]
+    fn a_home_that_was_moved_away_is_not_the_one_that_is_held() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, moved) = (dir.path().join("home"), dir.path().join("moved"));
+        let home = Home::open(&path).expect("made");
+        let held = home.lock_exclusive().expect("free");
+        assert!(held.is_of(&home));
+        std::fs::rename(&path, &moved).expect("moved");
+        assert!(!held.is_of(&home));
+        let other = Home::open(&path).expect("made");
+        assert!(!held.is_of(&other), "another one took its place");
+        assert!(held.is_of(&Home::open(&moved).expect("there")));
     }
 
     #[test]

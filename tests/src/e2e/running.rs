@@ -580,7 +580,27 @@ fn left_alone(report: &mut Report, astrid: &Astrid) -> Result<(), String> {
     });
     let output = running.wait();
     ended(report, &output, true, output.elapsed, LONG);
-    Ok(())
+
+    let running = astrid.host(&["--json"])?;
+    report.ask(astrid, &["list"], 0, |_| Ok("it answers".into()));
+    report.given("a host whose home is moved away");
+    let (home, moved) = (astrid.home(), astrid.home().with_extension("moved"));
+    std::fs::rename(&home, &moved).map_err(|error| error.to_string())?;
+    let told = Instant::now();
+    ended(report, &running.wait(), true, told.elapsed(), LONG);
+    let remade = home.join("run").exists();
+    report.line(
+        "the home's old place",
+        if remade {
+            Err("a host made its run/ again".into())
+        } else {
+            Ok("nothing runs there".into())
+        },
+        String::new,
+    );
+    // What is written until the host notices.
+    let _ = std::fs::remove_dir_all(&home);
+    std::fs::rename(&moved, &home).map_err(|error| error.to_string())
 }
 
 /// A host that is just beginning is waited for.

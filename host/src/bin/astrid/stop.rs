@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::failure::{DONE, Failure};
 use crate::session::Session;
 
+/// The longest time that a host may give to what is in flight: a day.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How much longer than what is in flight may take a host needs to end.
 const MARGIN: Duration = Duration::from_secs(10);
 
@@ -18,7 +20,17 @@ const MARGIN: Duration = Duration::from_secs(10);
 pub(crate) struct Args {}
 
 pub(crate) fn run(session: &Session, _args: &Args) -> Result<ExitCode, Failure> {
-    let stopping = session.ask(Stop {})?;
+    let stopping = match session.ask(Stop {}) {
+        // It was told before: its end is waited for.
+        Err(failure)
+            if failure.kind == ErrorKind::ShuttingDown && session.wait_for_end(LONGEST)? =>
+        {
+            let document = json!({ "stopped": null });
+            session.out.result(&document, "the host has stopped");
+            return Ok(DONE);
+        }
+        stopping => stopping?,
+    };
     let (pid, drain) = (stopping.pid, Duration::from_millis(stopping.drain_ms));
     if !session.wait_for_end(drain.saturating_add(MARGIN))? {
         return Err(Failure::new(

@@ -13,7 +13,7 @@ use crate::Failure;
 use crate::floor::Floor;
 use crate::guests::Guests;
 use crate::measure::Series;
-use crate::report::{Bound, Line};
+use crate::report::Line;
 
 const ROUNDS: usize = 2;
 /// Functions of the component: their code is 64 KiB.
@@ -35,10 +35,10 @@ pub(super) fn line(guests: &Guests) -> Result<Line, Failure> {
             series.push(began.elapsed().as_secs_f64() * 1e9 / megabytes);
         }
     }
-    Ok(Line::figure(
-        "compiling the slowest accepted component, a MB of it",
-        Bound::AtMost(BOUND),
-        ("a MB of a guest", &shipped),
+    Ok(Line::at_most(
+        "compile the slowest accepted component, a MB of it",
+        BOUND,
+        ("compile a MB of a guest", &shipped),
         &slow,
     ))
 }
