@@ -40,6 +40,18 @@ pub(crate) fn installs(report: &mut Report, astrid: &Astrid) -> Result<(), Strin
     let greets = || verdict("final", json!({ "greeting": "Hello, Ada!" }));
     report.ask(astrid, &GREET, 0, greets());
 
+    report.given("another archive beside it, of the same version with other bytes");
+    let mut other = plain.clone();
+    // A custom section, named x: what the component does stays.
+    other[1].2.extend([0, 2, 1, b'x']);
+    put(&here.join("other.capsule"), &packed(&other)?)?;
+    let unasked = ["install", "other.capsule"];
+    report.ask_in(astrid, &here, &unasked, "", 2, error("usage", "--yes"));
+    let again = ["install", "hello.capsule"];
+    report.ask_in(astrid, &here, &again, "", 0, |_| {
+        Ok("the same again: nothing to ask".into())
+    });
+
     let with = |kind, name, content: &[u8]| {
         let entry = (kind, name, content.to_vec());
         packed(&[&plain[..], &[entry]].concat())

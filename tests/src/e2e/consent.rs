@@ -62,6 +62,26 @@ pub(crate) fn upgrades(report: &mut Report, binary: PathBuf) -> Result<(), Strin
             Ok("asked before anything of it ran".into())
         },
     );
+    run("", &["install", &source, "--yes"], 0, &|_| {
+        std::fs::remove_file(&ran)
+            .map_err(|error| format!("its build script did not run: {error}"))?;
+        Ok("installed".into())
+    });
+    let script = astrid.workspace().join(&source).join("build.rs");
+    let text = std::fs::read_to_string(&script).map_err(|error| error.to_string())?;
+    write(&script, &format!("{text}\n// other code\n"))?;
+    run(
+        "its build script is another one, its manifest the same",
+        &["install", &source],
+        2,
+        &|document| {
+            needs_answer(document)?;
+            if ran.exists() {
+                return Err("its build script ran before the question".into());
+            }
+            Ok("asked before anything of it ran".into())
+        },
+    );
 
     edited("on_error = \"deny\"", "mode = \"observe\"")?;
     run("the guard only looks on", &again, 2, &needs_answer);

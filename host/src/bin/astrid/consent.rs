@@ -63,7 +63,7 @@ impl Compared {
         }
         let mut lines = shown(&consent);
         if !consent.asks() {
-            lines.push("  nothing that a person would be asked about".to_owned());
+            lines.push("  nothing differs that a person would be asked about".to_owned());
         }
         let document = json!({
             "before": consent.before, "changes": consent.changes, "left": consent.left, "asks": consent.asks(),

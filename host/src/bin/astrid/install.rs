@@ -76,7 +76,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     Ok(DONE)
 }
 
-/// Says that the crate's code runs here, and asks, if there is something to ask, before it does.
+/// Says that the crate's code runs here, and asks before it does: also if the manifest asks for nothing new.
 fn before_building(
     session: &Session,
     args: &Args,
@@ -90,7 +90,7 @@ fn before_building(
         "building {} runs its build scripts and macros, and those of its dependencies, on this machine with your rights",
         shown(folder)
     ));
-    if args.yes || !consent.asks() {
+    if args.yes {
         return Ok(());
     }
     ask(session, consent, "Build and install it?")

@@ -45,6 +45,8 @@ pub struct Before {
     pub source: Option<String>,
     /// For whom it was installed.
     pub owner: Option<String>,
+    /// The hash of its component, as its record says.
+    pub component: Option<ComponentHash>,
     /// BLAKE3 of its record: every installation has another one.
     pub record: Option<ComponentHash>,
     /// Why it cannot be compared with; none if it is whole.
@@ -183,18 +185,22 @@ impl Consent {
         Ok(identity == self.package)
     }
 
-    /// Whether a person is to be asked: nothing whole is installed, any term differs, it comes from another source or
-    /// is for another owner, or its version is lower.
+    /// Whether a person is to be asked: it is yet to be built, which runs its code; nothing whole is installed, any
+    /// term differs, it comes from another source or is for another owner, its version is lower, or its component
+    /// differs from that of the same version.
     pub fn asks(&self) -> bool {
         let damaged = |before: &Before| before.damage.is_some();
-        self.before.as_ref().is_none_or(damaged)
+        self.package.component.is_none()
+            || self.before.as_ref().is_none_or(damaged)
             || !self.changes.is_empty()
             || self.other_source().is_some()
             || self.other_owner().is_some()
             || self.lower_version().is_some()
+            || self.other_bytes().is_some()
     }
 
-    /// Whether all that this asks was asked by `shown`, which was read before the component was built.
+    /// Whether all that this asks was asked by `shown`, which was read before the component was built: to build it is
+    /// to agree to the component that comes of it.
     pub fn is_covered_by(&self, shown: &Self) -> bool {
         let rest = |consent: &Self| {
             let Self {
@@ -240,6 +246,14 @@ impl Consent {
             _ => before != self.package.version,
         };
         higher.then_some(before)
+    }
+
+    /// The version of what is installed, if this one is the same with another component.
+    pub fn other_bytes(&self) -> Option<&str> {
+        let (now, before) = (self.package.component.as_ref()?, self.before.as_ref()?);
+        let version = before.version.as_deref()?;
+        let differs = before.component.as_ref() != Some(now);
+        (version == self.package.version && differs).then_some(version)
     }
 }
 
@@ -294,6 +308,7 @@ fn installed(home: &Home, name: &CapsuleName) -> Option<(Before, Option<Whole>)>
     let before = Before {
         version: meta.as_ref().map(|meta| meta.version.clone()),
         source: meta.as_ref().and_then(|meta| meta.source.clone()),
+        component: meta.as_ref().and_then(|meta| meta.wasm_hash.clone()),
         owner: meta.and_then(|meta| meta.owner),
         record,
         damage,

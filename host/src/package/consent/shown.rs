@@ -54,6 +54,14 @@ impl Consent {
                 was(&format!("lower, {}", self.package.version), before),
             );
         }
+        if let Some(version) = self.other_bytes() {
+            row(
+                "bytes",
+                format!(
+                    "other ones than the installed {version} has: the same version with another component"
+                ),
+            );
+        }
         if let Some(damage) = damage {
             row(
                 "damaged",

@@ -209,8 +209,7 @@ fn the_first_installation_asks_and_the_same_again_does_not() {
         ]
     );
     place.install(&first, "/from/here", "default");
-    // Also a newer version, and another component, as long as nothing in it asks for more.
-    fs::write(place.folder.path().join("demo.wasm"), b"another").expect("written");
+    // Also a newer version, as long as nothing in it asks for more.
     for version in ["1.0.0", "1.1.0"] {
         let consent = place.consent(&place.package(version, ""), "/from/here", None);
         assert!(!consent.asks(), "{consent:?}");
@@ -260,6 +259,28 @@ fn an_archive_is_from_its_folder_whatever_its_name() {
     let from = |source: &str| place.consent(&package, source, None).asks();
     assert!(!from("/downloads/demo-1.1.0.capsule"));
     assert!(from("/other/demo-1.0.0.capsule") && from("/downloads/demo"));
+}
+
+#[test]
+fn the_same_version_with_another_component_asks() {
+    let place = Place::new();
+    let source = "/downloads/demo.capsule";
+    place.install(&place.package("1.0.0", ""), source, "default");
+    let other = |version: &str| {
+        place.package(version, "");
+        fs::write(place.folder.path().join("demo.wasm"), b"another").expect("written");
+        let package = Package::from_folder(place.folder.path()).expect("a package");
+        place.consent(&package, source, None)
+    };
+    let again = other("1.0.0");
+    assert!(again.asks());
+    assert_eq!(
+        again.lines()[2..],
+        [
+            "bytes        other ones than the installed 1.0.0 has: the same version with another component"
+        ]
+    );
+    assert!(!other("1.1.0").asks(), "a newer version has other bytes");
 }
 
 #[test]
@@ -364,4 +385,19 @@ fn a_crate_asks_before_it_is_built_for_all_that_its_manifest_tells() {
     // A build may change what it was asked for.
     let more = place.package("1.0.0", &format!("{rest}\nuplink = true"));
     assert!(!place.consent(&more, "/a", None).is_covered_by(&before));
+}
+
+#[test]
+fn a_crate_asks_before_it_is_built_also_where_nothing_of_its_manifest_changed() {
+    let place = Place::new();
+    place.install(&place.package("1.0.0", ""), "/a", "default");
+    let before = Consent::before_building(&place.home, place.folder.path(), "/a", None);
+    let before = before.expect("compared");
+    assert!(before.changes.is_empty() && before.asks());
+    assert_eq!(before.lines(), ["source       /a", "owner        default"]);
+    // What was built on a Yes is not asked about again, be it other bytes.
+    fs::write(place.folder.path().join("demo.wasm"), b"another").expect("written");
+    let built = Package::from_folder(place.folder.path()).expect("a package");
+    let after = place.consent(&built, "/a", None);
+    assert!(after.asks() && after.is_covered_by(&before));
 }
