@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::call::{Call, CallDraft, InvalidCall, Reply, Verdict};
 use crate::capsule::{CallError, Capsule};
 use crate::dispatch::CallScope;
+use crate::escape;
 use crate::host::Host;
 use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
@@ -68,7 +69,7 @@ pub enum ToolError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// It refused.
-    #[error("the tool {name:?} refused: {reason}")]
+    #[error("the tool {name:?} refused: {}", escape::line(reason))]
     Denied {
         /// The tool.
         name: String,
@@ -76,7 +77,10 @@ pub enum ToolError {
         reason: String,
     },
     /// What it answered is no result of a tool.
-    #[error("the tool {name:?} of capsule {capsule} answered what is no result: {reason}")]
+    #[error(
+        "the tool {name:?} of capsule {capsule} answered what is no result: {}",
+        escape::line(reason)
+    )]
     NoResult {
         /// The tool.
         name: String,

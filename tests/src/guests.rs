@@ -92,6 +92,8 @@ guests! {
     FailingLoop => "tests/programs/hostile/failing-loop",
     /// Publishes as much as it is told to.
     Flooder => "tests/programs/hostile/flooder",
+    /// Says what looks like lines of the host's.
+    Forger => "tests/programs/hostile/forger",
     /// Takes memory and keeps it.
     Grower => "tests/programs/hostile/grower",
     /// Has a run loop that subscribes often, and reads only when it is asked to.

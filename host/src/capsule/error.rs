@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Ceilings, ImportError, absent};
 use crate::call::MAX_DEPTH;
 use crate::engine::{Frames, LIFT_LIMIT, Refusal};
+use crate::escape;
 use crate::exports::BinaryError;
 use crate::kind::ErrorKind;
 use crate::manifest::CapsuleName;
@@ -40,7 +41,10 @@ pub enum LoadError {
         source: ImportError,
     },
     /// The engine refused it.
-    #[error("capsule {capsule} can't be compiled or linked: {reason}")]
+    #[error(
+        "capsule {capsule} can't be compiled or linked: {}",
+        escape::line(reason)
+    )]
     Compile {
         /// The capsule.
         capsule: CapsuleName,
@@ -160,7 +164,11 @@ pub enum CallError {
     #[error(transparent)]
     Principal(#[from] PrincipalError),
     /// The guest panicked.
-    #[error("capsule {capsule} panicked{}: {message}", place(file, *line, function.as_deref()))]
+    #[error(
+        "capsule {capsule} panicked{}: {}",
+        place(file, *line, function.as_deref()),
+        escape::line(message)
+    )]
     Panic {
         /// The capsule.
         capsule: CapsuleName,
@@ -176,7 +184,7 @@ pub enum CallError {
         trace: Frames,
     },
     /// Its run loop, or its install or upgrade hook, returned an error.
-    #[error("capsule {capsule} ended with an error: {message}")]
+    #[error("capsule {capsule} ended with an error: {}", escape::line(message))]
     GuestError {
         /// The capsule.
         capsule: CapsuleName,
@@ -188,7 +196,7 @@ pub enum CallError {
         line: u32,
     },
     /// The guest trapped.
-    #[error("capsule {capsule} trapped: {message}")]
+    #[error("capsule {capsule} trapped: {}", escape::line(message))]
     Trap {
         /// The capsule.
         capsule: CapsuleName,
@@ -255,7 +263,9 @@ pub enum CallError {
     },
     /// The capsule kept failing for the principal, and isn't called for it for a while.
     #[error(
-        "capsule {capsule} keeps failing for {principal} and is not called {}; the last time: {reason}", pause(*retry_in)
+        "capsule {capsule} keeps failing for {principal} and is not called {}; the last time: {}",
+        pause(*retry_in),
+        escape::line(reason)
     )]
     CircuitOpen {
         /// The capsule.
@@ -300,7 +310,7 @@ pub enum CallError {
         export: &'static str,
     },
     /// No instance could be made.
-    #[error("capsule {capsule} can't be instantiated: {reason}")]
+    #[error("capsule {capsule} can't be instantiated: {}", escape::line(reason))]
     Instantiate {
         /// The capsule.
         capsule: CapsuleName,
@@ -327,7 +337,7 @@ fn place(file: &str, line: u32, function: Option<&str>) -> String {
     match function {
         Some(function) => format!(" in `{function}`"),
         None if file.is_empty() => String::new(),
-        None => format!(" at {file}:{line}"),
+        None => format!(" at {}:{line}", escape::line(file)),
     }
 }
 
@@ -422,9 +432,9 @@ impl CallError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoHandler { action, known, .. } => match nearest(action, known.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean {near}?"),
+                Some(near) => format!("did you mean {}?", escape::line(near)),
                 None if known.is_empty() => "it has no handlers".into(),
-                None => format!("it has: {}", known.join(", ")),
+                None => format!("it has: {}", escape::line(&known.join(", "))),
             },
             Self::Principal(error) => error.hint(),
             Self::CpuTimeout { .. } => {
@@ -461,7 +471,7 @@ impl CallError {
             | Self::GuestError { capsule, message, file, line, .. } => match absent::hint(message) {
                 Some(instead) => instead.into(),
                 None if file.is_empty() => format!("its log may say more: astrid logs {capsule}"),
-                None => format!("look at {file}:{line}; its log may say more: astrid logs {capsule}"),
+                None => format!("look at {}:{line}; its log may say more: astrid logs {capsule}", escape::line(file)),
             },
             Self::Trap { capsule, message, .. } if message.contains("out of bounds memory access") => format!(
                 "in safe Rust that is most often a stack which large variables used up, of 4 MiB where `astrid build` made \
@@ -479,6 +489,55 @@ impl CallError {
             Self::Panic { trace, .. } | Self::Trap { trace, .. } => trace.of_the_author(),
             Self::StackOverflow { trace, .. } | Self::CpuTimeout { trace, .. } => trace,
             _ => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_guest_says_begins_no_line_of_its_own() {
+        let capsule = || CapsuleName::parse("demo").expect("a name");
+        let forged = || "no\nfinal {}".to_owned();
+        for error in [
+            CallError::Panic {
+                capsule: capsule(),
+                message: forged(),
+                file: forged(),
+                line: 1,
+                function: None,
+                trace: Frames::default(),
+            },
+            CallError::GuestError {
+                capsule: capsule(),
+                message: forged(),
+                file: forged(),
+                line: 1,
+            },
+            CallError::Trap {
+                capsule: capsule(),
+                message: forged(),
+                trace: Frames::default(),
+            },
+            CallError::CircuitOpen {
+                capsule: capsule(),
+                principal: PrincipalId::default_principal(),
+                reason: forged(),
+                retry_in: Duration::ZERO,
+            },
+            CallError::NoHandler {
+                capsule: capsule(),
+                action: forged(),
+                known: vec![forged()],
+            },
+        ] {
+            let text = format!("{error} {}", error.hint().unwrap_or_default());
+            assert!(
+                text.contains("no\\nfinal {}") && !text.contains('\n'),
+                "{text}"
+            );
         }
     }
 }

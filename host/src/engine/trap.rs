@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use wasmtime::{Trap, WasmBacktrace};
 
+use crate::escape;
+
 /// The kinds of trap that are told apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrapKind {
@@ -30,7 +32,7 @@ pub(super) const FRAMES: NonZeroUsize = NonZeroUsize::new(20).expect("more than 
 const FRAME_NAME: usize = 512;
 
 /// Functions of the guest, innermost first. Their names are made readable when they are first read: a host that goes
-/// on after a trap mostly doesn't.
+/// on after a trap mostly doesn't. Each is one line, whatever its name in the binary.
 #[derive(Default)]
 pub struct Frames(Box<Names>);
 
@@ -48,7 +50,7 @@ impl Deref for Frames {
         self.0.readable.get_or_init(|| {
             let names = self.0.found.iter();
             names
-                .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
+                .map(|name| escape::line(&format!("{:#}", rustc_demangle::demangle(name))))
                 .collect()
         })
     }

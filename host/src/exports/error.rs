@@ -1,6 +1,7 @@
 //! Why a binary was refused. Every message says what to do about it.
 
 use super::EntryPoint;
+use crate::escape;
 
 /// A binary that is no component, cannot be parsed, or contradicts itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +26,10 @@ pub enum BinaryError {
         limit: u64,
     },
     /// The bytes break the binary format.
-    #[error("malformed at byte {offset}: {reason}; build it again, or fetch it again")]
+    #[error(
+        "malformed at byte {offset}: {}; build it again, or fetch it again",
+        escape::line(reason)
+    )]
     Malformed {
         /// Where, from the start of the file.
         offset: u64,

@@ -280,6 +280,14 @@ fn story(pages: &mut Pages, json: bool) {
         told.page(page, &[&["invoke", &folder, "misbehave"], more].concat());
     }
 
+    let forger = Guest::Forger.lay_out(&made).unwrap();
+    astrid.run(&["install", forger.to_str().unwrap(), "--yes"]);
+    told.page("invoke_forged", &["invoke", "forger", "deny"]);
+    told.page("invoke_forged_trap", &["invoke", "forger", "misbehave"]);
+    told.page("publish_forged", &["publish", "forger.v1.ask"]);
+    told.page("inspect_forged", &["inspect", "forger"]);
+    astrid.run(&["remove", "forger"]);
+
     told.page("logs", &["logs", "hello"]);
     told.page("logs_nothing", &["logs", "hello", "--principal", "nobody"]);
     told.page("principal_add", &["principal", "add", "alice"]);

@@ -100,6 +100,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         ],
         Guest::StrayString => &[logs::a_line_outside_of_the_guests_memory],
         Guest::TableHog => &[memory::hunger_for_tables],
+        Guest::Forger => &[traps::a_functions_name_with_a_line_break],
         Guest::Unreachable => &[traps::an_end_without_a_word],
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::consent::Compared;
 use crate::failure::{DONE, Failure};
-use crate::output::{bold, bytes, clean};
+use crate::output::{bold, bytes};
 use crate::session::Session;
 use crate::sources::Source;
 
@@ -74,7 +74,7 @@ fn text(inspected: &Inspected) -> Vec<String> {
         .sdk
         .as_ref()
         .map_or("another toolchain".to_owned(), |sdk| {
-            format!("astrid-sdk {sdk}")
+            format!("astrid-sdk {}", escape::line(sdk))
         });
     lines.push(format!("made by  {made_with}"));
     if let Some(manifest) = manifest {
@@ -92,18 +92,25 @@ fn text(inspected: &Inspected) -> Vec<String> {
         binary
             .imports
             .iter()
-            .map(|import| format!("  {}", clean(import))),
+            .map(|import| format!("  {}", escape::line(import))),
     );
     lines.push("entry points".to_owned());
     for (entry, judgement) in &binary.entry_points {
         let word = if judgement.real { "real" } else { "stub" };
-        lines.push(format!("  {entry:<20} {word}: {}", clean(&judgement.why)));
+        lines.push(format!(
+            "  {entry:<20} {word}: {}",
+            escape::line(&judgement.why)
+        ));
     }
     if let Some(handlers) = &binary.handlers {
         lines.push("handlers".to_owned());
         for handler in handlers {
             let topic = handler.topic.as_deref().unwrap_or("called directly");
-            lines.push(format!("  {:<20} {}", clean(&handler.action), clean(topic)));
+            lines.push(format!(
+                "  {:<20} {}",
+                escape::line(&handler.action),
+                escape::line(topic)
+            ));
         }
     }
     lines

@@ -8,13 +8,13 @@ use astrid_host::control::requests::{Invoke, Invoked};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::principal::Principals;
-use astrid_host::{Call, InstanceState, PrincipalId};
+use astrid_host::{Call, InstanceState, PrincipalId, escape};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::duration::duration;
 use crate::failure::{DONE, Failure, REFUSED};
-use crate::output::{bytes, clean, verbatim, verdict};
+use crate::output::{bytes, verbatim, verdict};
 use crate::payload;
 use crate::session::{Session, known_principal, principal};
 use crate::signals;
@@ -120,7 +120,7 @@ fn show(session: &Session, args: &Args, name: &CapsuleName, reply: &Invoked) -> 
         instance: reply.instance,
     };
     let said = reply.data.as_deref().or(reply.reason.as_deref());
-    let said = said.map(clean).unwrap_or_default();
+    let said = said.map(escape::line).unwrap_or_default();
     session
         .out
         .result(&document, format!("{} {said}", verdict(word)).trim_end());
@@ -130,7 +130,7 @@ fn show(session: &Session, args: &Args, name: &CapsuleName, reply: &Invoked) -> 
     };
     session.out.note(format!(
         "{name} {} for {}: {} us, {}, {instance} instance",
-        clean(&args.action),
+        escape::line(&args.action),
         args.principal,
         reply.elapsed_us,
         bytes(reply.memory_peak as u64),

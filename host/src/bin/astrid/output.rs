@@ -86,7 +86,7 @@ impl Output {
         let mut err = anstream::stderr().lock();
         let _ = writeln!(err, "{BAD}error{BAD:#}: {}", clean(&failure.message));
         for (depth, frame) in failure.backtrace.iter().enumerate() {
-            let _ = writeln!(err, "  {DIM}{depth:>3}: {}{DIM:#}", clean(frame));
+            let _ = writeln!(err, "  {DIM}{depth:>3}: {}{DIM:#}", escape::line(frame));
         }
         if let Some(hint) = &failure.hint {
             let _ = writeln!(err, " {BOLD}hint{BOLD:#}: {}", clean(hint));
@@ -153,7 +153,8 @@ pub(crate) fn bold(text: impl Display) -> String {
     format!("{BOLD}{text}{BOLD:#}")
 }
 
-/// Text from outside that keeps its lines, escaped.
+/// A text of our own that may quote what is from outside, or a tool's content: escaped, and it keeps its lines. What is
+/// quoted on a line of ours is an [`escape::line`].
 pub(crate) fn clean(text: &str) -> String {
     escape::lines(text)
 }
@@ -171,7 +172,7 @@ pub(crate) fn log_line(record: &LogRecord) -> String {
     format!(
         "{DIM}{:.3}{DIM:#} {style}{word:<5}{style:#} {}: {message}",
         record.time,
-        clean(&record.capsule)
+        escape::line(&record.capsule)
     )
 }
 
@@ -223,7 +224,7 @@ pub(crate) fn bytes(count: u64) -> String {
     indicatif::BinaryBytes(count).to_string()
 }
 
-/// A table without lines.
+/// A table without rules; each row is one line.
 pub(crate) fn table<const N: usize>(
     head: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
@@ -233,7 +234,7 @@ pub(crate) fn table<const N: usize>(
         .load_style(comfy_table::presets::NOTHING)
         .set_header(head);
     for row in rows {
-        table.add_row(row.map(|cell| clean(&cell)));
+        table.add_row(row.map(|cell| escape::line(&cell)));
     }
     table
         .lines()
@@ -252,5 +253,13 @@ mod tests {
             clean("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"),
             "a\\u{1b}[2Jb\\r\\u{9b}\\u{202e}c\nd"
         );
+    }
+
+    #[test]
+    fn a_cell_begins_no_row() {
+        let cell = "panicked: no\nhello  1.0.0".to_owned();
+        let table = table(["NAME", ""], [["demo".to_owned(), cell]]);
+        assert_eq!(table.lines().count(), 2, "{table}");
+        assert!(table.contains("no\\nhello"), "{table}");
     }
 }

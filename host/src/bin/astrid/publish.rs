@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use astrid_host::control::requests::{Publish, Published, PublishedStep};
 use astrid_host::dispatch::Event;
+use astrid_host::escape;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::failure::{DONE, Failure, REFUSED};
-use crate::output::{clean, table, verbatim, verdict};
+use crate::output::{table, verbatim, verdict};
 use crate::payload;
 use crate::session::{Session, principal};
 
@@ -58,7 +59,7 @@ fn show(session: &Session, args: &Args, published: &Published) -> ExitCode {
         steps: &published.steps,
     };
     let said = published.reason.as_deref().unwrap_or(payload);
-    let mut text = format!("{} {}", verdict(word), clean(said));
+    let mut text = format!("{} {}", verdict(word), escape::line(said));
     if published.steps.is_empty() {
         text.push_str("\nno installed capsule handles it");
     } else {
@@ -84,8 +85,9 @@ fn show(session: &Session, args: &Args, published: &Published) -> ExitCode {
                 ..
             } = step;
             session.out.warning(format!(
-                "handler {action} of {capsule} was not asked: {}",
-                error.as_deref().unwrap_or_default()
+                "handler {} of {capsule} was not asked: {}",
+                escape::line(action),
+                escape::line(error.as_deref().unwrap_or_default())
             ));
         }
     }

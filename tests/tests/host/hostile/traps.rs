@@ -73,3 +73,13 @@ pub(crate) async fn a_thousand_levels_of_a_small_frame_are_no_recursion_without_
         "{trace:?}"
     );
 }
+
+#[tokio::test]
+pub(crate) async fn a_functions_name_with_a_line_break() {
+    let error = fails(Guest::Forger, misbehave()).await;
+    assert_eq!(
+        error.backtrace()[0],
+        "trigger\\nerror: a forged error",
+        "{error}"
+    );
+}
