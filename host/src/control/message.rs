@@ -32,6 +32,12 @@ pub trait Ask: Into<Request> + Send + 'static {
     /// Whether it only reads: then a home is not made for it where there is none.
     const READS: bool = false;
 
+    /// Whether its answer where there is no home is that of an empty one, in which nothing is installed and the only
+    /// principal is `default`, and nothing of it need stay: then none is made for it.
+    fn leaves_nothing_in_an_empty_home(&self) -> bool {
+        Self::READS
+    }
+
     /// Which of a running host's places it takes.
     fn place(&self) -> Place {
         Place::Short

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::report::{GREET, Report, error, verdict};
 use crate::running::wait;
 
-/// Commands that only read, with their exit codes where there is no home.
+/// Commands that only read, or find nothing to do, with their exit codes where there is no home.
 const READING: &[(&[&str], i32)] = &[
     (&["list"], 0),
     (&["verify"], 0),
@@ -22,6 +22,14 @@ const READING: &[(&[&str], i32)] = &[
     (&["check", "hello"], 1),
     (&["reload"], 1),
     (&["stop"], 1),
+    (&["tools"], 0),
+    (&["call", "greet"], 1),
+    (&["invoke", "hello", "greet"], 1),
+    (&["publish", "a.b"], 0),
+    (&["remove", "hello"], 1),
+    (&["principal", "disable", "alice"], 1),
+    (&["principal", "enable", "alice"], 1),
+    (&["install", "nowhere"], 1),
 ];
 
 /// All of it, in a home of its own.

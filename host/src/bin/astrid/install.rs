@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let owner = args.principal.as_deref().map(principal).transpose()?;
-    let home = session.home()?;
+    let home = session.look()?;
     if let Some(owner) = &owner {
         known_principal(&home, owner)?;
     }

@@ -62,7 +62,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let payload = payload::read(&args.payload)?;
     // What can't be called is said before anything is looked for.
     let call = Call::raw(args.action.as_str(), payload)?;
-    let home = session.home()?;
+    let home = session.look()?;
     // Asked before anything is built for it.
     known_principal(&home, &principal)?;
     let (name, reply) = match Source::find(&home, &args.target)? {

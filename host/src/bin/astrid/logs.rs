@@ -35,7 +35,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         out: session.out,
         records: Mutex::default(),
     };
-    session.reach::<Logs>()?.ask_and_print(ask, &printer)?;
+    session.reach(&ask)?.ask_and_print(ask, &printer)?;
     if session.out.is_json() {
         session.out.document(&json!(printer.records.into_inner()));
     }

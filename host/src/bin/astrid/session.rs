@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
 use crate::output::{Output, StderrLog};
-use crate::stdout;
+use crate::{signals, stdout};
 
 /// The global flags, as the commands want them.
 pub(crate) struct Session {
@@ -57,6 +57,19 @@ impl Session {
             return Ok(home.clone());
         }
         Ok(Home::look(self.home_dir()?)?)
+    }
+
+    /// The home in which something is carried out: an empty one that is gone afterwards where none has to be made for it.
+    fn home_for<A: Ask>(&self, ask: &A) -> Result<Home, Failure> {
+        if A::READS {
+            return self.look();
+        }
+        let missing = |dir: PathBuf| matches!(dir.try_exists(), Ok(false));
+        if ask.leaves_nothing_in_an_empty_home() && missing(self.home_dir()?) {
+            signals::remove_temporaries();
+            return Ok(Home::ephemeral()?);
+        }
+        self.home()
     }
 
     fn home_dir(&self) -> Result<PathBuf, Failure> {
@@ -112,12 +125,12 @@ impl Session {
 
     /// Asks for something: the host that runs on the home, or, if none does, carries it out here.
     pub(crate) fn ask<A: Ask>(&self, ask: A) -> Result<A::Reply, Failure> {
-        self.reach::<A>()?.ask(ask, &self.out)
+        self.reach(&ask)?.ask(ask, &self.out)
     }
 
     /// Finds out whether a host runs on the home, else takes it as a request needs it.
-    pub(crate) fn reach<A: Ask>(&self) -> Result<Reach<'_>, Failure> {
-        let (home, hold) = (if A::READS { self.look() } else { self.home() }?, A::HOLD);
+    pub(crate) fn reach<A: Ask>(&self, ask: &A) -> Result<Reach<'_>, Failure> {
+        let (home, hold) = (self.home_for(ask)?, A::HOLD);
         // Most often nobody holds it, and nothing has to be set up to ask somebody.
         let held = match hold {
             Hold::Not => None,

@@ -55,6 +55,10 @@ impl Operator {
 impl Ask for Invoke {
     type Reply = Invoked;
 
+    fn leaves_nothing_in_an_empty_home(&self) -> bool {
+        true
+    }
+
     fn place(&self) -> Place {
         Place::Call
     }
@@ -78,6 +82,10 @@ impl Ask for Invoke {
 
 impl Ask for Publish {
     type Reply = Published;
+
+    fn leaves_nothing_in_an_empty_home(&self) -> bool {
+        true
+    }
 
     fn place(&self) -> Place {
         Place::Call
@@ -148,6 +156,10 @@ fn step(step: Step) -> PublishedStep {
 impl Ask for Tools {
     type Reply = Vec<Tool>;
 
+    fn leaves_nothing_in_an_empty_home(&self) -> bool {
+        true
+    }
+
     fn place(&self) -> Place {
         Place::Call
     }
@@ -169,6 +181,10 @@ impl Ask for Tools {
 
 impl Ask for CallTool {
     type Reply = ToolAnswer;
+
+    fn leaves_nothing_in_an_empty_home(&self) -> bool {
+        true
+    }
 
     fn place(&self) -> Place {
         Place::Call

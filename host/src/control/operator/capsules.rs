@@ -374,6 +374,10 @@ impl Ask for Remove {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
+    fn leaves_nothing_in_an_empty_home(&self) -> bool {
+        true
+    }
+
     fn place(&self) -> Place {
         Place::Call
     }

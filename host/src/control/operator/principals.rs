@@ -54,6 +54,11 @@ impl Ask for DisablePrincipal {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
+    /// `default` is in every home, and its profile stays.
+    fn leaves_nothing_in_an_empty_home(&self) -> bool {
+        self.name != PrincipalId::default_principal()
+    }
+
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
         by.there(&self.name)?;
         Ok(by.principals().disable(&self.name)?)
@@ -64,6 +69,11 @@ impl Ask for EnablePrincipal {
     type Reply = ();
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
+
+    /// `default` is in every home, and its profile stays.
+    fn leaves_nothing_in_an_empty_home(&self) -> bool {
+        self.name != PrincipalId::default_principal()
+    }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
         by.there(&self.name)?;
