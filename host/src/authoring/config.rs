@@ -4,6 +4,7 @@
 //! of `getrandom`'s backend. Cargo reads it for `cargo test` in the folder too. Where the crate is a member of a
 //! workspace, a file of ours at its root says where the SDK is, so that cargo works there as well.
 //!
+//! A workspace whose patterns would take that file's folder for a member gets none: cargo would find no crate in it.
 //! A workspace that patches `astrid-sdk` itself is left alone, and so are symbolic links and the configuration of all
 //! the user's crates: cargo is then given as arguments what is missing, and the author is told what cargo alone needs.
 
@@ -14,6 +15,7 @@ use toml_edit::{DocumentMut, Item};
 
 use super::cargo_config::global_folders;
 use super::files::{canonical, parse_toml, read_if_there, write_atomically};
+use super::members;
 use super::settings::{PROFILE, Wanted, with_patch};
 use super::toolchain::workspace_manifest;
 use super::{AuthoringError, Result};
@@ -31,6 +33,9 @@ const ROOT_HEADER: &str = "\
 # What you add stays.
 
 ";
+
+/// The folder of a configuration.
+const CARGO: &str = ".cargo";
 
 /// What a file of ours begins with.
 const MADE: &str = "# Made by `astrid`";
@@ -118,6 +123,9 @@ fn configure_beside(folder: &Path, sdk: &Path, global: &[PathBuf]) -> Result<Con
             Some(reason) => {
                 configured.advice = Some(advice(&file.path, reason, &root_path, sdk_crate));
             }
+            None if file.text.is_none() && members::name(&root, CARGO) => {
+                configured.advice = Some(advice_of_none(&file.path, &root_path, sdk_crate));
+            }
             None => {
                 let text = with_patch(&file.path, file.text_or(ROOT_HEADER), sdk_crate)?;
                 configured.written.extend(file.replace(&text)?);
@@ -129,12 +137,30 @@ fn configure_beside(folder: &Path, sdk: &Path, global: &[PathBuf]) -> Result<Con
 
 /// What the author can do for cargo to find the SDK where no configuration of ours says it.
 fn advice(config: &Path, reason: &str, root: &Path, sdk_crate: &str) -> String {
+    let why = format!("{} {reason} and stays as it is", config.display());
+    lines_for(root, &why, "it or to ", sdk_crate)
+}
+
+/// The same where the workspace would take the configuration's folder for a member.
+fn advice_of_none(config: &Path, root: &Path, sdk_crate: &str) -> String {
+    let why = format!(
+        "{} is not made: the patterns of the workspace would name its folder as a member, in which cargo finds no \
+         crate",
+        config.display()
+    );
+    let lines = lines_for(root, &why, "", sdk_crate);
+    format!(
+        "{lines}\nor to its [workspace], and `astrid build` makes the file:\n\nexclude = [{CARGO:?}]\n"
+    )
+}
+
+/// Why, and the lines that are to be added to the manifest `root`, or elsewhere.
+fn lines_for(root: &Path, why: &str, elsewhere: &str, sdk_crate: &str) -> String {
     let folder = root.parent().unwrap_or(root);
     let path = toml_edit::Value::from(sdk_crate);
     format!(
-        "{} {reason} and stays as it is. For cargo to find astrid-sdk in {} without `astrid build`, add to it or to \
-         {}:\n\n[patch.crates-io]\nastrid-sdk = {{ path = {path} }}\n",
-        config.display(),
+        "{why}. For cargo to find astrid-sdk in {} without `astrid build`, add to {elsewhere}{}:\n\n\
+         [patch.crates-io]\nastrid-sdk = {{ path = {path} }}\n",
         folder.display(),
         root.display(),
     )

@@ -204,6 +204,34 @@ fn a_configuration_at_the_root_that_is_not_ours_is_left_and_the_lines_are_said()
 }
 
 #[test]
+fn a_root_whose_patterns_would_name_the_configuration_as_a_member_is_left_and_cargo_goes_on_working()
+ {
+    let root = "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n";
+    let place = workspace(&[("around/Cargo.toml", root)]);
+    let configured = place.configure_member("around/mine").unwrap();
+    let own = place.path("around/mine/.cargo/config.toml");
+    assert_eq!(configured.written, [own]);
+    assert!(!place.path("around/.cargo").exists());
+    let advice = configured.advice.unwrap();
+    assert!(
+        advice.contains("[patch.crates-io]\nastrid-sdk = { path = ")
+            && advice.contains(place.path("around/Cargo.toml").to_str().unwrap()),
+        "{advice}"
+    );
+    let mut cargo = super::super::toolchain::cargo(&place.path("around"));
+    cargo.args([
+        "metadata",
+        "--no-deps",
+        "--offline",
+        "--format-version",
+        "1",
+    ]);
+    let output = cargo.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
 fn a_member_that_does_not_take_our_sdk_says_nothing_at_the_root() {
     let place = workspace(&[(
         "around/mine/Cargo.toml",

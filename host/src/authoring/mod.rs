@@ -20,6 +20,7 @@ mod files;
 mod fix;
 mod known;
 mod layout;
+mod members;
 mod new;
 mod prints;
 mod rename;
