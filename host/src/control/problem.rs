@@ -84,8 +84,8 @@ impl Problem {
     pub fn of_principal(home: &Home, id: &PrincipalId, error: PrincipalError) -> Self {
         let near = match &error {
             PrincipalError::NotFound(_) => {
-                let all = Principals::new(home.clone()).list().unwrap_or_default();
-                let names = all.iter().map(|principal| principal.id.as_str());
+                let all = Principals::new(home.clone()).names().unwrap_or_default();
+                let names = all.iter().map(PrincipalId::as_str);
                 nearest(id.as_str(), names).map(str::to_owned)
             }
             _ => None,

@@ -440,6 +440,9 @@ pub struct ListedPrincipal {
     pub name: PrincipalId,
     /// Whether calls for it are taken.
     pub enabled: bool,
+    /// Why they are not where its profile can't be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
 }
 
 /// Adds a principal.

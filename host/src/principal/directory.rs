@@ -176,16 +176,16 @@ impl Principals {
         Ok(())
     }
 
-    /// Every principal, sorted by name, disabled ones too.
+    /// The name of every principal, sorted: of disabled ones, too, and of those whose profile can't be read.
     ///
     /// # Errors
-    /// [`PrincipalError::Home`]; the first profile that can't be read.
-    pub fn list(&self) -> Result<Vec<Principal>, PrincipalError> {
+    /// [`PrincipalError::Home`].
+    pub fn names(&self) -> Result<Vec<PrincipalId>, PrincipalError> {
         let dir = self.home.principals_dir();
         let entries = match std::fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(vec![self.read(&PrincipalId::default_principal())?]);
+                return Ok(vec![PrincipalId::default_principal()]);
             }
             Err(error) => return Err(io_error("list", &dir)(error).into()),
         };
@@ -194,10 +194,10 @@ impl Principals {
             let name = entry.map_err(io_error("list", &dir))?.file_name();
             // What isn't a principal's name isn't a principal.
             if let Some(id) = name.to_str().and_then(|name| name.parse().ok()) {
-                all.push(self.read(&id)?);
+                all.push(id);
             }
         }
-        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all.sort();
         Ok(all)
     }
 
@@ -239,7 +239,11 @@ impl Principals {
         self.home.profiles_dir().join(format!("{id}.toml"))
     }
 
-    fn read(&self, id: &PrincipalId) -> Result<Principal, PrincipalError> {
+    /// The principal of this name as it is on disk now, if it exists, be it enabled or not.
+    ///
+    /// # Errors
+    /// [`PrincipalError::NotFound`], or what is wrong with its profile.
+    pub fn read(&self, id: &PrincipalId) -> Result<Principal, PrincipalError> {
         let dir = self.home.principal_dir(id);
         // One is in every home, also in a home that was never made.
         if !dir.is_dir() && *id != PrincipalId::default_principal() {
@@ -301,13 +305,8 @@ mod tests {
             principals.add(&id("alice")),
             Err(PrincipalError::Exists(_))
         ));
-        let names: Vec<_> = principals
-            .list()
-            .expect("listed")
-            .into_iter()
-            .map(|p| p.id.to_string())
-            .collect();
-        assert_eq!(names, ["alice", "default"]);
+        let names = principals.names().expect("listed");
+        assert_eq!(names, [id("alice"), id("default")]);
     }
 
     #[test]

@@ -122,6 +122,11 @@ pub(crate) fn principals_and_logs(report: &mut Report, astrid: &Astrid) {
         Ok("disabled".into())
     });
     report.ask(astrid, &as_alice, 3, error("disabled", "alice"));
+    let logs = ["logs", "hello", "--principal", "alice"];
+    report.ask(astrid, &logs, 0, |document| {
+        same(&document[0]["message"], &json!("greeting Alice"))?;
+        Ok("what was logged for her can still be read".into())
+    });
     report.ask(astrid, &["principal", "enable", "alice"], 0, |_| {
         Ok("enabled".into())
     });

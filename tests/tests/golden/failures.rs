@@ -129,6 +129,10 @@ pub fn story(pages: &mut Pages, json: bool) {
     let profile = astrid.home().join("etc/profiles/default.toml");
     std::fs::write(&profile, "[limits]\ncpu = 5\n").unwrap();
     told.page("principal_bad_profile", hello);
+    astrid.run(&["principal", "add", "alice"]);
+    told.page("principal_list_damaged", &["principal", "list"]);
+    let disable = ["principal", "disable", "default"];
+    told.page("principal_disable_damaged", &disable);
     std::fs::remove_file(&profile).unwrap();
     let config = astrid.home().join("etc/config.toml");
     std::fs::write(&config, "[limits]\nmemroy = 5\n").unwrap();

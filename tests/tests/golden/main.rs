@@ -298,6 +298,7 @@ fn story(pages: &mut Pages, json: bool) {
         "principal_disabled",
         &["invoke", "hello", "greet", "--principal", "alice"],
     );
+    told.page("logs_disabled", &["logs", "hello", "--principal", "alice"]);
     told.page("principal_enable", &["principal", "enable", "alice"]);
 
     let bin = astrid.home().join("bin");

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use astrid_host::control::requests::{AddPrincipal, DisablePrincipal, EnablePrincipal, Principals};
+use astrid_host::control::requests::{
+    AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Principals,
+};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -65,18 +67,25 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         }
         Verb::List => {
             let all = session.ask(Principals {})?;
-            let rows = all.iter().map(|principal| {
-                let state = if principal.enabled {
-                    "enabled"
-                } else {
-                    "disabled"
-                };
-                [principal.name.to_string(), state.to_owned()]
-            });
-            session
-                .out
-                .result(&json!(all), table(["NAME", "STATE"], rows));
+            let text = table(["NAME", "STATE", ""], all.iter().map(row));
+            session.out.result(&json!(all), text);
         }
     }
     Ok(DONE)
+}
+
+/// A principal, how it is, and where it is damaged: what is wrong there is in the document.
+fn row(principal: &ListedPrincipal) -> [String; 3] {
+    let state = match &principal.error {
+        Some(_) => "damaged",
+        None if principal.enabled => "enabled",
+        None => "disabled",
+    };
+    let message = principal.error.as_ref().map(|error| error.message.as_str());
+    let place = message.and_then(|message| message.lines().next());
+    [
+        principal.name.to_string(),
+        state.to_owned(),
+        place.unwrap_or_default().to_owned(),
+    ]
 }

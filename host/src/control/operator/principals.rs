@@ -29,10 +29,17 @@ impl Ask for Principals {
         by: &Operator,
         _remarks: &impl Remarks,
     ) -> Result<Vec<ListedPrincipal>, Problem> {
-        let all = by.principals().list()?;
-        let listed = all.into_iter().map(|principal| ListedPrincipal {
-            name: principal.id,
-            enabled: principal.profile.enabled,
+        let all = by.principals();
+        let listed = all.names()?.into_iter().map(|name| {
+            let (enabled, error) = match all.read(&name) {
+                Ok(principal) => (principal.profile.enabled, None),
+                Err(error) => (false, Some(error.into())),
+            };
+            ListedPrincipal {
+                name,
+                enabled,
+                error,
+            }
         });
         Ok(listed.collect())
     }
@@ -60,7 +67,8 @@ impl Ask for DisablePrincipal {
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
-        by.there(&self.name)?;
+        by.lock()?;
+        by.exists(&self.name)?;
         Ok(by.principals().disable(&self.name)?)
     }
 }
@@ -76,15 +84,15 @@ impl Ask for EnablePrincipal {
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
-        by.there(&self.name)?;
+        by.lock()?;
+        by.exists(&self.name)?;
         Ok(by.principals().enable(&self.name)?)
     }
 }
 
 impl Operator {
-    /// Refuses to change a principal that isn't there, with the one that may have been meant.
-    fn there(&self, id: &PrincipalId) -> Result<(), Problem> {
-        self.lock()?;
+    /// Refuses a principal that isn't there, with the one that may have been meant. It may be disabled or damaged.
+    fn exists(&self, id: &PrincipalId) -> Result<(), Problem> {
         match self.known(id) {
             Err(problem) if problem.kind == ErrorKind::NotFound => Err(problem),
             _ => Ok(()),
@@ -107,7 +115,7 @@ impl Ask for Logs {
     }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<(), Problem> {
-        by.known(&self.principal)?;
+        by.exists(&self.principal)?;
         let mut pulse = Pulse::of(by);
         if let Some(running) = by.run() {
             let host = running.host.clone();
