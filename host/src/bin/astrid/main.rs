@@ -10,6 +10,7 @@ mod failure;
 mod inspect;
 mod install;
 mod invoke;
+mod json;
 mod list;
 mod logs;
 mod new;

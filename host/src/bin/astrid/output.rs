@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::failure::{Failure, document};
+use crate::json;
 use crate::stdout::print;
 
 const BOLD: Style = Style::new().bold();
@@ -111,7 +112,7 @@ struct Pretty<'a, T>(&'a T);
 
 impl<T: Serialize> Display for Pretty<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = serde_json::to_string_pretty(self.0).map_err(|_| fmt::Error)?;
+        let text = json::pretty(self.0).map_err(|_| fmt::Error)?;
         f.write_str(&text)
     }
 }
