@@ -31,6 +31,13 @@ pub(crate) fn ask(session: &Session, consent: &Consent, question: &str) -> Resul
     }
 }
 
+/// Shows what `--yes` agrees to, if a person would be asked about it: a log of the command tells it later.
+pub(crate) fn agreed(session: &Session, consent: &Consent) {
+    if consent.asks() {
+        session.out.say(shown(consent).join("\n"));
+    }
+}
+
 fn shown(consent: &Consent) -> Vec<String> {
     let heading = std::iter::once(bold(consent.heading()));
     let lines = consent.lines().into_iter().map(|line| format!("  {line}"));

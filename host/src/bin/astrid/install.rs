@@ -8,7 +8,7 @@ use astrid_host::home::Home;
 use astrid_host::package::consent::Consent;
 use serde_json::json;
 
-use crate::consent::{ask, resolved};
+use crate::consent::{agreed, ask, resolved};
 use crate::failure::{DONE, Failure};
 use crate::session::{Session, known_principal, principal, shown};
 use crate::sources::{Found, Source};
@@ -51,7 +51,9 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let consent = Consent::of(&home, &package, &from, owner.as_ref())?;
     known_principal(&home, &consent.owner)?;
     let covered = asked.is_some_and(|asked| consent.is_covered_by(&asked));
-    if !args.yes && !covered && consent.asks() {
+    if args.yes {
+        agreed(session, &consent);
+    } else if !covered && consent.asks() {
         ask(session, &consent, "Install it?")?;
     }
     // The home is held from here on. What holds it reads all once more, and takes nothing but what was agreed to.
