@@ -33,7 +33,14 @@ struct Threads {
     short: Arc<Semaphore>,
     bulk: Arc<Semaphore>,
     /// The shares of those that have a job now. `None` is the host itself.
-    shares: Mutex<HashMap<Option<PrincipalId>, Arc<Semaphore>>>,
+    shares: Mutex<HashMap<Option<PrincipalId>, Part>>,
+}
+
+/// A share of the threads.
+struct Part {
+    /// Jobs that run or wait in it.
+    jobs: usize,
+    places: Arc<Semaphore>,
 }
 
 impl Default for Threads {
@@ -155,13 +162,15 @@ struct Share {
 impl Share {
     fn of(threads: &Arc<Threads>, principal: Option<PrincipalId>) -> Self {
         let mut shares = threads.shares.lock();
-        let places = shares
-            .entry(principal.clone())
-            .or_insert_with(|| Arc::new(Semaphore::new(SHARE)));
+        let part = shares.entry(principal.clone()).or_insert_with(|| Part {
+            jobs: 0,
+            places: Arc::new(Semaphore::new(SHARE)),
+        });
+        part.jobs += 1;
         Self {
             threads: Arc::clone(threads),
             principal,
-            places: Arc::clone(places),
+            places: Arc::clone(&part.places),
         }
     }
 }
@@ -169,9 +178,11 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         let mut shares = self.threads.shares.lock();
-        // The table's and ours; a permit that is still held has another.
-        if Arc::strong_count(&self.places) <= 2 {
-            shares.remove(&self.principal);
+        if let Some(part) = shares.get_mut(&self.principal) {
+            part.jobs -= 1;
+            if part.jobs == 0 {
+                shares.remove(&self.principal);
+            }
         }
     }
 }
@@ -247,7 +258,7 @@ mod tests {
             blocked.push(tokio::spawn(async move { many.for_call(&of, job).await }));
             blocked.push(tokio::spawn(async move { more.bulk(bulk).await }));
         }
-        // Until nobody gets any further.
+        // Until all that may run are running.
         while blocking.threads.short.available_permits() > SHORT - SHARE
             || blocking.threads.bulk.available_permits() > 0
         {

@@ -82,7 +82,10 @@ fn is_runtime(name: &str) -> bool {
     let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
     let (first, rest) = path.split_at(end.unwrap_or(path.len()));
     let in_crate = rest.starts_with("::") || rest.starts_with('[');
-    (in_crate && CRATES.contains(&first)) || FUNCTIONS.iter().any(|begin| path.starts_with(begin))
+    match in_crate {
+        true => CRATES.contains(&first),
+        false => FUNCTIONS.iter().any(|begin| path.starts_with(begin)),
+    }
 }
 
 impl fmt::Debug for Frames {
@@ -199,6 +202,8 @@ mod tests {
             "hello::Hello::greet",
             "<hello::Name as core::fmt::Display>::fmt",
             "standard::run",
+            "rust_lint::Guard::check",
+            "rust_decimal::Decimal::new",
             "core_of_it",
             "astrid-hook-trigger",
             "function 12",

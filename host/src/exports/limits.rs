@@ -105,7 +105,7 @@ impl Budget {
 
 /// A text that comes from the binary, fit for a message: shortened and escaped.
 pub(super) fn shown(text: &str) -> String {
-    escape::cut(text, SHOWN_CHARS)
+    escape::cut_line(text, SHOWN_CHARS)
 }
 
 #[cfg(test)]

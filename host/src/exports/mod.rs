@@ -142,6 +142,14 @@ pub struct Binary {
 }
 
 impl Binary {
+    /// Whether the component takes `function` of `interface`, in whichever version.
+    pub fn imports_function(&self, interface: &str, function: &str) -> bool {
+        self.import_functions.iter().any(|(import, functions)| {
+            import.split('@').next() == Some(interface)
+                && functions.iter().any(|one| one == function)
+        })
+    }
+
     /// Applies what the manifest's `[runtime]` says of entry points, which outranks everything that
     /// the bytes say. An entry point that isn't exported stays absent.
     #[must_use]

@@ -10,8 +10,8 @@ use super::limits::{
     FUNCTION_LOOPS, shown,
 };
 
-/// The least bytes of a loop within a loop: its operator, its type and its end. A smaller function than one of as many
-/// as may be is within all bounds.
+/// The least bytes of a loop within a loop: its operator, its type and its end. No function that is shorter than one of
+/// as many as may be exceeds a bound on its operators.
 const LOOP_BYTES: usize = 3;
 
 /// Refuses a component with a function beyond the bounds; counts the operators that were read.
@@ -60,12 +60,16 @@ impl Weight {
             ..Self::default()
         };
         // Nothing more of it is read.
-        if weight.bytes > FUNCTION_BYTES || weight.bytes <= LOOP_BYTES * FUNCTION_LOOP_DEPTH {
+        if weight.bytes > FUNCTION_BYTES {
             return Ok(weight);
         }
+        // Thousands of variables take a few bytes.
         for group in body.get_locals_reader()? {
             let (count, _) = group?;
             weight.locals = weight.locals.saturating_add(count as usize);
+        }
+        if weight.bytes <= LOOP_BYTES * FUNCTION_LOOP_DEPTH {
+            return Ok(weight);
         }
         // Of each block that is open, whether it is a loop.
         let mut open = Vec::new();

@@ -34,7 +34,7 @@ fn deeper(depth: u64) -> u64 {
     black_box(deeper(black_box(depth + 1))) + 1
 }
 
-/// So many levels, each with 1 KiB of variables.
+/// Recurses `levels` deep, with 1 KiB of variables a level.
 fn nested(levels: u32) -> u32 {
     let variables = black_box([levels; 256]);
     let below = match levels {
