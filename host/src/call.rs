@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dispatch::CallScope;
 pub use crate::payload::MAX_PAYLOAD;
-use crate::payload::{self, PayloadError};
+use crate::payload::{Payload, PayloadError};
 use crate::principal::{PrincipalId, PrincipalScope};
 use crate::registry::CapsuleInfo;
 
@@ -45,14 +45,14 @@ impl InvalidCall {
 #[derive(Debug, Clone)]
 pub struct CallDraft {
     pub(crate) action: String,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: Payload,
 }
 
 /// One call of a handler on behalf of a principal.
 #[derive(Debug, Clone)]
 pub struct Call {
     pub(crate) action: String,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: Payload,
     pub(crate) principal: PrincipalId,
     pub(crate) wall: Option<Duration>,
     pub(crate) cpu: Option<Duration>,
@@ -67,8 +67,7 @@ impl Call {
         action: impl Into<String>,
         payload: &P,
     ) -> Result<CallDraft, InvalidCall> {
-        let payload = serde_json::to_vec(payload).map_err(payload::not_json)?;
-        Self::raw(action, payload)
+        Self::draft(action.into(), Payload::json(payload)?)
     }
 
     /// A call of `action` with bytes that are JSON already.
@@ -79,15 +78,10 @@ impl Call {
         action: impl Into<String>,
         payload: impl Into<Vec<u8>>,
     ) -> Result<CallDraft, InvalidCall> {
-        let payload = payload.into();
-        let text = std::str::from_utf8(&payload).map_err(|error| PayloadError::NotUtf8 {
-            at: error.valid_up_to(),
-        })?;
-        payload::check(text)?;
-        Self::draft(action.into(), payload)
+        Self::draft(action.into(), Payload::from_bytes(payload)?)
     }
 
-    fn draft(action: String, payload: Vec<u8>) -> Result<CallDraft, InvalidCall> {
+    fn draft(action: String, payload: Payload) -> Result<CallDraft, InvalidCall> {
         if action.is_empty() || action.len() > MAX_ACTION {
             return Err(InvalidCall::Action(action.len()));
         }

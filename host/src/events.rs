@@ -17,7 +17,7 @@ use crate::dispatch::{CallScope, DispatchError, Dispatcher, Event, Lane};
 use crate::domain::ipc::wit::ErrorCode;
 use crate::domain::ipc::{Outlet, Refused};
 use crate::manifest::CapsuleName;
-use crate::people::{Questions, Unasked};
+use crate::people::{Noted, Questions, Unasked};
 use crate::policy::speech;
 use crate::policy::topic::{Topic, TopicError, TopicPattern};
 use crate::principal::PrincipalId;
@@ -134,17 +134,21 @@ impl Events {
     }
 
     /// Keeps an uplink from answering what it asked itself.
-    fn as_uplink(&self, uplink: &CapsuleName, draft: &Draft) -> Result<(), Refused> {
+    fn as_uplink<'a>(
+        &'a self,
+        uplink: &'a CapsuleName,
+        draft: &Draft,
+    ) -> Result<Option<Noted<'a>>, Refused> {
         if !self.questions.may_answer(uplink, &draft.topic) {
             return Err(Refused::OwnQuestion);
         }
-        if speech::question(&draft.topic).is_none() {
-            return Ok(());
-        }
+        let Some(topic) = speech::question(&draft.topic) else {
+            return Ok(None);
+        };
         // Handlers read the one, subscriptions the other.
         let inner = draft.payload.unwrapped();
         let forms = [inner.as_str(), draft.payload.as_str()];
-        Ok(self.questions.ask(uplink, &draft.topic, forms)?)
+        Ok(Some(self.questions.ask(uplink, topic, forms)?))
     }
 
     /// Hands an event from outside the capsules to the subscriptions.
@@ -221,9 +225,10 @@ impl Outlet for Events {
         self.bus
             .may_fan_out(&draft)
             .map_err(|_| Refused::Backpressure)?;
-        if capsule.manifest.capabilities.uplink {
-            self.as_uplink(&capsule.name, &draft)?;
-        }
+        let question = match capsule.manifest.capabilities.uplink {
+            true => self.as_uplink(&capsule.name, &draft)?,
+            false => None,
+        };
         let bytes = draft.payload.as_bytes().len();
         // Asked last: what is refused for another reason costs nothing, and was delivered to nobody.
         let pay = || {
@@ -242,6 +247,9 @@ impl Outlet for Events {
             };
             let event = Event::of(&draft, principal.clone()).caused_within(&call.nesting());
             self.dispatcher.try_publish_for(event, pay)?;
+        }
+        if let Some(question) = question {
+            question.published();
         }
         self.bus.publish(draft);
         Ok(())

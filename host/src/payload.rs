@@ -19,7 +19,8 @@ mod structure;
 
 /// Most bytes of a payload, in either direction (abi.md's bound for messages too).
 pub const MAX_PAYLOAD: usize = 1024 * 1024;
-/// Most arrays and objects of a payload that lie in each other: the depth that JSON parsers in guests read.
+/// Most arrays and objects of a payload that lie in each other. `serde_json` reads one level less, and says so in the
+/// guest.
 pub const MAX_NESTING: usize = 128;
 
 /// Why bytes are no payload.
@@ -186,7 +187,7 @@ pub fn check(text: &str) -> Result<(), PayloadError> {
     }
 }
 
-pub(crate) fn not_json(error: serde_json::Error) -> PayloadError {
+fn not_json(error: serde_json::Error) -> PayloadError {
     PayloadError::NotJson {
         reason: error.to_string(),
     }

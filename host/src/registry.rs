@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::RwLock;
 use tokio::sync::watch;
@@ -25,7 +25,7 @@ pub struct CapsuleInfo {
     pub capabilities: Vec<&'static str>,
     ready: watch::Sender<bool>,
     /// Its run loop cannot say that it is ready: the component doesn't import the function.
-    mute: AtomicBool,
+    pub(crate) mute: bool,
     undelivered: AtomicU64,
     unloaded: CancellationToken,
     subscriptions: Owner,
@@ -52,7 +52,7 @@ impl CapsuleInfo {
             manifest,
             session: Uuid::new_v4(),
             ready: watch::Sender::new(false),
-            mute: AtomicBool::new(false),
+            mute: false,
             undelivered: AtomicU64::new(0),
             unloaded: host.child_token(),
         }
@@ -63,14 +63,9 @@ impl CapsuleInfo {
         self.ready.send_replace(true);
     }
 
-    /// Its component does not import `signal-ready`: its run loop is ready once it waits for something.
-    pub(crate) fn set_mute(&self) {
-        self.mute.store(true, Relaxed);
-    }
-
-    /// Its run loop waits for something.
+    /// Its run loop waits for something: by that one that cannot say so is ready.
     pub(crate) fn loop_waits(&self) {
-        if self.mute.load(Relaxed) && !self.is_ready() {
+        if self.mute && !self.is_ready() {
             self.signal_ready();
         }
     }

@@ -12,12 +12,10 @@ use crate::dispatch::CallScope;
 use crate::escape;
 use crate::host::Host;
 use crate::kind::ErrorKind;
-use crate::manifest::CapsuleName;
+use crate::manifest::{CapsuleName, TOOL_ACTION as EXECUTE};
 use crate::payload::Payload;
 use crate::principal::PrincipalId;
 
-/// How a tool's handler is called.
-const EXECUTE: &str = "tool_execute_";
 /// The handler that tells a capsule's tools.
 const DESCRIBE: &str = "tool_describe";
 

@@ -9,7 +9,7 @@ const ABSENT: [(&str, &str); 8] = [
     ),
     (
         "can't sleep",
-        "a component can't sleep by itself: use astrid_sdk::time::sleep",
+        "a component cannot sleep by itself: use astrid_sdk::time::sleep",
     ),
     (
         "failed to spawn thread",

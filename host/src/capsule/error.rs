@@ -469,7 +469,8 @@ impl CallError {
             }
             Self::Panic { capsule, message, file, line, .. }
             | Self::GuestError { capsule, message, file, line, .. } => match absent::hint(message) {
-                Some(instead) => instead.into(),
+                Some(instead) if file.is_empty() => instead.into(),
+                Some(instead) => format!("{instead}; look at {}:{line}", escape::line(file)),
                 None if file.is_empty() => format!("its log may say more: astrid logs {capsule}"),
                 None => format!("look at {}:{line}; its log may say more: astrid logs {capsule}", escape::line(file)),
             },

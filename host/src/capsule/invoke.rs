@@ -104,7 +104,7 @@ impl LoadedCapsule {
         };
         let request = Request {
             action: &call.action,
-            payload: &call.payload,
+            payload: call.payload.as_bytes(),
             principal: &call.principal,
             wall: call.wall,
             cpu: call.cpu,
@@ -138,7 +138,7 @@ impl LoadedCapsule {
             .map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let request = Request {
             action: &call.action,
-            payload: &call.payload,
+            payload: call.payload.as_bytes(),
             principal: &scope.principal,
             wall: left,
             cpu: None,
@@ -222,7 +222,7 @@ impl LoadedCapsule {
                 (live, InstanceState::Fresh, began)
             }
         };
-        let served = Served::new(self, tenant, &request, attempt, live.trace());
+        let served = Served::new(self, tenant, &request, attempt, live.trace(), began);
         let called = live.call_hook(self, ceilings, began, request.action, request.payload);
         let (answer, ended) = match called.await {
             Ok(answered) => answered,

@@ -128,21 +128,13 @@ impl LoadedCapsule {
         known: Option<Arc<Known>>,
     ) -> Result<Arc<Self>, LoadError> {
         let manifest = package.manifest().clone();
-        let info = Arc::new(CapsuleInfo::new(manifest, &environment.ending));
+        let mut info = CapsuleInfo::new(manifest, &environment.ending);
         check_workspace(environment, &info)?;
         let known = compiled(environment, &info, &package, known)?;
         let said = package::overrides(&info.manifest.runtime);
         let binary = known.binary.clone().with_overrides(said);
-        let sys = binary
-            .import_functions
-            .iter()
-            .filter(|(import, _)| import.starts_with("astrid:sys/host@"));
-        if !sys
-            .flat_map(|(_, functions)| functions)
-            .any(|one| one == "signal-ready")
-        {
-            info.set_mute();
-        }
+        info.mute = !binary.imports_function("astrid:sys/host", "signal-ready");
+        let info = Arc::new(info);
         let refused = |error: wasmtime::Error| LoadError::Compile {
             capsule: info.name.clone(),
             reason: format!("{error:#}"),

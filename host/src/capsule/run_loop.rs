@@ -28,8 +28,7 @@ const RESTARTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause. A loop that ran for longer than this has its restarts back.
 const LONGEST: Duration = Duration::from_secs(120);
-
-/// How long it is waited before an owner whose profile or configuration cannot be read is looked for again.
+/// The pause before an owner whose profile or configuration cannot be read is looked up again.
 const OWNER_RETRY: Duration = Duration::from_secs(10);
 
 /// What a run loop is doing.
@@ -194,7 +193,8 @@ impl LoadedCapsule {
             () = self.info.unloaded().cancelled() => return,
             turn = self.environment.loops.lock(&self.info.name) => turn,
         };
-        let mut restarts = 0;
+        // Those that are held against it, and all of them.
+        let (mut restarts, mut attempts) = (0, 0);
         loop {
             let began = Instant::now();
             // From before the owner is looked up: a change that comes after is seen.
@@ -226,7 +226,7 @@ impl LoadedCapsule {
                 Err(error) => error,
             };
             if began.elapsed() > LONGEST {
-                restarts = 0;
+                (restarts, attempts) = (0, 0);
             }
             // What it said of itself holds no longer; said before its state tells that it failed.
             self.info.not_ready();
@@ -240,13 +240,15 @@ impl LoadedCapsule {
                     .send_replace(LoopState::Failed { reason });
                 return;
             }
-            restarts = (restarts + u32::from(!starved)).max(1);
-            let pause = PAUSE.saturating_mul(1 << (restarts - 1)).min(LONGEST);
+            restarts += u32::from(!starved);
+            let pause = PAUSE.saturating_mul(1 << attempts.min(16)).min(LONGEST);
+            attempts += 1;
             self.tell_loop_failed(&reason, Some(pause));
             self.run_loop.restarts.fetch_add(1, Relaxed);
-            self.run_loop
-                .state
-                .send_replace(LoopState::Restarting { reason, restarts });
+            self.run_loop.state.send_replace(LoopState::Restarting {
+                reason,
+                restarts: attempts,
+            });
             tokio::select! {
                 () = self.info.unloaded().cancelled() => return,
                 () = tokio::time::sleep(pause) => {}

@@ -29,8 +29,10 @@ pub(super) struct Served<'a> {
     trace: TraceId,
     /// None once it is known how the call ended.
     attempt: Option<Attempt<'a>>,
-    /// When its guest was entered, and what its manifest allows the handler.
-    own_time: Option<(Instant, Duration)>,
+    /// When its guest was entered.
+    began: Instant,
+    /// What its manifest allows the handler, and when that is over.
+    own_time: Option<(Duration, Instant)>,
 }
 
 impl<'a> Served<'a> {
@@ -41,6 +43,7 @@ impl<'a> Served<'a> {
         request: &Request<'a>,
         attempt: Attempt<'a>,
         trace: TraceId,
+        began: Instant,
     ) -> Self {
         Self {
             capsule,
@@ -48,7 +51,10 @@ impl<'a> Served<'a> {
             action: request.action,
             trace: request.event.map_or(trace, |event| event.trace),
             attempt: Some(attempt),
-            own_time: request.own_time().map(|time| (Instant::now(), time)),
+            began,
+            own_time: request
+                .event
+                .and_then(|event| event.own_time.zip(event.deadline)),
         }
     }
 
@@ -116,9 +122,10 @@ impl Drop for Served<'_> {
         let Some(attempt) = self.attempt.take() else {
             return;
         };
-        if let Some((began, time)) = self.own_time
-            // A tenth for who looks at the clock a little earlier, and for the wait for an instance.
-            && began.elapsed() >= time.mul_f64(0.9)
+        if let Some((time, over)) = self.own_time
+            && Instant::now() >= over
+            // Its guest had nearly all of it: it did not wait for an instance.
+            && self.began.elapsed() >= time.mul_f64(0.9)
         {
             let name = &self.capsule.info.name;
             let text = format!(

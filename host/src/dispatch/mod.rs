@@ -250,6 +250,10 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         let course = self.inner.course(scope.event(topic, payload), true);
         Box::pin(async move {
             let course = Arc::new(course?);
+            // What is decided already takes no places.
+            if let Some(outcome) = course.at_once() {
+                return Ok(outcome);
+            }
             let arrivals = course.arrive_next(0, course.event.bytes());
             course.walk(arrivals, None).await
         })

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
 
-use super::{MAX_NESTING, PayloadError, not_json};
+use super::{MAX_NESTING, PayloadError};
 
 /// Keys of an object up to which each is compared with each; more by their hashes.
 const FEW: usize = 12;
@@ -43,7 +43,14 @@ impl<'a> Structure<'a> {
     pub(super) fn key(&mut self, quoted: &'a str, escaped: bool) -> Result<(), PayloadError> {
         self.keys.push(if escaped {
             // What it spells is what counts: `\u0061` is `a`.
-            Cow::Owned(serde_json::from_str(quoted).map_err(not_json)?)
+            Cow::Owned(
+                serde_json::from_str(quoted).map_err(|_| PayloadError::NotJson {
+                    reason: format!(
+                        "the key {} escapes half a character",
+                        cut_path(quoted.to_owned())
+                    ),
+                })?,
+            )
         } else {
             Cow::Borrowed(&quoted[1..quoted.len() - 1])
         });
@@ -61,7 +68,7 @@ impl<'a> Structure<'a> {
     fn open(&mut self, level: Level) -> Result<(), PayloadError> {
         if self.levels.len() == MAX_NESTING {
             return Err(PayloadError::TooDeep {
-                path: cut(self.path(&self.levels)),
+                path: cut_path(self.path(&self.levels)),
             });
         }
         self.levels.push(level);
@@ -80,7 +87,9 @@ impl<'a> Structure<'a> {
             if let Some(twice) = twice(&self.keys[first..]) {
                 let mut path = self.path(outer);
                 member(&mut path, twice);
-                return Err(PayloadError::KeyTwice { key: cut(path) });
+                return Err(PayloadError::KeyTwice {
+                    key: cut_path(path),
+                });
             }
             self.keys.truncate(first);
         }
@@ -146,7 +155,7 @@ fn member(path: &mut String, key: &str) {
 }
 
 /// A path within its bound, cut visibly.
-pub(super) fn cut(mut path: String) -> String {
+pub(super) fn cut_path(mut path: String) -> String {
     if path.len() > MAX_PATH {
         path.truncate(path.floor_char_boundary(MAX_PATH));
         path.push('…');

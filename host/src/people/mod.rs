@@ -1,8 +1,8 @@
 //! Questions to persons and their answers.
 //!
-//! What enters is who asked what, and who wants to answer; what leaves is whether it may. How a question reaches a person
-//! is not decided here, and nothing in here knows wasmtime.
+//! A question enters with the capsule that asks it, an answer with the capsule that gives it; the verdict leaves. The way
+//! of a question to a person is decided elsewhere, and wasmtime is not known here.
 
 mod questions;
 
-pub(crate) use questions::{Questions, Unasked};
+pub(crate) use questions::{Noted, Questions, Unasked};

@@ -68,11 +68,11 @@ pub enum Closed {
     Capability(#[from] Missing),
     /// The principal is claimed.
     #[error(
-        "an uplink says on whose behalf the call is, and this is open only where the host itself knows"
+        "the principal is claimed by an uplink; the function is open only to principals that the host itself knows"
     )]
     Claimed,
     /// No install or upgrade hook is called.
-    #[error("this is open only to an install or upgrade hook")]
+    #[error("the function is open only to install and upgrade hooks")]
     Lifecycle,
     /// The manifest doesn't list the topic.
     #[error("{topic:?} is not listed; add to {list} in Capsule.toml: {topic:?} = {{}}")]
@@ -91,7 +91,7 @@ pub enum Closed {
         whose: &'static str,
     },
     /// The row asks for a listed topic, and the function has none.
-    #[error("its row asks for a topic that {0} lists, and it was called for none")]
+    #[error("the row asks for a topic listed in {0}, and the call has none")]
     NoTopic(List),
 }
 

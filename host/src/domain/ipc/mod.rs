@@ -4,8 +4,8 @@
 //! denied. Where a published event goes is behind [`Outlet`], so this room knows neither handlers nor their chains.
 //!
 //! What is published is charged to the capsule and the call's principal in the step that takes it: 10 MiB a second, a
-//! message as its payload and 256 bytes. So an event that is denied, or refused for want of room, costs nothing, and `backpressure` comes before
-//! `rate-limited` where both would do.
+//! message as its payload and 256 bytes. So an event that is denied, or refused for want of room, costs nothing, and
+//! `backpressure` comes before `rate-limited` where both would do.
 
 mod acl;
 mod host;

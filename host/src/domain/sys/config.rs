@@ -47,13 +47,18 @@ impl SysView<'_> {
         let secrets = Arc::clone(&self.ctx.shared.secrets);
         let capsule = self.ctx.capsule.name.clone();
         let principal = self.call.principal().clone();
-        let of = principal.clone();
         let key = key.to_owned();
         let read = move || match secrets.get(Some(&principal), &capsule, &key) {
             Ok(None) => secrets.get(None, &capsule, &key),
             found => found,
         };
-        match self.ctx.shared.blocking.for_call(&of, read).await {
+        match self
+            .ctx
+            .shared
+            .blocking
+            .for_call(self.call.principal(), read)
+            .await
+        {
             Ok(found) => found.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         }
