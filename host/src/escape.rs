@@ -56,7 +56,7 @@ pub fn lines(text: &str) -> String {
 }
 
 /// One line of at most `most` characters of the text; a cut ends with `…`.
-pub fn cut(text: &str, most: usize) -> String {
+pub fn cut_line(text: &str, most: usize) -> String {
     let end = text.char_indices().nth(most).map(|(end, _)| end);
     let mut shown = line(&text[..end.unwrap_or(text.len())]);
     if end.is_some() {
@@ -65,9 +65,9 @@ pub fn cut(text: &str, most: usize) -> String {
     shown
 }
 
-/// [`cut`] between backticks.
+/// [`cut_line`] between backticks.
 pub fn quoted(text: &str, most: usize) -> String {
-    format!("`{}`", cut(text, most))
+    format!("`{}`", cut_line(text, most))
 }
 
 fn push(shown: &mut String, character: char) {
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_where_it_is_seen() {
-        assert_eq!(cut("éé", 2), "éé");
+        assert_eq!(cut_line("éé", 2), "éé");
         assert_eq!(quoted("é\u{202e}x", 2), "`é\\u{202e}…`");
     }
 }

@@ -368,6 +368,25 @@ pub(crate) fn make_dir(path: &Path) -> Result<(), HomeError> {
     Ok(Disk::default().make_dir(path)?)
 }
 
+/// The names in a folder, sorted; none where there is no such folder.
+pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// What tells a file or folder from another one that took its name: device and inode.
+pub(crate) fn identity(found: &std::fs::Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
+
 /// Writes a file whole (a temporary file, synced, renamed), readable by us alone.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     write_with(path, bytes, |file| file.persist(path)).map_err(io_error("write", path))

@@ -16,6 +16,7 @@ pub use self::replacing::Installed;
 use crate::bus::{BusMetrics, Owner, SubscribeError, Subscription};
 use crate::call::{Call, CallDraft, Reply, TraceId};
 use crate::capsule::{CallError, Capsule, CapsuleHandler, CustomGate, Environment, NameLocks};
+use crate::config::OperatorLimits;
 use crate::dispatch::{Answer, CallScope, DispatchError, Dispatcher, Event, Figures, Outcome};
 use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
@@ -109,6 +110,11 @@ impl Host {
     /// Its home.
     pub fn home(&self) -> &Home {
         &self.inner.environment.home
+    }
+
+    /// The operator's limits, as they were read at the start.
+    pub(crate) fn limits(&self) -> &OperatorLimits {
+        &self.inner.environment.config.limits
     }
 
     /// Its principals.

@@ -93,7 +93,7 @@ impl Connection {
         frame::write(&mut self.writer, &seal(answer)?).await
     }
 
-    /// The last word; whoever doesn't take it at once doesn't hear it.
+    /// Sends the last answer; given up where it is not taken at once.
     pub(super) async fn farewell(&mut self, error: ControlError) -> Result<(), ControlError> {
         let failed = Answer::Failed(error.into());
         let said = timeout(FAREWELL, self.say(&failed)).await;

@@ -71,12 +71,12 @@ pub enum ControlError {
         /// How long one waits.
         limit: Duration,
     },
-    /// There are as many requests of a kind, or connections without one, as may be.
+    /// No place is left for a request of this kind, or for a silent connection.
     #[error("the host has {most} {what}, and takes no more")]
     Full {
         /// Of what.
         what: &'static str,
-        /// As many.
+        /// The limit.
         most: usize,
     },
     /// Somebody else's process.

@@ -29,13 +29,9 @@ pub trait Ask: Into<Request> + Send + 'static {
     /// Whether it changes what is there: then it goes on to its end even if nobody waits for it any more.
     const CHANGES: bool = false;
 
-    /// Whether it only reads: then a home is not made for it where there is none.
-    const READS: bool = false;
-
-    /// Whether its answer where there is no home is that of an empty one, in which nothing is installed and the only
-    /// principal is `default`, and nothing of it need stay: then none is made for it.
-    fn leaves_nothing_in_an_empty_home(&self) -> bool {
-        Self::READS
+    /// What becomes of the home for it where there is none.
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Make
     }
 
     /// Which of a running host's places it takes.
@@ -54,6 +50,18 @@ pub trait Ask: Into<Request> + Send + 'static {
         by: &Operator,
         remarks: &impl Remarks,
     ) -> impl Future<Output = Result<Self::Reply, Problem>> + Send;
+}
+
+/// What becomes of a home that is not there, for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingHome {
+    /// It is looked at as an empty one.
+    Look,
+    /// Its answer is that of an empty one, in which nothing is installed and the only principal is `default`: one is made
+    /// that is gone afterwards.
+    ThrowAway,
+    /// It is made.
+    Make,
 }
 
 /// The places of a running host: each kind has its own, so that requests of one kind keep out none of another.

@@ -27,10 +27,10 @@ mod socket;
 
 pub use client::{Client, Reached, claim, freed, reach};
 pub use error::ControlError;
-pub use message::{Ask, Place, Remark, Remarks};
+pub use message::{Ask, MissingHome, Place, Remark, Remarks};
 pub use operator::{Held, Hold, Operator};
 pub use problem::Problem;
-pub use server::{Ended, Server, Stopper};
+pub use server::{Ended, LONGEST_DRAIN, Server, Stopper};
 
 /// The version of the protocol. Anything that one side says and the other may not know makes a new one, a new kind of
 /// error too.

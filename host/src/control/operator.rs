@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
-use super::message::{Ask, Place, Remark, Remarks};
+use super::message::{Ask, MissingHome, Place, Remark, Remarks};
 use super::problem::Problem;
 use super::requests::{Stop, Stopping};
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
@@ -233,9 +233,12 @@ impl Operator {
 
 impl Ask for Stop {
     type Reply = Stopping;
-    const READS: bool = true;
     const HOLD: Hold = Hold::Not;
     const CHANGES: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Look
+    }
 
     fn place(&self) -> Place {
         Place::Stop

@@ -1,7 +1,7 @@
-//! The places that a running host has for connections: so many of each kind, and none of one kind for another.
+//! The places of a running host for connections: a bounded number for each kind of request, none shared between kinds.
 //!
 //! A connection without a request has a place, too: where there are more, the one that has been silent longest is let
-//! go. So whoever asks is heard, however many connect and say nothing.
+//! go. So a request is heard, however many connections say nothing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ struct Silences {
 }
 
 /// A request's place, until it is dropped.
-pub(super) struct Taken {
+pub(super) struct Seat {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -64,15 +64,15 @@ impl Places {
     ///
     /// # Errors
     /// [`ControlError::Full`] if there is none of its kind.
-    pub(super) fn take(&self, place: Place) -> Result<Taken, ControlError> {
+    pub(super) fn take(&self, place: Place) -> Result<Seat, ControlError> {
         let (semaphore, most, what) = match place {
-            Place::Stop => return Ok(Taken { _permit: None }),
+            Place::Stop => return Ok(Seat { _permit: None }),
             Place::Short => (&self.short, SHORT, "short requests under way"),
             Place::Call => (&self.calls, CALLS, "calls under way"),
             Place::Follow => (&self.followers, FOLLOWERS, "followers of logs"),
         };
         match Arc::clone(semaphore).try_acquire_owned() {
-            Ok(permit) => Ok(Taken {
+            Ok(permit) => Ok(Seat {
                 _permit: Some(permit),
             }),
             Err(_) => Err(ControlError::Full { what, most }),

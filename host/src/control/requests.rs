@@ -46,7 +46,7 @@ impl Invoke {
             capsule,
             action: call.action,
             // A draft's payload is JSON, and so UTF-8.
-            payload: String::from_utf8(call.payload).unwrap_or_default(),
+            payload: call.payload.to_string(),
             principal: principal.clone(),
             within_us: within.map(micros),
         }
@@ -236,10 +236,8 @@ pub struct Life {
     /// Calls and events that wait for it.
     pub queued: usize,
     /// For whom it isn't called because it kept failing: the first [`REFUSED`] of them, by name.
-    #[serde(default)]
     pub refused: Vec<RefusedFor>,
     /// For how many it isn't called.
-    #[serde(default)]
     pub refused_count: usize,
 }
 
@@ -391,7 +389,7 @@ pub struct Install {
     pub consent: Box<Consent>,
     /// Whether what is installed under its name must also be what it was compared with. Not so where nobody was to be
     /// asked (`--yes`).
-    pub whole: bool,
+    pub as_compared: bool,
 }
 
 /// What was installed.
@@ -425,7 +423,6 @@ pub struct Reloaded {
     /// Its version, or why it isn't loaded.
     pub version: Result<String, Problem>,
     /// Why its run loop isn't ready, if it isn't: it may not hear what is published now.
-    #[serde(default)]
     pub not_ready: Option<String>,
 }
 

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The pause after a connection that could not be taken, such as when there is no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest time that what is in flight is given at the end, a day: nobody waits for longer.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A host that listens on the control socket of its home, and serves when told to.
 ///
@@ -88,7 +88,7 @@ impl Server {
     /// # Errors
     /// [`ControlError`].
     pub fn bind(host: &Host, lock: ExclusiveLock, drain: Duration) -> Result<Self, ControlError> {
-        let drain = drain.min(LONGEST);
+        let drain = drain.min(LONGEST_DRAIN);
         let socket = Socket::bind(host.home())?;
         let stop = CancellationToken::new();
         let running = Running {
@@ -167,13 +167,16 @@ async fn all(connections: &mut JoinSet<()>) {
     while connections.join_next().await.is_some() {}
 }
 
-/// Listens anew where the socket's file was removed.
-fn mend(socket: &mut Socket, home: &Home) {
-    match socket.mend(home) {
+/// Listens anew where the socket's file was removed. `failure` is why it could not the last time, which is said once.
+fn mend(socket: &mut Socket, home: &Home, failure: &mut Option<String>) {
+    let mended = socket.mend(home);
+    let before = std::mem::replace(failure, mended.as_ref().err().map(ToString::to_string));
+    match mended {
         Ok(false) => {}
         Ok(true) => {
             tracing::warn!(path = %socket.path().display(), "the control socket was removed: it is made again")
         }
+        Err(_) if before == *failure => {}
         Err(error) => {
             tracing::warn!(%error, "the control socket was removed, and cannot be made again")
         }
@@ -184,6 +187,7 @@ fn mend(socket: &mut Socket, home: &Home) {
 async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: &mut JoinSet<()>) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failure = None;
     loop {
         let accepted = tokio::select! {
             accepted = socket.listener.accept() => accepted,
@@ -194,7 +198,7 @@ async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: 
                     tracing::warn!(%home, "the home was removed or moved away: the host ends");
                     return;
                 }
-                mend(socket, host.home());
+                mend(socket, host.home(), &mut failure);
                 continue;
             }
         };
@@ -206,14 +210,13 @@ async fn accept(socket: &mut Socket, host: &Host, shared: &Shared, connections: 
                 continue;
             }
         };
-        let refused = socket::admit(&stream).err();
-        let silent = shared.places.silent();
+        let admitted = socket::admit(&stream).map(|()| shared.places.silent());
         let shared = shared.clone();
         connections.spawn(async move {
             let mut connection = Connection::new(stream, shared);
-            let done = match refused {
-                Some(error) => connection.farewell(error).await,
-                None => connection.serve(silent).await,
+            let done = match admitted {
+                Ok(silent) => connection.serve(silent).await,
+                Err(error) => connection.farewell(error).await,
             };
             if let Err(error) = done {
                 tracing::debug!(%error, "a connection to the control socket is over");

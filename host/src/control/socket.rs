@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::error::ControlError;
-use crate::home::{Home, make_dir, write_private};
+use crate::home::{self, Home, make_dir, write_private};
 
 /// Its name in `run/`.
 pub(super) const SOCKET: &str = "control.sock";
@@ -107,10 +107,8 @@ impl Made {
     }
 }
 
-/// What tells a file from another one that took its name.
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let found = fs::symlink_metadata(path)?;
-    Ok((found.dev(), found.ino()))
+    fs::symlink_metadata(path).map(|found| home::identity(&found))
 }
 
 impl Drop for Made {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Home, HomeError, io_error};
+use super::{Home, HomeError, identity, io_error};
 
 /// How long a command waits for another one that holds the home.
 pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -49,8 +49,7 @@ impl ExclusiveLock {
             .first()
             .and_then(|folder| folder.metadata().ok());
         let there = std::fs::metadata(home.root()).ok();
-        let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
-        held.map(identity) == there.map(identity)
+        held.as_ref().map(identity) == there.as_ref().map(identity)
     }
 
     /// Lets one thread at a time change what is installed. The value tells whether what an earlier process left half
@@ -62,12 +61,12 @@ impl ExclusiveLock {
 
 /// How a home is held.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum Sharing {
     Shared,
     Alone,
 }
 
-impl Mode {
+impl Sharing {
     fn take(self, file: &File) -> Result<(), TryLockError> {
         match self {
             Self::Shared => file.try_lock_shared(),
@@ -82,7 +81,7 @@ impl Home {
     /// # Errors
     /// [`HomeError::Busy`] if a writer holds it for longer than ten seconds; [`HomeError::Io`].
     pub fn lock_shared(&self) -> Result<HomeLock, HomeError> {
-        self.lock(Mode::Shared)
+        self.lock(Sharing::Shared)
     }
 
     /// Holds the home alone: for commands that change what is installed, and for a running host.
@@ -90,7 +89,7 @@ impl Home {
     /// # Errors
     /// [`HomeError::Busy`] if another process holds it for longer than ten seconds; [`HomeError::Io`].
     pub fn lock_exclusive(&self) -> Result<ExclusiveLock, HomeError> {
-        Ok(ExclusiveLock::new(self.lock(Mode::Alone)?))
+        Ok(ExclusiveLock::new(self.lock(Sharing::Alone)?))
     }
 
     /// [`Self::lock_shared`] without waiting; `None` if a writer holds it.
@@ -98,7 +97,7 @@ impl Home {
     /// # Errors
     /// [`HomeError::Io`].
     pub fn try_lock_shared(&self) -> Result<Option<HomeLock>, HomeError> {
-        self.attempt(Mode::Shared)
+        self.attempt(Sharing::Shared)
     }
 
     /// [`Self::lock_exclusive`] without waiting; `None` if another process holds it.
@@ -106,13 +105,13 @@ impl Home {
     /// # Errors
     /// [`HomeError::Io`].
     pub fn try_lock_exclusive(&self) -> Result<Option<ExclusiveLock>, HomeError> {
-        Ok(self.attempt(Mode::Alone)?.map(ExclusiveLock::new))
+        Ok(self.attempt(Sharing::Alone)?.map(ExclusiveLock::new))
     }
 
-    fn lock(&self, mode: Mode) -> Result<HomeLock, HomeError> {
+    fn lock(&self, sharing: Sharing) -> Result<HomeLock, HomeError> {
         let began = Instant::now();
         loop {
-            match self.attempt(mode)? {
+            match self.attempt(sharing)? {
                 Some(lock) => return Ok(lock),
                 None if began.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_POLL),
                 None => return Err(self.busy()),
@@ -120,12 +119,12 @@ impl Home {
         }
     }
 
-    fn attempt(&self, mode: Mode) -> Result<Option<HomeLock>, HomeError> {
+    fn attempt(&self, sharing: Sharing) -> Result<Option<HomeLock>, HomeError> {
         let path = self.root.join("run/lock");
         let mut options = OpenOptions::new();
         options.read(true).mode(0o600);
         // A reader makes nothing, and what isn't there is held by no process.
-        if mode == Mode::Alone {
+        if sharing == Sharing::Alone {
             options.write(true).create(true).truncate(false);
         }
         let mut files = Vec::with_capacity(2);
@@ -135,12 +134,14 @@ impl Home {
         ] {
             let file = match opened {
                 Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound && mode == Mode::Shared => {
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound && sharing == Sharing::Shared =>
+                {
                     continue;
                 }
                 Err(error) => return Err(io_error("open", path)(error)),
             };
-            match mode.take(&file) {
+            match sharing.take(&file) {
                 Ok(()) => files.push(file),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(source)) => return Err(io_error("lock", path)(source)),
@@ -153,16 +154,8 @@ impl Home {
     pub(crate) fn busy(&self) -> HomeError {
         HomeError::Busy {
             path: self.root.clone(),
-            pid: self.holder(),
+            pid: holder(&self.root),
         }
-    }
-
-    /// The process that holds the home alone: as the kernel says, else as a running host wrote down.
-    fn holder(&self) -> Option<u32> {
-        holder(&self.root).or_else(|| {
-            let written = std::fs::read_to_string(self.run_dir().join("pid")).ok()?;
-            written.trim().parse().ok()
-        })
     }
 }
 

@@ -197,7 +197,7 @@ impl Host {
         source: &str,
         owner: &PrincipalId,
     ) -> Result<Installed, LoadError> {
-        self.install_if(alone, package, source, owner, None).await
+        self.install_if(alone, package, (source, owner), None).await
     }
 
     /// Installs a package as it was agreed to, from the source and for the owner of the consent: only if the package,
@@ -211,18 +211,29 @@ impl Host {
         package: Package,
         agreed: &Consent,
     ) -> Result<Installed, LoadError> {
-        let (source, owner) = (&agreed.source, &agreed.owner);
-        self.install_if(alone, package, source, owner, Some(agreed))
-            .await
+        self.install_shown(alone, package, agreed, true).await
+    }
+
+    /// The same; whether what is installed under the name may differ from what the consent was compared with, is said by
+    /// `as_compared`.
+    pub(crate) async fn install_shown(
+        &self,
+        alone: &ExclusiveLock,
+        package: Package,
+        agreed: &Consent,
+        as_compared: bool,
+    ) -> Result<Installed, LoadError> {
+        let from = (agreed.source.as_str(), &agreed.owner);
+        let agreed = Some((agreed, as_compared));
+        self.install_if(alone, package, from, agreed).await
     }
 
     async fn install_if(
         &self,
         alone: &ExclusiveLock,
         package: Package,
-        source: &str,
-        owner: &PrincipalId,
-        agreed: Option<&Consent>,
+        (source, owner): (&str, &PrincipalId),
+        agreed: Option<(&Consent, bool)>,
     ) -> Result<Installed, LoadError> {
         let turn = self.inner.changes.lock(package.manifest().name()).await;
         let environment = Arc::clone(&self.inner.environment);
@@ -230,17 +241,22 @@ impl Host {
             alone.clone(),
             source.to_owned(),
             owner.clone(),
-            agreed.cloned(),
+            agreed.map(|(agreed, as_compared)| (agreed.clone(), as_compared)),
             package.clone(),
         );
         let staged = self
             .in_bulk(move || {
                 environment.principals.resolve(&of)?;
                 let home = &environment.home;
-                if let Some(agreed) = agreed {
+                if let Some((agreed, true)) = &agreed {
                     agreed.still_holds(home, &staging)?;
                 }
-                Ok::<_, LoadError>(package::stage(home, &held, &staging, &from, &of)?)
+                let staged = package::stage(home, &held, &staging, &from, &of)?;
+                // A folder's files may have changed since they were compared.
+                if let Some((agreed, _)) = &agreed {
+                    agreed.covers(&staging, staged.files())?;
+                }
+                Ok::<_, LoadError>(staged)
             })
             .await??;
         let previous = staged.previous().map(|meta| meta.version.clone());

@@ -32,6 +32,14 @@ use self::reader::Table;
 /// The version by which this host answers to `package.astrid-version`.
 pub const HOST_VERSION: semver::Version = semver::Version::new(0, 10, 4);
 
+/// The action of a tool's handler is this and the tool's name (formats.md, "Messages").
+pub const TOOL_ACTION: &str = "tool_execute_";
+
+/// The topic on which a tool is called by an event.
+pub fn tool_topic(name: &str) -> String {
+    format!("tool.v1.execute.{name}")
+}
+
 /// The tables of a manifest.
 const TABLES: &[&str] = &[
     "package",

@@ -209,7 +209,7 @@ fn binding<'a>(table: &'a Table<'a>) -> Option<Binding> {
         .and_then(|value| value.choice(&modes))
         .unwrap_or_default();
     if let (Some(value), OnError::Deny, Mode::Observe) = (on_error, failure, mode) {
-        value.error("an observer can't deny: what it answers is ignored", None);
+        value.error("an observer cannot deny: what it answers is ignored", None);
     }
     let timeout_ms = timeout.and_then(|value| value.number(limits::MILLIS));
     Some(Binding {

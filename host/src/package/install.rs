@@ -94,6 +94,12 @@ impl Staged {
         self.previous.as_ref()
     }
 
+    /// The files that were staged, by their paths; the component is none of them.
+    pub(crate) fn files(&self) -> &Files {
+        static NONE: Files = Files::new();
+        self.meta.files.as_ref().unwrap_or(&NONE)
+    }
+
     fn fill(&mut self, package: &Package, files: &Files) -> Result<(), PackageError> {
         let (home, disk) = (&self.home, self.home.disk());
         disk.make_dir(&self.folder)?;

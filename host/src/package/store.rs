@@ -8,11 +8,10 @@
 //!   compiled code of it in `cache/`, which goes first.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{ComponentHash, Meta, Package, PackageError, files, source};
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::manifest::CapsuleName;
 
 /// Folders of installations under way begin so; no capsule's name does.
@@ -174,14 +173,5 @@ fn names(folder: &Path) -> Result<Vec<String>, PackageError> {
         path: folder.to_owned(),
         source,
     };
-    let mut names = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        // A home that was never made has nothing in it.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(names),
-        entries => entries.map_err(failed)?,
-    };
-    for entry in entries {
-        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
-    }
-    Ok(names)
+    home::names(folder).map_err(failed)
 }

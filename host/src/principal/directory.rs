@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use super::{InvalidPrincipal, PrincipalId, PrincipalProfile};
-use crate::home::{Home, HomeError, io_error, write_private};
+use crate::home::{Home, HomeError, io_error, names, write_private};
 use crate::kind::ErrorKind;
 
 /// How many principals are kept resolved; more are resolved again when they come back.
@@ -182,20 +182,12 @@ impl Principals {
     /// [`PrincipalError::Home`].
     pub fn names(&self) -> Result<Vec<PrincipalId>, PrincipalError> {
         let dir = self.home.principals_dir();
-        let entries = match std::fs::read_dir(&dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(vec![PrincipalId::default_principal()]);
-            }
-            Err(error) => return Err(io_error("list", &dir)(error).into()),
-        };
-        let mut all = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(io_error("list", &dir))?.file_name();
-            // What isn't a principal's name isn't a principal.
-            if let Some(id) = name.to_str().and_then(|name| name.parse().ok()) {
-                all.push(id);
-            }
+        let names = names(&dir).map_err(io_error("list", &dir))?;
+        // What isn't a principal's name isn't a principal.
+        let mut all: Vec<PrincipalId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        if all.is_empty() {
+            // A home that was never made.
+            all.push(PrincipalId::default_principal());
         }
         all.sort();
         Ok(all)

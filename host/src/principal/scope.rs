@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::{Principal, PrincipalError, PrincipalId};
-use crate::home::Home;
+use crate::home::{Home, names};
 use crate::manifest::CapsuleName;
 use crate::storage::{LogLevel, LogRecord, LogSink};
 use crate::text::cut;
@@ -193,19 +193,11 @@ pub fn configured(
     capsule: &CapsuleName,
 ) -> std::io::Result<Vec<(PrincipalId, Vec<String>)>> {
     let mut found = Vec::new();
-    let entries = match std::fs::read_dir(home.principals_dir()) {
-        // A home that nothing was written to yet.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
-        entries => entries?,
-    };
-    for entry in entries {
-        let name = entry?.file_name();
-        let Some(principal) = name
-            .to_str()
-            .and_then(|name| name.parse::<PrincipalId>().ok())
-        else {
-            continue;
-        };
+    let names = names(&home.principals_dir())?;
+    let principals = names
+        .iter()
+        .filter_map(|name| name.parse::<PrincipalId>().ok());
+    for principal in principals {
         let path = overlay_path(&home.principal_dir(&principal), capsule);
         match std::fs::metadata(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

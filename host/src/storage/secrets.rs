@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::home::{Home, HomeError, make_dir, write_private};
+use crate::home::{Home, HomeError, make_dir, names, write_private};
 use crate::manifest::CapsuleName;
 use crate::principal::PrincipalId;
 
@@ -75,9 +75,7 @@ impl FileSecrets {
             .join(principal.map_or(HOST_WIDE, PrincipalId::as_str))
             .join(capsule.as_str())
     }
-}
 
-impl FileSecrets {
     /// The keys of a capsule's secrets, sorted, by principal; with `None`, those for every principal. Folders of the
     /// store that no principal can have are left out.
     ///
@@ -104,20 +102,6 @@ impl FileSecrets {
         }
         Ok(found)
     }
-}
-
-/// The names in a folder, sorted; none if there is no such folder.
-fn names(folder: &Path) -> io::Result<Vec<String>> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(entry?.file_name().into_string().ok());
-    }
-    names.sort();
-    Ok(names)
 }
 
 fn checked(key: &str) -> Result<&Path, SecretError> {

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use astrid_host::control::requests::CallTool;
+use astrid_host::escape;
 use astrid_host::payload::Payload;
 use serde::Serialize;
 
 use crate::failure::{DONE, Failure};
-use crate::output::clean;
 use crate::payload;
 use crate::session::{Session, principal};
 
@@ -49,7 +49,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     };
     let text = answer.content.read::<String>();
     let text = text.unwrap_or_else(|_| answer.content.to_string());
-    session.out.result(&document, clean(&text));
+    session.out.result(&document, escape::lines(&text));
     Ok(if answer.is_error {
         ExitCode::FAILURE
     } else {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use astrid_host::Package;
 use astrid_host::authoring::{Built, check_prints, fix_manifest};
 use astrid_host::control::requests::{Check, Checked};
+use astrid_host::escape;
 use astrid_host::exports::Binary;
 use astrid_host::package::{
     Finding, MANIFEST, Severity, check, publications_to_fix, subscriptions_to_fix,
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use crate::consent::Compared;
 use crate::failure::{DONE, Failure};
-use crate::output::{clean, severity};
+use crate::output::severity;
 use crate::session::{Session, shown};
 use crate::sources::Source;
 
@@ -56,7 +57,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         .iter()
         .map(|warning| {
             let word = severity(Severity::Warning);
-            format!("{word}: {}", clean(&warning.to_string()))
+            format!("{word}: {}", escape::lines(&warning.to_string()))
         })
         .collect();
     lines.extend(findings.iter().map(|finding| {
@@ -124,9 +125,9 @@ pub(crate) fn against_manifest(
 const FIX: &str = "astrid build --fix writes what is missing in [subscribe] or differs there";
 
 fn shown_finding(finding: &Finding) -> String {
-    let message = clean(&finding.message);
+    let message = escape::lines(&finding.message);
     match &finding.fix {
-        Some(fix) => format!("{message}\n  {}", clean(fix).replace('\n', "\n  ")),
+        Some(fix) => format!("{message}\n  {}", escape::lines(fix).replace('\n', "\n  ")),
         None => message,
     }
 }

@@ -22,8 +22,8 @@ pub(crate) struct Args {
     /// Don't ask
     #[arg(short, long)]
     yes: bool,
-    /// For whom: events of the host itself reach it under this principal [default: for whom it is installed already,
-    /// else default]
+    /// The owner, under whom events of the host itself reach it [default: the owner of the installed version, else
+    /// default]
     #[arg(long, value_name = "P")]
     principal: Option<String>,
 }
@@ -60,7 +60,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let done = session.ask(Install {
         from: resolved(&at),
         consent: Box::new(consent.clone()),
-        whole: !args.yes,
+        as_compared: !args.yes,
     })?;
     let (name, version) = (&consent.package.name, &done.meta.version);
     let document = json!({

@@ -71,7 +71,7 @@ impl Output {
         let _ = writeln!(
             anstream::stderr(),
             "{WARN}warning{WARN:#}: {}",
-            clean(&text.to_string())
+            escape::lines(&text.to_string())
         );
     }
 
@@ -85,12 +85,16 @@ impl Output {
             return self.document(&document(failure));
         }
         let mut err = anstream::stderr().lock();
-        let _ = writeln!(err, "{BAD}error{BAD:#}: {}", clean(&failure.message));
+        let _ = writeln!(
+            err,
+            "{BAD}error{BAD:#}: {}",
+            escape::lines(&failure.message)
+        );
         for (depth, frame) in failure.backtrace.iter().enumerate() {
             let _ = writeln!(err, "  {DIM}{depth:>3}: {}{DIM:#}", escape::line(frame));
         }
         if let Some(hint) = &failure.hint {
-            let _ = writeln!(err, " {BOLD}hint{BOLD:#}: {}", clean(hint));
+            let _ = writeln!(err, " {BOLD}hint{BOLD:#}: {}", escape::lines(hint));
         }
     }
 
@@ -142,9 +146,9 @@ pub(crate) fn severity(severity: Severity) -> String {
 
 /// What is wrong with a capsule, one of several, and what to do about it.
 pub(crate) fn problem(capsule: &CapsuleName, problem: &Problem) -> String {
-    let message = clean(&problem.message);
+    let message = escape::lines(&problem.message);
     match &problem.hint {
-        Some(hint) => format!("{capsule}: {message}\n  hint: {}", clean(hint)),
+        Some(hint) => format!("{capsule}: {message}\n  hint: {}", escape::lines(hint)),
         None => format!("{capsule}: {message}"),
     }
 }
@@ -152,12 +156,6 @@ pub(crate) fn problem(capsule: &CapsuleName, problem: &Problem) -> String {
 /// A heading.
 pub(crate) fn bold(text: impl Display) -> String {
     format!("{BOLD}{text}{BOLD:#}")
-}
-
-/// A text of our own that may quote what is from outside, or a tool's content: escaped, and it keeps its lines. What is
-/// quoted on a line of ours is an [`escape::line`].
-pub(crate) fn clean(text: &str) -> String {
-    escape::lines(text)
 }
 
 /// A log line as `astrid logs` and a running guest show it.
@@ -181,7 +179,7 @@ impl Remarks for Output {
     async fn remark(&self, remark: Remark) {
         match remark {
             Remark::Warning(text) => self.warning(text),
-            Remark::Note(text) => self.note(clean(&text)),
+            Remark::Note(text) => self.note(escape::lines(&text)),
             Remark::Logged(record) => StderrLog.write(&record),
             // Only `astrid logs` asks for one.
             Remark::Log(_) => {}
@@ -251,7 +249,7 @@ mod tests {
     #[test]
     fn nothing_that_moves_a_cursor_gets_through() {
         assert_eq!(
-            clean("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"),
+            escape::lines("a\u{1b}[2Jb\r\u{9b}\u{202e}c\nd"),
             "a\\u{1b}[2Jb\\r\\u{9b}\\u{202e}c\nd"
         );
     }

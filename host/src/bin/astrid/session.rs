@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use astrid_host::control::{self, Ask, Held, Hold, Operator, Reached, Remarks};
+use astrid_host::control::{self, Ask, Held, Hold, MissingHome, Operator, Reached, Remarks};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::principal::Principals;
@@ -21,6 +21,7 @@ pub(crate) struct Session {
     home: Option<PathBuf>,
     /// Looking whether it can be trusted is done once.
     opened: OnceCell<Home>,
+    looked: OnceCell<Home>,
     workspace: Option<PathBuf>,
     pub(crate) verbose: u8,
     pub(crate) out: Output,
@@ -36,6 +37,7 @@ impl Session {
         Self {
             home,
             opened: OnceCell::new(),
+            looked: OnceCell::new(),
             workspace,
             verbose,
             out,
@@ -53,23 +55,24 @@ impl Session {
 
     /// The home for a command that only reads: nothing is made where there is none.
     pub(crate) fn look(&self) -> Result<Home, Failure> {
-        if let Some(home) = self.opened.get() {
+        if let Some(home) = self.opened.get().or_else(|| self.looked.get()) {
             return Ok(home.clone());
         }
-        Ok(Home::look(self.home_dir()?)?)
+        let home = Home::look(self.home_dir()?)?;
+        Ok(self.looked.get_or_init(|| home).clone())
     }
 
     /// The home in which something is carried out: an empty one that is gone afterwards where none has to be made for it.
     fn home_for<A: Ask>(&self, ask: &A) -> Result<Home, Failure> {
-        if A::READS {
-            return self.look();
-        }
         let missing = |dir: PathBuf| matches!(dir.try_exists(), Ok(false));
-        if ask.leaves_nothing_in_an_empty_home() && missing(self.home_dir()?) {
-            signals::remove_temporaries();
-            return Ok(Home::ephemeral()?);
+        match ask.missing_home() {
+            MissingHome::Look => self.look(),
+            MissingHome::ThrowAway if missing(self.home_dir()?) => {
+                signals::remove_temporaries();
+                Ok(Home::ephemeral()?)
+            }
+            MissingHome::ThrowAway | MissingHome::Make => self.home(),
         }
-        self.home()
     }
 
     fn home_dir(&self) -> Result<PathBuf, Failure> {

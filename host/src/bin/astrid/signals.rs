@@ -5,39 +5,46 @@ use std::sync::Once;
 use astrid_host::temporary;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for the signals that end a program.
+/// Waits for the signals that end a program. One that was ignored at the start stays so: under `nohup` a closed terminal
+/// ends nothing, and Ctrl-C is not for what a script runs in the background.
 pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    /// None where it was ignored at the start: under `nohup` a closed terminal ends nothing.
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
     hang_up: Option<Signal>,
 }
 
 impl Signals {
     pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: match is_ignored(SignalKind::hangup()) {
-                true => None,
-                false => Some(signal(SignalKind::hangup())?),
-            },
+            interrupt: unless_ignored(SignalKind::interrupt())?,
+            terminate: unless_ignored(SignalKind::terminate())?,
+            hang_up: unless_ignored(SignalKind::hangup())?,
         })
     }
 
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> SignalKind {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(hang_up) => hang_up.recv().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-            _ = hang_up => SignalKind::hangup(),
+            () = heard(&mut self.interrupt) => SignalKind::interrupt(),
+            () = heard(&mut self.terminate) => SignalKind::terminate(),
+            () = heard(&mut self.hang_up) => SignalKind::hangup(),
         }
+    }
+}
+
+fn unless_ignored(kind: SignalKind) -> std::io::Result<Option<Signal>> {
+    match is_ignored(kind) {
+        true => Ok(None),
+        false => signal(kind).map(Some),
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

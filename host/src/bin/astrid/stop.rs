@@ -4,14 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use astrid_host::ErrorKind;
+use astrid_host::control::LONGEST_DRAIN;
 use astrid_host::control::requests::Stop;
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};
 use crate::session::Session;
 
-/// The longest time that a host may give to what is in flight: a day.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How much longer than what is in flight may take a host needs to end.
 const MARGIN: Duration = Duration::from_secs(10);
 
@@ -23,7 +22,8 @@ pub(crate) fn run(session: &Session, _args: &Args) -> Result<ExitCode, Failure> 
     let stopping = match session.ask(Stop {}) {
         // It was told before: its end is waited for.
         Err(failure)
-            if failure.kind == ErrorKind::ShuttingDown && session.wait_for_end(LONGEST)? =>
+            if failure.kind == ErrorKind::ShuttingDown
+                && session.wait_for_end(LONGEST_DRAIN)? =>
         {
             let document = json!({ "stopped": null });
             session.out.result(&document, "the host has stopped");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Operator, warn};
-use crate::control::message::{Ask, Heard, Place, Remark, Remarks};
+use crate::control::message::{Ask, Heard, MissingHome, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     CallTool, Invoke, Invoked, Publish, Published, PublishedStep, Tools, micros,
@@ -55,8 +55,8 @@ impl Operator {
 impl Ask for Invoke {
     type Reply = Invoked;
 
-    fn leaves_nothing_in_an_empty_home(&self) -> bool {
-        true
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::ThrowAway
     }
 
     fn place(&self) -> Place {
@@ -83,8 +83,8 @@ impl Ask for Invoke {
 impl Ask for Publish {
     type Reply = Published;
 
-    fn leaves_nothing_in_an_empty_home(&self) -> bool {
-        true
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::ThrowAway
     }
 
     fn place(&self) -> Place {
@@ -108,8 +108,9 @@ impl Ask for Publish {
             let warning = "what was published in turn has not been handled to its end";
             remarks.remark(Remark::Warning(warning.into())).await;
         }
-        if let Some(more) = outcome.steps.len().checked_sub(STEPS + 1) {
-            let warning = format!("{} more handlers were asked than are shown", more + 1);
+        let more = outcome.steps.len().saturating_sub(STEPS);
+        if more > 0 {
+            let warning = format!("{more} more handlers were asked than are shown");
             remarks.remark(Remark::Warning(warning)).await;
         }
         Ok(published(outcome))
@@ -156,8 +157,8 @@ fn step(step: Step) -> PublishedStep {
 impl Ask for Tools {
     type Reply = Vec<Tool>;
 
-    fn leaves_nothing_in_an_empty_home(&self) -> bool {
-        true
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::ThrowAway
     }
 
     fn place(&self) -> Place {
@@ -182,8 +183,8 @@ impl Ask for Tools {
 impl Ask for CallTool {
     type Reply = ToolAnswer;
 
-    fn leaves_nothing_in_an_empty_home(&self) -> bool {
-        true
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::ThrowAway
     }
 
     fn place(&self) -> Place {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::calls::DRAIN;
 use super::{Hold, Operator, warn};
 use crate::capsule::{Ceilings, LoopState, OpenCircuit, Readiness};
-use crate::config::HostConfig;
-use crate::control::message::{Ask, Heard, Place, Remark, Remarks};
+use crate::config::{HostConfig, OperatorLimits};
+use crate::control::message::{Ask, Heard, MissingHome, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     CallLimits, Check, Checked, Inspect, Inspected, InspectedManifest, Install, InstalledNow, Life,
@@ -49,7 +49,10 @@ impl Operator {
 
 impl Ask for List {
     type Reply = Vec<Listed>;
-    const READS: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Look
+    }
 
     async fn carry_out(
         self,
@@ -180,6 +183,12 @@ impl Inspected {
     /// # Errors
     /// [`crate::exports::BinaryError`], [`PackageError`], [`ConfigError`](crate::config::ConfigError), as a problem.
     pub fn package(home: &Home, package: &Package) -> Result<Self, Problem> {
+        let config = HostConfig::read(home).map_err(BuildError::from)?;
+        Self::within(home, package, &config.limits)
+    }
+
+    /// The same where these are the operator's limits.
+    fn within(home: &Home, package: &Package, limits: &OperatorLimits) -> Result<Self, Problem> {
         let manifest = package.manifest();
         let binary = exports::analyse(package.component())?;
         let terms = Terms::of(manifest, Some(&binary), &package.files()?);
@@ -192,7 +201,7 @@ impl Inspected {
                 capabilities: held.map(str::to_owned).collect(),
                 source: None,
                 terms,
-                limits: limits(home, package)?,
+                limits: call_limits(home, package, limits),
             }),
             binary: binary.with_overrides(package::overrides(&manifest.runtime)),
         })
@@ -200,30 +209,37 @@ impl Inspected {
 }
 
 /// What a call may use for a package's owner; one that is not there, or is disabled, lowers nothing.
-fn limits(home: &Home, package: &Package) -> Result<CallLimits, Problem> {
-    let config = HostConfig::read(home).map_err(BuildError::from)?;
+fn call_limits(home: &Home, package: &Package, limits: &OperatorLimits) -> CallLimits {
     let owner = Principals::new(home.clone()).resolve(package.owner());
     let profile = owner.map(|owner| owner.profile.limits.clone());
     let runtime = &package.manifest().runtime;
-    let ceilings = Ceilings::new(runtime, &config.limits, &profile.unwrap_or_default());
+    let ceilings = Ceilings::new(runtime, limits, &profile.unwrap_or_default());
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    Ok(CallLimits {
+    CallLimits {
         principal: package.owner().clone(),
         memory: ceilings.memory as u64,
         cpu_ms: millis(ceilings.cpu),
         wall_ms: millis(ceilings.wall),
-    })
+    }
 }
 
 impl Ask for Inspect {
     type Reply = Inspected;
-    const READS: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Look
+    }
 
     async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Inspected, Problem> {
         let package = by.installed(&self.capsule).await?;
         warn(package.warnings(), remarks).await;
+        // A running host has read its configuration, which may be another one by now.
+        let running = by.run().map(|running| running.host.limits().clone());
         by.in_bulk(move |home| {
-            let mut inspected = Inspected::package(home, &package)?;
+            let mut inspected = match running {
+                Some(limits) => Inspected::within(home, &package, &limits)?,
+                None => Inspected::package(home, &package)?,
+            };
             if let Some(manifest) = &mut inspected.manifest {
                 let record = package::record(home, &self.capsule)?;
                 manifest.source = record.and_then(|record| record.source);
@@ -253,7 +269,10 @@ impl Checked {
 
 impl Ask for Check {
     type Reply = Checked;
-    const READS: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Look
+    }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Checked, Problem> {
         let package = by.installed(&self.capsule).await?;
@@ -263,7 +282,10 @@ impl Ask for Check {
 
 impl Ask for Verify {
     type Reply = Vec<Verified>;
-    const READS: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Look
+    }
 
     async fn carry_out(
         self,
@@ -345,12 +367,8 @@ impl Ask for Install {
             .await?;
         let host = by.any_host().await?;
         let agreed = &this.consent;
-        let installed = if this.whole {
-            host.install_agreed(lock, package?, agreed).await?
-        } else {
-            let (source, owner) = (&agreed.source, &agreed.owner);
-            host.install(lock, package?, source, owner).await?
-        };
+        let installed = host.install_shown(lock, package?, agreed, this.as_compared);
+        let installed = installed.await?;
         if by.run().is_some() {
             let warning = match by.loaded(host, &agreed.package.name).await {
                 Ok(capsule) => not_ready(&capsule).map(|why| format!("it is installed, and {why}")),
@@ -374,8 +392,8 @@ impl Ask for Remove {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
-    fn leaves_nothing_in_an_empty_home(&self) -> bool {
-        true
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::ThrowAway
     }
 
     fn place(&self) -> Place {
@@ -408,9 +426,12 @@ impl Reloaded {
 
 impl Ask for Reload {
     type Reply = Vec<Reloaded>;
-    const READS: bool = true;
     const HOLD: Hold = Hold::Not;
     const CHANGES: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Look
+    }
 
     fn place(&self) -> Place {
         Place::Call

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Hold, Operator};
 use crate::control::error::ControlError;
-use crate::control::message::{Ask, Place, Remark, Remarks};
+use crate::control::message::{Ask, MissingHome, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Logs, Principals,
@@ -22,7 +22,10 @@ const LOOK: Duration = Duration::from_millis(200);
 
 impl Ask for Principals {
     type Reply = Vec<ListedPrincipal>;
-    const READS: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Look
+    }
 
     async fn carry_out(
         self,
@@ -62,8 +65,11 @@ impl Ask for DisablePrincipal {
     const CHANGES: bool = true;
 
     /// `default` is in every home, and its profile stays.
-    fn leaves_nothing_in_an_empty_home(&self) -> bool {
-        self.name != PrincipalId::default_principal()
+    fn missing_home(&self) -> MissingHome {
+        match self.name == PrincipalId::default_principal() {
+            true => MissingHome::Make,
+            false => MissingHome::ThrowAway,
+        }
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
@@ -79,8 +85,11 @@ impl Ask for EnablePrincipal {
     const CHANGES: bool = true;
 
     /// `default` is in every home, and its profile stays.
-    fn leaves_nothing_in_an_empty_home(&self) -> bool {
-        self.name != PrincipalId::default_principal()
+    fn missing_home(&self) -> MissingHome {
+        match self.name == PrincipalId::default_principal() {
+            true => MissingHome::Make,
+            false => MissingHome::ThrowAway,
+        }
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
@@ -102,7 +111,10 @@ impl Operator {
 
 impl Ask for Logs {
     type Reply = ();
-    const READS: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::Look
+    }
     /// Who follows a log may do so for days.
     const HOLD: Hold = Hold::Not;
 

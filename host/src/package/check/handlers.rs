@@ -4,7 +4,7 @@ use toml_edit::{InlineTable, Key};
 
 use super::{Finding, quoted};
 use crate::exports::{Binary, HandlerDecl};
-use crate::manifest::{Binding, CapsuleManifest, Handler, Mode, OnError};
+use crate::manifest::{Binding, CapsuleManifest, Handler, Mode, OnError, TOOL_ACTION, tool_topic};
 use crate::policy::topic::Topic;
 
 /// Everything that is to be said of handlers. A binary of another toolchain doesn't say which ones it has, so
@@ -56,12 +56,10 @@ fn unlisted_results<'a>(
     binary: &Binary,
     declared: &'a [HandlerDecl],
 ) -> impl Iterator<Item = (&'a str, Topic)> {
-    let publishes = binary.import_functions.iter().any(|(import, functions)| {
-        import.starts_with("astrid:ipc/host@") && functions.iter().any(|one| one == "publish")
-    });
+    let publishes = binary.imports_function("astrid:ipc/host", "publish");
     let unlisted = declared.iter().filter_map(move |handler| {
-        let name = handler.action.strip_prefix("tool_execute_")?;
-        let called_on = format!("tool.v1.execute.{name}");
+        let name = handler.action.strip_prefix(TOOL_ACTION)?;
+        let called_on = tool_topic(name);
         if handler.topic.as_ref() != Some(&called_on) {
             return None;
         }
@@ -321,8 +319,8 @@ fn offers(manifest: &CapsuleManifest, actions: &[&str]) -> Vec<Finding> {
         }
     };
     for tool in &manifest.tools {
-        let topic = format!("tool.v1.execute.{}", tool.name);
-        let action = format!("tool_execute_{}", tool.name);
+        let topic = tool_topic(&tool.name);
+        let action = format!("{TOOL_ACTION}{}", tool.name);
         needs(
             format!("[[tool]] {}", quoted(&tool.name)),
             &action,

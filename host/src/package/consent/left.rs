@@ -40,7 +40,10 @@ impl AllLeft {
     pub fn lines(&self) -> Vec<String> {
         let mut lines: Vec<_> = self.listed.iter().map(Left::to_string).collect();
         if self.more > 0 {
-            lines.push(format!("and as much of {} more principals", self.more));
+            lines.push(format!(
+                "and {} more, of configuration or secrets",
+                self.more
+            ));
         }
         lines
     }
@@ -93,6 +96,7 @@ pub(super) fn of(home: &Home, name: &CapsuleName) -> Result<AllLeft, PackageErro
         .into_iter()
         .map(|(principal, keys)| left(principal, LeftKind::Secrets, keys));
     let mut listed: Vec<_> = configured.chain(secrets).collect();
+    listed.sort_by(|a, b| (&a.principal, a.kind).cmp(&(&b.principal, b.kind)));
     let more = listed.len().saturating_sub(LISTED);
     listed.truncate(LISTED);
     Ok(AllLeft { listed, more })

@@ -86,11 +86,7 @@ impl Consent {
     ) -> Result<Self, PackageError> {
         let binary = exports::analyse(package.component()).ok();
         let files = package.files()?;
-        let terms = |whole: Option<&Whole>| {
-            let now = Terms::of(package.manifest(), binary.as_ref(), &files);
-            let before = whole.map(|whole| whole.terms(true));
-            (now, before)
-        };
+        let terms = Terms::of(package.manifest(), binary.as_ref(), &files);
         let component = Some(package.hash().clone());
         let identity = Identity::of(package.manifest(), component, &files);
         Self::compared(home, identity, terms, source, owner)
@@ -109,10 +105,7 @@ impl Consent {
     ) -> Result<Self, PackageError> {
         let (Parsed { manifest, .. }, text) = source::manifest(folder)?;
         let files = files::of(Some(folder), &manifest, &text)?;
-        let terms = |whole: Option<&Whole>| {
-            let now = Terms::of(&manifest, None, &files);
-            (now, whole.map(|whole| whole.terms(false)))
-        };
+        let terms = Terms::of(&manifest, None, &files);
         let identity = Identity::of(&manifest, None, &files);
         Self::compared(home, identity, terms, source, owner)
     }
@@ -120,7 +113,7 @@ impl Consent {
     fn compared(
         home: &Home,
         package: Identity,
-        terms: impl FnOnce(Option<&Whole>) -> (Terms, Option<Terms>),
+        terms: Terms,
         source: &str,
         owner: Option<&PrincipalId>,
     ) -> Result<Self, PackageError> {
@@ -131,7 +124,8 @@ impl Consent {
             .as_ref()
             .and_then(|before| before.owner.as_deref()?.parse().ok());
         let owner = owner.cloned().or(kept);
-        let (terms, known) = terms(whole.as_ref());
+        // What only a binary shows is compared where there is one.
+        let known = whole.map(|whole| whole.terms(package.component.is_some()));
         let changes = terms.changes_since(&known.unwrap_or_default());
         let mut consent = Self {
             package,
@@ -185,6 +179,19 @@ impl Consent {
         Ok(identity == self.package)
     }
 
+    /// Refuses files that were read anew for an installation, if they are not those that were agreed to.
+    ///
+    /// # Errors
+    /// [`PackageError::Changed`].
+    pub(crate) fn covers(&self, package: &Package, files: &Files) -> Result<(), PackageError> {
+        let component = Some(package.hash().clone());
+        if Identity::of(package.manifest(), component, files) == self.package {
+            return Ok(());
+        }
+        let what = format!("the package {}", self.package.name);
+        Err(PackageError::Changed { what })
+    }
+
     /// Whether a person is to be asked: it is yet to be built, which runs its code; nothing whole is installed, any
     /// term differs, it comes from another source or is for another owner, its version is lower, or its component
     /// differs from that of the same version.
@@ -202,23 +209,12 @@ impl Consent {
     /// Whether all that this asks was asked by `shown`, which was read before the component was built: to build it is
     /// to agree to the component that comes of it.
     pub fn is_covered_by(&self, shown: &Self) -> bool {
-        let rest = |consent: &Self| {
-            let Self {
-                source,
-                owner,
-                before,
-                left,
-                ..
-            } = consent.clone();
-            let version = consent.package.version.clone();
-            (source, owner, before, left, version)
-        };
-        rest(self) == rest(shown)
+        let asked = |change: &Change| shown.changes.contains(change);
+        self.package.version == shown.package.version
             && self.package.files == shown.package.files
-            && self
-                .changes
-                .iter()
-                .all(|change| shown.changes.contains(change))
+            && (&self.source, &self.owner) == (&shown.source, &shown.owner)
+            && (&self.before, &self.left) == (&shown.before, &shown.left)
+            && self.changes.iter().all(asked)
     }
 
     /// The source of what is installed, if that is another one: another folder, or an archive from another folder. An

@@ -71,7 +71,10 @@ impl Consent {
         for left in self.left.lines() {
             row("left", left);
         }
-        lines.iter().map(|line| escape::cut(line, SHOWN)).collect()
+        lines
+            .iter()
+            .map(|line| escape::cut_line(line, SHOWN))
+            .collect()
     }
 }
 
@@ -81,7 +84,7 @@ impl Terms {
         if self.is_empty() {
             return vec!["nothing: it computes, logs and is called by name".to_owned()];
         }
-        let shown = |term: &Term| escape::cut(&term.to_string(), SHOWN);
+        let shown = |term: &Term| escape::cut_line(&term.to_string(), SHOWN);
         self.iter().map(shown).collect()
     }
 }

@@ -9,11 +9,8 @@ use serde_json::Value;
 
 use super::describe;
 use crate::exports::{Binary, EntryPoint};
-use crate::manifest::{CapsuleManifest, Runtime};
+use crate::manifest::{CapsuleManifest, Runtime, TOOL_ACTION};
 use crate::package::Files;
-
-/// How the name of a handler begins that is a tool.
-const TOOL: &str = "tool_execute_";
 
 /// What a term is about. The order is that in which terms are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -156,7 +153,7 @@ impl Terms {
         }
         let handlers = binary.and_then(|binary| binary.handlers.as_ref());
         for handler in handlers.into_iter().flatten() {
-            if let Some(name) = handler.action.strip_prefix(TOOL)
+            if let Some(name) = handler.action.strip_prefix(TOOL_ACTION)
                 && !tools.iter().any(|tool| tool.name == name)
             {
                 terms.add(Area::Tool, name.to_owned(), String::new());

@@ -327,8 +327,8 @@ fn what_was_left_under_the_name_is_shown_to_strangers() {
     )
     .expect("written");
     let left = [
-        "left         configuration of alice, which it may read: A\\u{202e}, CITY",
         "left         secrets of every principal, which it may read: SHARED",
+        "left         configuration of alice, which it may read: A\\u{202e}, CITY",
         "left         secrets of alice, which it may read: API_KEY",
     ];
     let shown = |source| place.consent(&package, source, None).lines();
