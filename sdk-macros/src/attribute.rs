@@ -163,7 +163,7 @@ fn hook(attribute: &Attribute, word: &str, errors: &mut Errors) -> Option<HookAr
         }
     })?;
     if let (Some(span), Some(_)) = (deny, &read.mode) {
-        errors.at(span, "an observer can't deny: what it answers is ignored");
+        errors.at(span, "an observer cannot deny: what it answers is ignored");
     }
     Some(read)
 }

@@ -1,4 +1,4 @@
-//! Texts that hold what somebody else wrote, cut to a bound such that the cut shows. Nothing here knows what a text is for.
+//! Texts from outside the capsule, cut to a bound such that the cut shows. Knows nothing of their use.
 
 /// At most `limit` bytes of a text, the mark of the cut included: its beginning, and how long it was.
 pub fn cut(mut text: String, limit: usize) -> String {

@@ -82,8 +82,8 @@
 //!
 //! The model gets a text as it is, any other value as JSON, and an error as a result that says so; arguments that
 //! don't fit are such an error too, so that it can try again: also one of a name that the tool doesn't have, and arguments
-//! in an array. A parameter that the function doesn't use, `_city`, is the argument `city`. The result is the handler's answer, and is published on
-//! `tool.v1.execute.<name>.result`, which belongs under `[publish]` in Capsule.toml. A type of one's own among the
+//! in an array. A parameter that the function doesn't use, `_city`, is the argument `city`. The result is the handler's
+//! answer, and is published on `tool.v1.execute.<name>.result`, which belongs under `[publish]` in Capsule.toml. A type of one's own among the
 //! arguments derives `serde::Deserialize` and `schemars::JsonSchema` with `#[schemars(crate = "astrid_sdk::schemars")]`;
 //! one struct may hold them all, as `#[serde(flatten)] arguments: Arguments`.
 //!

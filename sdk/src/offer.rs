@@ -33,7 +33,7 @@ pub fn to_json<T: Value>(value: &T) -> Result<String, String> {
 
 /// The error of a `Result` that a tool or a command returns.
 #[diagnostic::on_unimplemented(
-    message = "a tool or a command can't return the error `{Self}`",
+    message = "a tool or a command cannot return the error `{Self}`",
     label = "it returns a value, or a `Result` whose error can be printed",
     note = "the error must implement `std::fmt::Display`"
 )]

@@ -32,7 +32,7 @@ impl Redact {
             return Err("the prompt has no `text`".into());
         };
         let plain: String = serde_json::from_str(text.get())
-            .map_err(|error| Error::msg(format!("the prompt's `text` can't be read: {error}")))?;
+            .map_err(|error| Error::msg(format!("the prompt's `text` cannot be read: {error}")))?;
         match scan::redact(&plain) {
             None => Ok(Verdict::Continue),
             Some(redacted) => {
@@ -95,7 +95,7 @@ mod tests {
         denied(json!({}), "the prompt has no `text`");
         denied(
             json!({ "text": 5 }),
-            "the prompt's `text` can't be read: invalid type",
+            "the prompt's `text` cannot be read: invalid type",
         );
         denied(json!("text"), "the payload doesn't fit `Prompt`");
     }

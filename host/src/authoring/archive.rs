@@ -22,7 +22,8 @@ const FOLDERS: [&str; 3] = ["wit", "assets", "skills"];
 const UNKNOWN_SYSTEM: u8 = 255;
 
 /// Packs the capsule in `folder` into `archive`: `Capsule.toml`, `component` under the name that the manifest gives
-/// it, `wit/`, `assets/` and `skills/`, and the files that the manifest names for models and users. The file is replaced at once.
+/// it, `wit/`, `assets/` and `skills/`, and the files that the manifest names for models and users. The file is replaced
+/// at once.
 ///
 /// # Errors
 /// [`AuthoringError::NotArchivable`] for links and paths that would leave the folder in which it is unpacked,

@@ -38,10 +38,10 @@ impl CargoConfig {
     pub(super) fn of(folder: &Path) -> Self {
         let above = folder.ancestors().map(|folder| folder.join(".cargo"));
         let mut folders: Vec<PathBuf> = above.collect();
-        for global in global_folders().into_iter().take(1) {
-            if !folders.contains(&global) {
-                folders.push(global);
-            }
+        if let Some(global) = global_folders().into_iter().next()
+            && !folders.contains(&global)
+        {
+            folders.push(global);
         }
         let files = folders.iter().filter_map(|folder| {
             // Of the two names the older one counts.

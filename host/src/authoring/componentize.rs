@@ -32,7 +32,7 @@ pub enum ComponentizeError {
     #[error("the crate exports nothing that a host could call")]
     NothingExported,
     /// Several crates in it have entry points.
-    #[error("{0}")]
+    #[error(transparent)]
     SeveralCapsules(BinaryError),
     /// It was built against a system interface that capsules do not have.
     #[error("it imports WASI, which capsules do not have: {}", listed(.0))]

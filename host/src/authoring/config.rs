@@ -123,7 +123,7 @@ fn configure_beside(folder: &Path, sdk: &Path, global: &[PathBuf]) -> Result<Con
             Some(reason) => {
                 configured.advice = Some(advice(&file.path, reason, &root_path, sdk_crate));
             }
-            None if file.text.is_none() && members::name(&root, CARGO) => {
+            None if file.text.is_none() && members::would_include(&root, CARGO) => {
                 configured.advice = Some(advice_of_none(&file.path, &root_path, sdk_crate));
             }
             None => {
@@ -203,8 +203,7 @@ impl ConfigFile {
     /// Why it must not be written, if so.
     fn untouchable(&self, global: &[PathBuf]) -> Option<&'static str> {
         let folder = self.path.parent()?;
-        let is_link = |path: &Path| path.is_symlink();
-        if is_link(&self.path) || is_link(folder) {
+        if self.path.is_symlink() || folder.is_symlink() {
             return Some("is behind a symbolic link");
         }
         let is_global = global.iter().any(|global| global == folder);

@@ -1,5 +1,5 @@
-//! What `astrid build --fix` writes: the lines that `[subscribe]` and `[publish]` lack. All else of the file, comments, layout and the
-//! endings of lines too, stays as it is.
+//! Writes the lines that `[subscribe]` and `[publish]` lack, for `astrid build --fix`. All else of the file, comments,
+//! layout and the endings of lines too, stays as it is.
 
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use toml_edit::{DocumentMut, Item};
 
 /// Whether a workspace's manifest would name the folder `folder` beside it as a member, if it were there: a pattern in
 /// `members` or `default-members` matches it, and `exclude` does not say otherwise.
-pub(super) fn name(root: &DocumentMut, folder: &str) -> bool {
+pub(super) fn would_include(root: &DocumentMut, folder: &str) -> bool {
     let listed = |key: &str| -> Vec<PathBuf> {
         let list = root.get("workspace").and_then(|all| all.get(key));
         let paths = list.and_then(Item::as_array).into_iter().flatten();
@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn a_folder_is_a_member_if_a_pattern_names_it_and_nothing_excludes_it() {
-        let named = |keys: &str| name(&format!("[workspace]\n{keys}").parse().unwrap(), ".cargo");
+        let named =
+            |keys: &str| would_include(&format!("[workspace]\n{keys}").parse().unwrap(), ".cargo");
         for keys in [
             "members = [\"*\"]",
             "members = [\"a\", \"./*\"]",

@@ -1,4 +1,4 @@
-//! `astrid new`: a capsule that builds where it is made, be that within somebody's workspace.
+//! `astrid new`: a capsule that builds where it is made, also within another workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -169,7 +169,8 @@ fn fields(signature: &mut Signature, errors: &mut Errors) -> Vec<Field> {
                 .unwrap_or_else(|| field.name.unraw().to_string())
         };
         let argument = rename.clone().unwrap_or_else(|| name.unraw().to_string());
-        if rename.is_some() && fields.iter().any(|field| known(field) == argument) {
+        let taken = |field: &Field| !field.flattened && known(field) == argument;
+        if !flattened && fields.iter().any(taken) {
             errors.at(
                 name.span(),
                 format!("the argument `{argument}` is there already"),

@@ -42,7 +42,7 @@ pub fn may_speak(topic: &str, uplink: bool) -> bool {
 
 /// Whether a pattern has all that another one (or a topic, which is one) has: a last `*` is one segment or more, any other
 /// exactly one.
-fn covers(listed: &str, wanted: &str) -> bool {
+pub fn covers(listed: &str, wanted: &str) -> bool {
     let mut listed = listed.split('.').peekable();
     let mut wanted = wanted.split('.');
     while let Some(segment) = listed.next() {

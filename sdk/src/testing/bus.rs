@@ -10,6 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::ipc::{Attribution, Batch, Binding, Error, MAX_SEGMENTS, MAX_TOPIC, Message};
+use crate::testing::access::covers;
 
 /// The most messages that a subscription keeps: 1,024, as on the real host.
 pub const MAX_KEPT: usize = 1_024;
@@ -57,7 +58,7 @@ impl Bus {
         match self
             .refused
             .iter()
-            .find(|(pattern, _)| matches(pattern, topic))
+            .find(|(pattern, _)| covers(pattern, topic))
         {
             Some((_, error)) => Err(error.clone()),
             None => Ok(()),
@@ -96,7 +97,7 @@ impl Bus {
     /// Gives a message to all that are subscribed.
     pub fn deliver(&mut self, message: &Message) {
         for kept in self.subscriptions.values_mut() {
-            if !matches(&kept.pattern, &message.topic) {
+            if !covers(&kept.pattern, &message.topic) {
                 continue;
             }
             if kept.messages.len() == MAX_KEPT {
@@ -188,12 +189,4 @@ pub fn is_topic(topic: &str) -> bool {
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     let segment = |segment: &str| !segment.is_empty() && segment.bytes().all(plain);
     topic.len() <= MAX_TOPIC && segments(topic) <= MAX_SEGMENTS && topic.split('.').all(segment)
-}
-
-/// Whether a pattern has a topic: a last `*` is one segment or more.
-pub fn matches(pattern: &str, topic: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => topic.len() > start.len() && topic.starts_with(start),
-        None => pattern == topic,
-    }
 }

@@ -10,6 +10,12 @@ impl Guard {
     fn search(&self, city: String, _city: String) -> String {
         city
     }
+
+    /// Looks.
+    #[astrid::tool]
+    fn look(&self, _city: String, city: String) -> String {
+        city
+    }
 }
 
 fn main() {}
