@@ -182,7 +182,7 @@ fn requests() -> Result<[(&'static str, Request); 6], Box<dyn Error>> {
                 from: "/somewhere".into(),
                 consent: Consent::of(&home, &Guest::Hello.package(), "/somewhere", Some(&by))?
                     .into(),
-                whole: true,
+                as_compared: true,
             }
             .into(),
         ),

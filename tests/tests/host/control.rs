@@ -290,7 +290,7 @@ fn agreed(home: &Home, folder: &std::path::Path) -> Install {
     Install {
         from: folder.to_owned(),
         consent: Consent::of(home, &package, "a test", None).unwrap().into(),
-        whole: true,
+        as_compared: true,
     }
 }
 
@@ -332,7 +332,7 @@ async fn what_changed_since_it_was_agreed_to_is_not_installed() {
     assert!(problem.kind == "integrity" && problem.message.contains("installed or stored"));
     // With --yes there is nothing that it was compared with.
     let unasked = Install {
-        whole: false,
+        as_compared: false,
         ..ask
     };
     let installed = running.client().await.ask(unasked, &Kept::default()).await;

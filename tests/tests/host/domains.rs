@@ -163,14 +163,14 @@ async fn an_embedders_row_is_judged_at_each_call() {
     })
     .await;
     assert_eq!(verified.unwrap(), ("final", json!(99)));
-    assert!(closed(claimed).contains("an uplink says on whose behalf"));
+    assert!(closed(claimed).contains("is claimed by an uplink"));
     let both = charged(Billing {
         gate: Gate::OPEN.in_lifecycle(),
         ..Billing::default()
     })
     .await;
     for reply in both {
-        assert!(closed(reply).contains("install or upgrade hook"));
+        assert!(closed(reply).contains("install and upgrade hooks"));
     }
 }
 
