@@ -1,5 +1,5 @@
-//! The wire, in a component: one set of bindings per world, the panic hook, and the functions of
-//! [`sys`](crate::sys) as calls to the host. No other room touches the generated bindings.
+//! The wire, in a component: one set of bindings per world, the entry points, and the panic hook. Apart from the file
+//! `component.rs` of each package, no other room touches the generated bindings.
 
 use core::panic::Location;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +10,8 @@ use crate::{
     verdict::Answer,
 };
 
-pub mod ipc;
-pub mod poll;
-pub mod sys;
-
 /// The functions this crate imports. What a capsule doesn't call is not in its component.
-mod imports {
+pub mod imports {
     #![allow(missing_docs, unsafe_code, clippy::all, clippy::restriction)]
     include!("../bindings/imports.rs");
 }

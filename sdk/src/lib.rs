@@ -42,6 +42,21 @@
 //! * [`ipc`], [`poll`]: messages between capsules, and waiting for several things at once.
 //! * [`testing`] (not in a component): a host in memory, under which all of the above runs.
 //!
+//! # Adding a package
+//!
+//! [`sys`], [`ipc`] and [`poll`] are packages of the contract, each a folder of this crate's sources:
+//!
+//! * `mod.rs`, and files beside it: the public functions, and the types, written once;
+//! * `component.rs`: the functions as calls to the host. A generated function that is good enough is re-exported by name,
+//!   another one is converted;
+//! * `native.rs`: the same functions on the host in memory. What they keep there is one private type, a
+//!   `testing::state::PackageState`; what a test says and asks of it is an `impl testing::Host`.
+//!
+//! Beside the folder, a package is its `pub mod` in `lib.rs`; a row of `IMPORTS` in `xtask/tests/tidy/bindings.rs`, which
+//! names the types that are written here (`UPDATE_GOLDEN=1 cargo xtask tidy` then writes `sdk/bindings/imports.rs`); and
+//! `tests/programs/conformance/src/<package>.rs`, whose cases run on both hosts. A type that tests name is re-exported by
+//! [`testing`].
+//!
 //! # Tools and commands
 //!
 //! `#[astrid::tool]` needs the feature `schemars`, which makes schemas of the arguments' types:

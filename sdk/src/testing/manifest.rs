@@ -3,8 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::{Host, access::Access, backend};
-use crate::ipc::Binding;
+use super::{Host, access::Access};
 
 impl Host {
     /// Gives the host the capsule's manifest, `include_str!("../Capsule.toml")`. From then on
@@ -16,27 +15,26 @@ impl Host {
     ///
     /// A manifest that can't be read refuses every call.
     pub fn manifest(self, text: &str) -> Self {
-        let read = read(text);
-        self.change(|state| match read {
-            Err(reason) => state.broken_manifest = Some(format!("Capsule.toml: {reason}")),
-            Ok(manifest) => {
-                state.access = Some(manifest.access);
-                state.capabilities.extend(manifest.capabilities);
-                for (key, default) in manifest.env {
-                    if !backend::is_reserved(&key) {
-                        state.config.entry(key).or_insert(default);
-                    }
-                }
-                for (action, topic) in manifest.bindings {
-                    let handle_id = state.bus.bindings.len() as u64;
-                    state.bus.bindings.push(Binding {
-                        handle_id,
-                        action,
-                        topic,
-                    });
-                }
+        let manifest = match read(text) {
+            Ok(manifest) => manifest,
+            Err(reason) => {
+                self.core().broken_manifest = Some(format!("Capsule.toml: {reason}"));
+                return self;
             }
-        })
+        };
+        {
+            let mut core = self.core();
+            core.access = Some(manifest.access);
+            core.capabilities.extend(manifest.capabilities);
+        }
+        let mut host = self;
+        for (key, default) in manifest.env {
+            host = host.env_default(key, default);
+        }
+        for (action, topic) in manifest.bindings {
+            host = host.binding(action, topic);
+        }
+        host
     }
 }
 
@@ -46,7 +44,7 @@ struct Manifest {
     access: Access,
     /// Action and topic.
     bindings: Vec<(String, String)>,
-    capabilities: Vec<String>,
+    capabilities: Vec<(String, Value)>,
     /// Key and default.
     env: Vec<(String, String)>,
 }
@@ -73,7 +71,7 @@ fn read(text: &str) -> Result<Manifest, String> {
             "ipc_publish" => access.publish.extend(topics),
             "ipc_subscribe" => access.subscribe.extend(topics),
             _ if value.as_bool() == Some(true) || !listed.is_empty() => {
-                manifest.capabilities.push(name.clone());
+                manifest.capabilities.push((name.clone(), value.clone()));
             }
             _ => {}
         }

@@ -4,7 +4,7 @@
 use std::fs;
 
 use wit_bindgen_core::{Files, WorldGenerator};
-use wit_bindgen_rust::Opts;
+use wit_bindgen_rust::{Opts, WithOption};
 use wit_parser::Resolve;
 
 use crate::{assert_none, tree};
@@ -12,14 +12,32 @@ use crate::{assert_none, tree};
 const FOLDER: &str = "sdk/bindings";
 /// Set to write the files instead of comparing them.
 const UPDATE: &str = "UPDATE_GOLDEN";
-/// What the SDK imports, as a world of its own.
-const IMPORTS: &str = "package astrid:sdk;
-world imports {
-    import astrid:io/poll@1.0.0;
-    import astrid:ipc/host@1.0.0;
-    import astrid:sys/host@1.0.0;
-}
-";
+/// The interfaces that the SDK imports, and those of their types that it has written by hand, with documentation: the
+/// functions take and give these, so that nothing is converted. Such a type has the contract's cases in its order, or its
+/// fields; an enum that the host answers with has a `fn _lift(case: u8) -> Self`.
+const IMPORTS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "astrid:io/poll@1.0.0",
+        &[("error-code", "crate::poll::Error")],
+    ),
+    (
+        "astrid:ipc/host@1.0.0",
+        &[
+            ("interceptor-binding", "crate::ipc::Binding"),
+            ("ipc-envelope", "crate::ipc::Batch"),
+            ("ipc-message", "crate::ipc::Message"),
+            ("principal-attribution", "crate::ipc::Attribution"),
+        ],
+    ),
+    (
+        "astrid:sys/host@1.0.0",
+        &[
+            ("caller-context", "crate::sys::Caller"),
+            ("error-code", "crate::sys::Error"),
+            ("log-level", "crate::sys::Level"),
+        ],
+    ),
+];
 /// A file for each world, and the world.
 const WORLDS: [(&str, &str); 5] = [
     ("imports", "astrid:sdk/imports"),
@@ -29,22 +47,46 @@ const WORLDS: [(&str, &str); 5] = [
     ("upgradable", "astrid:guest/upgradable@1.0.0"),
 ];
 
+/// What the SDK imports, as a world of its own.
+fn imports() -> String {
+    let lines = IMPORTS
+        .iter()
+        .map(|(interface, _)| format!("import {interface};\n"));
+    format!(
+        "package astrid:sdk;\nworld imports {{\n{}}}\n",
+        lines.collect::<String>()
+    )
+}
+
+/// The types that are written by hand, by their full names.
+fn by_hand() -> Vec<(String, WithOption)> {
+    let types = IMPORTS.iter().flat_map(|(interface, types)| {
+        types.iter().map(move |(name, path)| {
+            let path = WithOption::Path((*path).to_owned());
+            (format!("{interface}/{name}"), path)
+        })
+    });
+    types.collect()
+}
+
 fn generated(world: &str) -> String {
     let mut resolve = Resolve::default();
     let (contract, _) = resolve
         .push_path(tree::root().join("wit"))
         .expect("wit/ parses");
     let sdk = resolve
-        .push_str("sdk.wit", IMPORTS)
+        .push_str("sdk.wit", &imports())
         .expect("the SDK's imports parse");
     let id = resolve
         .select_world(&[contract, sdk], Some(world))
         .expect("the world is there");
+    let is_imports = world == WORLDS[0].1;
     let options = Opts {
         format: true,
         generate_all: true,
         pub_export_macro: true,
         export_macro_name: Some("export".into()),
+        with: if is_imports { by_hand() } else { Vec::new() },
         ..Opts::default()
     };
     let mut files = Files::default();

@@ -9,9 +9,14 @@
 use core::fmt;
 
 #[cfg(target_family = "wasm")]
-use crate::component::sys as backend;
+mod component;
 #[cfg(not(target_family = "wasm"))]
-use crate::testing::backend;
+mod native;
+
+#[cfg(target_family = "wasm")]
+use component as backend;
+#[cfg(not(target_family = "wasm"))]
+use native as backend;
 
 /// The most bytes that one [`random_bytes`] call gives: 4,096, by the contract.
 pub const MAX_RANDOM_BYTES: u64 = 4_096;

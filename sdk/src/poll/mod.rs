@@ -28,9 +28,14 @@ use core::fmt;
 use core::marker::PhantomData;
 
 #[cfg(target_family = "wasm")]
-use crate::component::poll as backend;
+mod component;
 #[cfg(not(target_family = "wasm"))]
-use crate::testing::backend::poll as backend;
+pub(crate) mod native;
+
+#[cfg(target_family = "wasm")]
+use component as backend;
+#[cfg(not(target_family = "wasm"))]
+use native as backend;
 
 /// The most that [`wait_any`] takes: 256, by the contract.
 pub const MAX_POLLABLES: usize = 256;

@@ -5,8 +5,11 @@ use std::{rc::Rc, time::Duration};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Host, PEER_ID, backend, bus::Answerer};
-use crate::ipc::{Attribution, Binding, Error, Message};
+use super::bus::{Answerer, Bus};
+use crate::{
+    ipc::{Attribution, Binding, Error, Message},
+    testing::{Host, PEER_ID},
+};
 
 /// A message for the capsule to receive. Unless said otherwise another capsule, [`PEER_ID`], published it just now for the
 /// principal `default`.
@@ -59,10 +62,9 @@ impl Host {
     /// Lets a message come. It reaches those that are subscribed when the capsule next receives, waits, or sleeps until
     /// it comes: a run loop that isn't started yet gets it too. One that nobody is subscribed to is gone.
     pub fn deliver(&self, incoming: Incoming) {
-        let mut state = self.state.borrow_mut();
-        let after = backend::nanoseconds(incoming.after);
-        let at = state.monotonic_ns.saturating_add(after);
-        state.bus.schedule(at, incoming.message);
+        self.package(|core, bus: &mut Bus| {
+            bus.schedule(core.after(incoming.after), incoming.message);
+        });
     }
 
     /// Lets another capsule, [`PEER_ID`], answer what [`ipc::request`](crate::ipc::request) asks on this topic: with
@@ -76,34 +78,29 @@ impl Host {
             topic: topic.into(),
             function: Rc::new(function),
         };
-        self.change(|state| state.bus.answerers.push(answerer))
+        self.set(|bus: &mut Bus| bus.answerers.push(answerer))
     }
 
     /// Refuses what the capsule publishes on this topic, or on all that a trailing `*` stands for, as with
     /// [`Error::Backpressure`].
     pub fn refuse_publish(self, pattern: impl Into<String>, error: Error) -> Self {
-        self.change(|state| state.bus.refused.push((pattern.into(), error)))
+        self.set(|bus: &mut Bus| bus.refused.push((pattern.into(), error)))
     }
 
     /// Takes back all that [`Host::refuse_publish`] said.
     pub fn accept_publish(&self) {
-        self.state.borrow_mut().bus.refused.clear();
+        self.package(|_, bus: &mut Bus| bus.refused.clear());
     }
 
     /// Refuses a subscription to this very pattern, as with [`Error::CapabilityDenied`].
     pub fn refuse_subscribe(self, pattern: impl Into<String>, error: Error) -> Self {
-        self.change(|state| {
-            state
-                .bus
-                .refused_subscriptions
-                .push((pattern.into(), error))
-        })
+        self.set(|bus: &mut Bus| bus.refused_subscriptions.push((pattern.into(), error)))
     }
 
     /// Lets [`ipc::bindings`](crate::ipc::bindings) have one more.
     pub fn binding(self, action: impl Into<String>, topic: impl Into<String>) -> Self {
-        self.change(|state| {
-            let bindings = &mut state.bus.bindings;
+        self.set(|bus: &mut Bus| {
+            let bindings = &mut bus.bindings;
             bindings.push(Binding {
                 handle_id: bindings.len() as u64,
                 action: action.into(),
@@ -114,15 +111,6 @@ impl Host {
 
     /// Everything that the capsule published so far, what was refused left out.
     pub fn published(&self) -> Vec<Message> {
-        self.state.borrow().bus.published.clone()
-    }
-
-    /// From so much later on the capsule is being unloaded: what waits ends then.
-    pub fn unload_after(&self, time: Duration) {
-        let mut state = self.state.borrow_mut();
-        let at = state
-            .monotonic_ns
-            .saturating_add(backend::nanoseconds(time));
-        state.unload_at = Some(at);
+        self.package(|_, bus: &mut Bus| bus.published.clone())
     }
 }

@@ -1,10 +1,11 @@
 //! The functions behind [`poll`](crate::poll), on a host in memory.
 
+use core::cell::RefCell;
 use core::fmt;
-use std::{cell::RefCell, rc::Rc};
+use std::rc::Rc;
 
-use super::{Pause, State, wait};
-use crate::poll::{Error, MAX_POLLABLES};
+use super::{Error, MAX_POLLABLES};
+use crate::testing::state::{PackageState, Pause, State, wait};
 
 pub struct Pollable {
     state: Rc<RefCell<State>>,
@@ -18,10 +19,14 @@ impl fmt::Debug for Pollable {
 }
 
 impl Pollable {
-    pub fn new(state: Rc<RefCell<State>>, is_ready: impl Fn(&State) -> bool + 'static) -> Self {
+    /// Becomes ready when something holds of what a package keeps.
+    pub fn new<P: PackageState>(
+        state: Rc<RefCell<State>>,
+        is_ready: impl Fn(&P) -> bool + 'static,
+    ) -> Self {
         Self {
             state,
-            is_ready: Box::new(is_ready),
+            is_ready: Box::new(move |state| state.is(&is_ready)),
         }
     }
 

@@ -41,15 +41,20 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-#[cfg(target_family = "wasm")]
-use crate::component::ipc as backend;
-#[cfg(not(target_family = "wasm"))]
-use crate::testing::backend::ipc as backend;
 use crate::{json, poll::Pollable};
 
+#[cfg(target_family = "wasm")]
+mod component;
 mod error;
 mod exchange;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod native;
 mod principal;
+
+#[cfg(target_family = "wasm")]
+use component as backend;
+#[cfg(not(target_family = "wasm"))]
+use native as backend;
 
 pub use error::{Denied, Error};
 pub use exchange::{Request, refuse, request, request_to, respond, response_topic};
@@ -115,7 +120,8 @@ pub fn subscribe(pattern: &str) -> Result<Subscription, Error> {
 
 /// Which of this capsule's actions is bound to which topic, as its manifest has it.
 pub fn bindings() -> Result<Vec<Binding>, Error> {
-    backend::bindings()
+    let bindings = backend::bindings()?;
+    Ok(bindings)
 }
 
 /// A message.
@@ -249,7 +255,7 @@ impl Subscription {
     /// Becomes ready when messages are there: to wait for several things at once, with
     /// [`poll::wait_any`](crate::poll::wait_any). What to receive then is taken with [`poll`](Self::poll).
     pub fn readiness(&self) -> Pollable<'_> {
-        Pollable::new(self.0.readiness())
+        Pollable::new(self.0.subscribe_readiness())
     }
 }
 

@@ -70,7 +70,7 @@
 //! A host belongs to its thread. Code that runs with no host entered gets one as
 //! [`Host::new`] makes it, a thread its own.
 
-use core::cell::RefCell;
+use core::cell::{RefCell, RefMut};
 use core::marker::PhantomData;
 use std::{
     rc::Rc,
@@ -84,21 +84,18 @@ use crate::{
     sys::Caller,
 };
 
-mod access;
-pub(crate) mod backend;
-mod bus;
-mod door;
+pub(crate) mod access;
+pub(crate) mod door;
 mod manifest;
-mod messages;
 mod outcome;
+pub(crate) mod state;
 #[cfg(feature = "schemars")]
 mod tools;
 
-use backend::State;
+use state::{Core, PackageState, State};
 
-pub use bus::MAX_KEPT;
+pub use crate::ipc::native::{Incoming, MAX_KEPT};
 pub use door::MAX_NESTING;
-pub use messages::Incoming;
 pub use outcome::{Kind, LogLine, Outcome};
 #[cfg(feature = "schemars")]
 pub use tools::ToolOutcome;
@@ -128,7 +125,7 @@ pub const RUN_TIME: Duration = Duration::from_secs(3_600);
 pub const CLOCK_START_MS: u64 = 1_735_689_600_000;
 
 /// When every call begins and every message was published: the text is not made from the clock.
-const TIMESTAMP: &str = "2025-01-01T00:00:00Z";
+pub(crate) const TIMESTAMP: &str = "2025-01-01T00:00:00Z";
 
 /// A host in memory. See the [module](self).
 #[derive(Clone, Debug)]
@@ -146,7 +143,7 @@ pub struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        backend::leave();
+        state::leave();
     }
 }
 
@@ -160,60 +157,27 @@ impl Host {
     /// A host on which `default` calls, nothing is configured and the capsule holds no capability.
     pub fn new() -> Self {
         Self {
-            state: Rc::new(RefCell::new(State::new())),
+            state: Rc::default(),
         }
     }
 
     /// The principal on whose behalf calls run.
     pub fn principal(self, name: impl Into<String>) -> Self {
-        self.change(|state| state.caller.principal = Some(name.into()))
+        self.core().caller.principal = Some(name.into());
+        self
     }
 
     /// The whole of what [`runtime::caller`](crate::runtime::caller) answers; `Caller::default()`
     /// is a call that nobody made.
     pub fn caller(self, caller: Caller) -> Self {
-        self.change(|state| state.caller = caller)
-    }
-
-    /// Gives a key of `[env]` a value. A key that is the host's own (`ASTRID_..`, `prev_version`)
-    /// stays unset, since no manifest can declare it.
-    pub fn env(self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        let key = key.into();
-        if backend::is_reserved(&key) {
-            return self;
-        }
-        self.change(|state| {
-            state.config.insert(key, value.into());
-        })
+        self.core().caller = caller;
+        self
     }
 
     /// Lets the capsule hold a capability.
     pub fn capability(self, name: impl Into<String>) -> Self {
-        self.change(|state| {
-            state.capabilities.insert(name.into());
-        })
-    }
-
-    /// Loads another capsule, for [`runtime::capsule_has`](crate::runtime::capsule_has) to find.
-    pub fn capsule<'a>(
-        self,
-        uuid: impl Into<String>,
-        capabilities: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
-        self.change(|state| {
-            let capabilities = capabilities.into_iter().map(String::from).collect();
-            state.capsules.insert(uuid.into(), capabilities);
-        })
-    }
-
-    /// Lets the registry of capsules be out of reach.
-    pub fn registry_unavailable(self) -> Self {
-        self.change(|state| state.registry_available = false)
-    }
-
-    /// What the randomness grows from; 0 unless given.
-    pub fn seed(self, seed: u64) -> Self {
-        self.change(|state| state.random = seed)
+        self.core().capabilities.insert(name.into(), true.into());
+        self
     }
 
     /// Sets the time of day, in whole milliseconds; a time before 1970 is 1970.
@@ -221,28 +185,25 @@ impl Host {
         let since_epoch = time
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        let nanoseconds = backend::nanoseconds(since_epoch);
-        self.change(|state| state.clock_ns = nanoseconds - nanoseconds % 1_000_000)
+        let nanoseconds = state::nanoseconds(since_epoch);
+        self.core().clock_ns = nanoseconds - nanoseconds % 1_000_000;
+        self
     }
 
     /// Lets time pass.
     pub fn advance(&self, duration: Duration) {
-        self.state.borrow_mut().pass(backend::nanoseconds(duration));
+        self.core().pass(state::nanoseconds(duration));
     }
 
     /// From now on the capsule is being unloaded: sleeps are cut short, and nothing is waited for.
     pub fn unload(&self) {
-        self.state.borrow_mut().unloading = true;
+        self.core().unloading = true;
     }
 
-    /// Everything that was logged so far.
-    pub fn logs(&self) -> Vec<LogLine> {
-        self.state.borrow().logs.clone()
-    }
-
-    /// Whether [`runtime::signal_ready`](crate::runtime::signal_ready) was called.
-    pub fn is_ready(&self) -> bool {
-        self.state.borrow().ready
+    /// From so much later on the capsule is being unloaded: what waits ends then.
+    pub fn unload_after(&self, time: Duration) {
+        let mut core = self.core();
+        core.unload_at = Some(core.after(time));
     }
 
     /// Runs a function with this host as the one that is asked.
@@ -253,7 +214,7 @@ impl Host {
 
     /// Makes this host the one that is asked, until what is returned is dropped.
     pub fn enter(&self) -> Entered {
-        backend::enter(self.state.clone());
+        state::enter(self.state.clone());
         Entered {
             thread: PhantomData,
         }
@@ -283,18 +244,10 @@ impl Host {
         if let Err(reason) = admitted {
             return Outcome::refused(reason);
         }
-        let before = self.state.borrow().logs.len();
+        let before = self.logs().len();
         let answer = self.run(|| capsule.dispatch(action, payload));
-        let logs = self
-            .state
-            .borrow()
-            .logs
-            .iter()
-            .skip(before)
-            .cloned()
-            .collect();
         Outcome {
-            logs,
+            logs: self.logs().split_off(before),
             ..Outcome::of(answer.bounded())
         }
     }
@@ -309,22 +262,20 @@ impl Host {
             return Some(Err(reason));
         }
         let (before, unload_at) = {
-            let mut state = self.state.borrow_mut();
-            state.in_run_loop = true;
-            state.owner = state.principal();
-            let unload_at = state.unload_at;
+            let mut core = self.core();
+            core.in_run_loop = true;
+            core.owner = core.principal();
+            let unload_at = core.unload_at;
             if unload_at.is_none() {
-                let end = backend::nanoseconds(RUN_TIME);
-                state.unload_at = Some(state.monotonic_ns.saturating_add(end));
+                core.unload_at = Some(core.after(RUN_TIME));
             }
-            (std::mem::take(&mut state.caller), unload_at)
+            (std::mem::take(&mut core.caller), unload_at)
         };
         let exit = self.run(|| capsule.start());
-        let mut state = self.state.borrow_mut();
-        state.in_run_loop = false;
-        state.caller = before;
-        state.unload_at = unload_at;
-        drop(state);
+        let mut core = self.core();
+        core.in_run_loop = false;
+        core.caller = before;
+        core.unload_at = unload_at;
         Some(exit?.ending)
     }
 
@@ -341,25 +292,36 @@ impl Host {
         if let Err(reason) = self.ready_to_call() {
             return Some(Err(reason));
         }
-        self.state
-            .borrow_mut()
-            .config
-            .insert("prev_version".into(), previous.into());
-        let exit: Option<Exit> = self.run(|| capsule.upgrade());
-        self.state.borrow_mut().config.remove("prev_version");
+        let exit: Option<Exit> = self.upgrading(previous, || self.run(|| capsule.upgrade()));
         Some(exit?.ending)
     }
 
     /// Whether a capsule with this manifest would have been loaded.
     fn ready_to_call(&self) -> Result<(), String> {
-        match &self.state.borrow().broken_manifest {
+        match &self.core().broken_manifest {
             None => Ok(()),
             Some(reason) => Err(reason.clone()),
         }
     }
 
-    fn change(self, change: impl FnOnce(&mut State)) -> Self {
-        change(&mut self.state.borrow_mut());
+    fn core(&self) -> RefMut<'_, Core> {
+        RefMut::map(self.state.borrow_mut(), |state| &mut state.core)
+    }
+
+    /// What a package keeps, beside what it shares with the others.
+    pub(crate) fn package<P, T>(&self, function: impl FnOnce(&mut Core, &mut P) -> T) -> T
+    where
+        P: PackageState + Default,
+    {
+        self.state.borrow_mut().with(function)
+    }
+
+    /// Changes what a package keeps.
+    pub(crate) fn set<P>(self, change: impl FnOnce(&mut P)) -> Self
+    where
+        P: PackageState + Default,
+    {
+        self.package(|_, package| change(package));
         self
     }
 }

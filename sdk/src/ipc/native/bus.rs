@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 use crate::ipc::{Attribution, Batch, Binding, Error, MAX_SEGMENTS, MAX_TOPIC, Message};
-use crate::testing::access::covers;
+use crate::testing::{access::covers, state::PackageState};
 
 /// The most messages that a subscription keeps: 1,024, as on the real host.
 pub const MAX_KEPT: usize = 1_024;
@@ -114,20 +114,6 @@ impl Bus {
         self.coming.insert(place, (at, message));
     }
 
-    /// When the next message comes.
-    pub fn next_arrival(&self) -> Option<u64> {
-        self.coming.front().map(|(at, _)| *at)
-    }
-
-    /// Delivers what has come by now.
-    pub fn settle(&mut self, now: u64) {
-        while self.next_arrival().is_some_and(|at| at <= now) {
-            if let Some((_, message)) = self.coming.pop_front() {
-                self.deliver(&message);
-            }
-        }
-    }
-
     /// Whether a receive would bring something.
     pub fn has_something(&self, subscription: u64) -> bool {
         let kept = self.subscriptions.get(&subscription);
@@ -146,6 +132,22 @@ impl Bus {
             messages: kept.messages.drain(..count).collect(),
             dropped: std::mem::take(&mut kept.dropped),
             lagged: 0,
+        }
+    }
+}
+
+impl PackageState for Bus {
+    /// When the next message comes.
+    fn next_event(&self) -> Option<u64> {
+        self.coming.front().map(|(at, _)| *at)
+    }
+
+    /// Delivers what has come by now.
+    fn settle(&mut self, now: u64) {
+        while self.next_event().is_some_and(|at| at <= now) {
+            if let Some((_, message)) = self.coming.pop_front() {
+                self.deliver(&message);
+            }
         }
     }
 }
