@@ -52,7 +52,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         ],
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
         Guest::Claimer => &[nested::what_is_called_within_a_claimed_call_is_claimed_and_heard],
-        Guest::Conformance => &[conformance::every_area_reports_what_is_expected],
+        Guest::Conformance => &[conformance::each_case_is_answered_as_expected],
         Guest::Gates => &[gates::each_call_is_judged_by_the_row_of_its_function],
         Guest::Installer => &[installs::install_and_upgrade_run_their_hooks],
         Guest::Listener => &[loops::many_loops_hear_one_event],
