@@ -9,6 +9,12 @@ use serde::de::DeserializeOwned;
 pub use crate::offer::{Failure, Plain, Returned, Value, command, to_json};
 pub use crate::verdict::{Answer, Ending, Reply};
 
+/// What the host in memory copies from the real one; a test compares the two.
+#[cfg(not(target_family = "wasm"))]
+pub mod copies {
+    pub use crate::testing::access::{ANSWERS, HOST};
+}
+
 #[cfg(target_family = "wasm")]
 pub use crate::component::{background, end, enter, installable, interceptor, trigger, upgradable};
 

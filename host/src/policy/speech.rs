@@ -14,7 +14,7 @@ pub enum Speaker {
 }
 
 /// Topics of the host itself: these, and all below them.
-const HOST: [&str; 5] = [
+pub const HOST: [&str; 5] = [
     "astrid.v1.lifecycle",
     "astrid.v1.event_bus",
     "astrid.v1.health",
@@ -34,7 +34,7 @@ pub const CAPSULE_RELOADED: &str = "astrid.v1.lifecycle.capsule_reloaded";
 pub const CAPSULE_UNLOADED: &str = "astrid.v1.lifecycle.capsule_unloaded";
 
 /// Where questions to a person are published.
-const QUESTIONS: [&str; 2] = ["astrid.v1.approval", "astrid.v1.elicit"];
+pub const QUESTIONS: [&str; 2] = ["astrid.v1.approval", "astrid.v1.elicit"];
 /// What follows a question's topic in that of its answers, before the question's id.
 const RESPONSE: &str = ".response";
 

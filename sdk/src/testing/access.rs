@@ -8,7 +8,7 @@ pub struct Access {
 }
 
 /// Topics on which only the host itself speaks: these, and all below them.
-const HOST: [&str; 5] = [
+pub const HOST: [&str; 5] = [
     "astrid.v1.lifecycle",
     "astrid.v1.event_bus",
     "astrid.v1.health",
@@ -17,7 +17,7 @@ const HOST: [&str; 5] = [
 ];
 
 /// Topics of a person's answers, for which a capsule with the capability `uplink` speaks: these, and all below them.
-const ANSWERS: [&str; 2] = ["astrid.v1.approval.response", "astrid.v1.elicit.response"];
+pub const ANSWERS: [&str; 2] = ["astrid.v1.approval.response", "astrid.v1.elicit.response"];
 
 impl Access {
     pub fn may_publish(&self, topic: &str) -> bool {

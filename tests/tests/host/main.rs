@@ -7,6 +7,7 @@ mod capsules;
 mod common;
 mod conformance;
 mod control;
+mod copies;
 mod damage;
 mod domains;
 mod events;
