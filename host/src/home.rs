@@ -120,8 +120,9 @@ impl HomeError {
     }
 }
 
-/// What to do about what the system said of a file or folder.
-pub(crate) fn io_hint(path: &Path, error: &io::Error) -> String {
+/// The hint for an I/O error on a file or folder. Public, so that what the command itself reads and writes fails in the
+/// same words.
+pub fn io_hint(path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match error.kind() {
         io::ErrorKind::NotFound => format!("check that {path} is there"),

@@ -1,7 +1,9 @@
 //! Loads capsules (WebAssembly components with a manifest) only if their bytes are the installed ones, gives them
 //! only what their manifest asks for, and calls them on behalf of a principal.
 //!
-//! [`Host`] joins the rooms; each module's page says what happens in it, what may enter, and what must not.
+//! [`Host`] joins the rooms; each module's page says what happens in it, what may enter, and what must not. The `astrid`
+//! command, and what builds and checks capsules, is a package of its own, `astrid-cli` in `host/cli/`: a program that
+//! embeds this library gets no command line, no terminal and no compiler of components with it.
 //!
 //! ```no_run
 //! use astrid_host::{Call, Home, Host, Package, PrincipalId, Verdict};
@@ -26,7 +28,6 @@
 //! }
 //! ```
 
-pub mod authoring;
 mod blocking;
 pub mod bus;
 pub mod call;

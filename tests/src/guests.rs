@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use astrid_cli::authoring::{WASM_TARGET, componentize};
 use astrid_host::Package;
-use astrid_host::authoring::{WASM_TARGET, componentize};
 use astrid_host::package::ComponentHash;
 
 use crate::{cargo, folders};

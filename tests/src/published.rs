@@ -7,8 +7,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use astrid_cli::authoring::{WASM_TARGET, componentize};
 use astrid_host::Package;
-use astrid_host::authoring::{WASM_TARGET, componentize};
 use astrid_host::package::ComponentHash;
 
 use crate::{cargo, folders};

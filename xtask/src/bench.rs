@@ -14,7 +14,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         "build",
         "--release",
         "--package",
-        "astrid-host",
+        "astrid-cli",
         "--package",
         "astrid-e2e",
         "--bin",

@@ -14,7 +14,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     command::run(&mut cargo(&[
         "build",
         "--package",
-        "astrid-host",
+        "astrid-cli",
         "--bin",
         "astrid",
     ]))?;

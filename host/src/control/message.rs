@@ -10,7 +10,7 @@ use super::error::ControlError;
 use super::operator::{Hold, Operator};
 use super::problem::Problem;
 use super::requests::{
-    AddPrincipal, CallTool, Check, DisablePrincipal, EnablePrincipal, Inspect, Install, Invoke,
+    AddPrincipal, CallTool, DisablePrincipal, EnablePrincipal, Examine, Inspect, Install, Invoke,
     List, Logs, Principals, Publish, Reload, Remove, Stop, Tools, Verify,
 };
 use super::{VERSION, frame};
@@ -173,7 +173,7 @@ requests! {
     CallTool,
     List,
     Inspect,
-    Check,
+    Examine,
     Verify,
     Install,
     Remove,

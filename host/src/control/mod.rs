@@ -4,7 +4,7 @@
 //! ([`requests`]) that is carried out in one place, by an [`Operator`]: on the running host when it came by its socket,
 //! within the asking process when no host runs. [`reach`] finds out which it is.
 //!
-//! The protocol: frames ([`frame`]) of JSON, `{ "v": 2, "astrid": "1.0.0", "body": … }`. The host says `hello` to who
+//! The protocol: frames ([`frame`]) of JSON, `{ "v": 3, "astrid": "1.0.0", "body": … }`. The host says `hello` to who
 //! connects. Then a connection asks, one request after another; the answer to each is any number of remarks (a
 //! warning, a line that a guest logged meanwhile, a part of a log), then `done` with the reply, or `failed` with the
 //! [`Problem`]. A client that closes the connection, or reads nothing for a minute, gives up what it asked for; what it
@@ -34,4 +34,4 @@ pub use server::{Ended, LONGEST_DRAIN, Server, Stopper};
 
 /// The version of the protocol. Anything that one side says and the other may not know makes a new one, a new kind of
 /// error too.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;

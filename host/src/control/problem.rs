@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::authoring::AuthoringError;
 use crate::call::InvalidCall;
 use crate::dispatch::DispatchError;
 use crate::events::InvalidEvent;
@@ -155,12 +154,6 @@ impl From<CallError> for Problem {
 impl From<BuildError> for Problem {
     fn from(error: BuildError) -> Self {
         Self::of(error.kind(), &error, Some(error.hint()))
-    }
-}
-
-impl From<AuthoringError> for Problem {
-    fn from(error: AuthoringError) -> Self {
-        Self::of(error.kind(), &error, error.hint())
     }
 }
 

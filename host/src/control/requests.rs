@@ -15,7 +15,7 @@ use crate::events::EventDraft;
 use crate::exports::Binary;
 use crate::manifest::{CapsuleName, Diagnostic};
 use crate::package::consent::{Consent, Terms};
-use crate::package::{ComponentHash, Finding, Meta};
+use crate::package::{ComponentHash, Meta};
 use crate::payload::{Payload, PayloadError};
 use crate::principal::PrincipalId;
 
@@ -342,24 +342,23 @@ pub struct CallLimits {
     pub wall_ms: u64,
 }
 
-/// Compares the parts of an installed capsule with each other.
+/// Reads the parts of an installed capsule that a linter compares with each other. The linter itself is not here: what
+/// it says is for authors, and no host acts on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// Which one.
+pub struct Examine {
+    /// The capsule.
     pub capsule: CapsuleName,
 }
 
-/// What was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checked {
-    /// Its name.
-    pub name: CapsuleName,
-    /// Its version.
-    pub version: String,
-    /// What its manifest says in a way that is deprecated.
+/// The parts of a capsule that a linter compares with each other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Examined {
+    /// The text of the manifest, in which no mistake was found.
+    pub manifest: String,
+    /// The deprecated forms in the manifest.
     pub deprecated: Vec<Diagnostic>,
-    /// What doesn't fit.
-    pub findings: Vec<Finding>,
+    /// The component as [`analyse`](crate::exports::analyse) judges it, whatever the manifest says of entry points.
+    pub binary: Binary,
 }
 
 /// Looks whether installed capsules are what was installed.

@@ -32,8 +32,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use error::BinaryError;
-pub(crate) use section::crates_in;
-pub use section::{HandlerDecl, SECTION};
+pub use section::{HandlerDecl, SECTION, crates_in};
 
 use layout::Layout;
 use limits::Budget;

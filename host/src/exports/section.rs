@@ -94,7 +94,8 @@ pub(super) fn read(sections: &[&[u8]]) -> Result<Option<Section>, BinaryError> {
 
 /// The crates of which a section's contents tell, an empty name for one that doesn't say it: of one, or of several
 /// where the linker has joined the sections of crates that each have `#[capsule]`. Names are shortened and escaped.
-pub(crate) fn crates_in(data: &[u8]) -> Vec<String> {
+/// Public for builds, which find it in a core module before there is a component to [`analyse`](super::analyse).
+pub fn crates_in(data: &[u8]) -> Vec<String> {
     #[derive(Deserialize)]
     struct Of {
         #[serde(rename = "crate", default)]

@@ -4,8 +4,8 @@
 //! later is what was checked. Nothing here runs guest code.
 
 mod archive;
-mod check;
 pub mod consent;
+mod entry_points;
 mod error;
 mod files;
 mod hash;
@@ -17,17 +17,13 @@ mod store;
 use std::path::Path;
 
 pub use archive::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
-pub use check::{
-    Finding, LARGE, Severity, check, overrides, publications_to_fix, subscribe_line,
-    subscriptions_to_fix,
-};
+pub use entry_points::overrides;
 pub use error::PackageError;
 pub use files::{Files, named_files};
 pub use hash::{ComponentHash, InvalidHash};
 pub use install::{Staged, remove, stage};
 pub use meta::Meta;
-pub(crate) use source::manifest as manifest_in;
-pub use source::{component, manifest_of};
+pub use source::{component, manifest_in, manifest_of};
 pub use store::{installed, record, verify};
 
 use crate::home::Home;
@@ -157,6 +153,11 @@ impl Package {
     /// The manifest.
     pub fn manifest(&self) -> &CapsuleManifest {
         &self.manifest
+    }
+
+    /// The text of the manifest, as it was parsed.
+    pub fn manifest_text(&self) -> &str {
+        &self.manifest_text
     }
 
     /// What the manifest says in a way that is deprecated.

@@ -57,8 +57,7 @@ pub(super) fn installed(home: &Home, name: &CapsuleName) -> Result<Package, Pack
 pub fn manifest_of(home: &Home, name: &CapsuleName) -> Result<CapsuleManifest, PackageError> {
     let folder = store::folder(home, name)
         .ok_or_else(|| PackageError::NotInstalled { name: name.clone() })?;
-    let (parsed, _) = manifest(&folder)?;
-    Ok(parsed.manifest)
+    Ok(manifest_in(&folder)?.manifest)
 }
 
 /// What is recorded of an installed capsule.
@@ -115,8 +114,17 @@ pub(super) fn folder(folder: &Path) -> Result<Package, PackageError> {
     Ok(package)
 }
 
+/// A folder's manifest, whatever lies beside it.
+///
+/// # Errors
+/// [`PackageError::NoManifest`], [`PackageError::Manifest`], or why it cannot be read.
+pub fn manifest_in(folder: &Path) -> Result<Parsed, PackageError> {
+    let (parsed, _) = manifest(folder)?;
+    Ok(parsed)
+}
+
 /// A folder's manifest, parsed, and its text.
-pub(crate) fn manifest(folder: &Path) -> Result<(Parsed, String), PackageError> {
+pub(super) fn manifest(folder: &Path) -> Result<(Parsed, String), PackageError> {
     let text = manifest_text(folder)?;
     Ok((parse(folder, &text)?, text))
 }

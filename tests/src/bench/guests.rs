@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use astrid_cli::authoring::{WASM_TARGET, componentize};
 use astrid_e2e::folders;
 use astrid_e2e::guests::{Guest, build_all};
-use astrid_host::authoring::{WASM_TARGET, componentize};
 
 use crate::Failure;
 

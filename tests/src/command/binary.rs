@@ -49,15 +49,17 @@ fn up_to_date(binary: &Path) -> bool {
 }
 
 /// What the command is made of.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 10] = [
     "wit",
     "sdk/src",
     "sdk/Cargo.toml",
     "sdk-macros/src",
     "sdk-macros/Cargo.toml",
     "host/src",
-    "host/build.rs",
     "host/Cargo.toml",
+    "host/cli/src",
+    "host/cli/build.rs",
+    "host/cli/Cargo.toml",
 ];
 
 fn changed(path: &Path) -> Option<SystemTime> {
@@ -66,7 +68,7 @@ fn changed(path: &Path) -> Option<SystemTime> {
 
 fn build() -> Result<(), String> {
     let status = cargo::cargo(&folders::root())
-        .args(["build", "--package", "astrid-host", "--bin", "astrid"])
+        .args(["build", "--package", "astrid-cli", "--bin", "astrid"])
         .env("CARGO_TARGET_DIR", folders::target())
         .status()
         .map_err(|error| format!("cargo can't be started: {error}"))?;

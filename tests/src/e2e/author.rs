@@ -101,10 +101,12 @@ fn works(
     );
 }
 
-/// `cargo install --path host`: as the README says, but a debug build, in the folder that has one already.
+/// `cargo install --path host/cli`: as the README says, but a debug build, in the folder that has one already.
 fn installed_command(report: &mut Report, place: &Path) -> Result<PathBuf, String> {
     let mut command = cargo(&folders::root());
-    command.args(["install", "--path", "host", "--locked", "--debug", "--root"]);
+    command.args([
+        "install", "--path", "host/cli", "--locked", "--debug", "--root",
+    ]);
     command
         .arg(place)
         .arg("--target-dir")
@@ -118,7 +120,7 @@ fn installed_command(report: &mut Report, place: &Path) -> Result<PathBuf, Strin
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     let took = format!("installed ({} s)", started.elapsed().as_secs());
-    report.line("cargo install --path host", Ok(took), String::new);
+    report.line("cargo install --path host/cli", Ok(took), String::new);
     Ok(binary)
 }
 

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
+use astrid_cli::authoring::{CapsuleFacts, write_archive};
 use astrid_e2e::guests::Guest;
 use astrid_e2e::{folders, published};
-use astrid_host::authoring::{CapsuleFacts, write_archive};
 use astrid_host::control::message::{Request, seal};
 use astrid_host::control::requests::{CallTool, Install, Invoke, List, Logs, Publish};
 use astrid_host::dispatch::Event;

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use astrid_cli::authoring::componentize;
 use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
-use astrid_host::authoring::componentize;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::package::{ComponentHash, PackageError};
 use astrid_host::{Host, LoadError, Package, Verdict};

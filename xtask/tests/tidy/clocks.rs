@@ -21,7 +21,10 @@ const MAY_READ: &[(&str, &str)] = &[
 
 /// Where a file reads it though it may not.
 fn problems(file: &str, text: &str) -> Vec<String> {
-    let bound = file.starts_with("host/src/") && file.ends_with(".rs");
+    let bound = ["host/src/", "host/cli/src/"]
+        .iter()
+        .any(|folder| file.starts_with(folder));
+    let bound = bound && file.ends_with(".rs");
     if !bound || MAY_READ.iter().any(|(path, _)| file.starts_with(path)) {
         return Vec::new();
     }

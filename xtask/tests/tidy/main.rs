@@ -1,10 +1,11 @@
 //! The house rules, as tests: each reads the repository and fails with every place that breaks its rule.
 //!
 //! A rule's module holds the rule as a function from text to problems, so that what it must catch is tested on
-//! examples as well. Nothing is compiled here but the tests: rules read sources, they don't link them.
+//! examples as well. Nothing is compiled here but the tests: rules read sources, or ask cargo; they link nothing.
 
 mod bindings;
 mod clocks;
+mod dependencies;
 mod layout;
 mod machine_paths;
 mod module_docs;

@@ -5,6 +5,7 @@ use crate::{assert_none, tree};
 /// Where the rule holds.
 const FOLDERS: &[&str] = &[
     "host/src/",
+    "host/cli/src/",
     "host/fuzz/fuzz_targets/",
     "sdk/src/",
     "sdk-macros/src/",

@@ -83,8 +83,27 @@ const ROOMS: &[Room] = &[
         may_not: &["wasmtime", "crate::engine", "crate::domain"],
     },
     Room {
-        path: "host/src/bin",
-        may_not: &["wasmtime"],
+        path: "host/cli/src/authoring",
+        may_not: &[
+            "wasmtime",
+            "tokio",
+            "clap",
+            "anstream",
+            "anstyle",
+            "astrid_host::wasmtime",
+            "astrid_host::engine",
+            "astrid_host::capsule",
+            "astrid_host::domain",
+            "astrid_host::Host",
+        ],
+    },
+    Room {
+        path: "host/cli/src/authoring/check",
+        may_not: &["std::fs", "std::process"],
+    },
+    Room {
+        path: "host/cli/src/bin",
+        may_not: &["wasmtime", "astrid_host::wasmtime"],
     },
 ];
 
@@ -131,9 +150,13 @@ fn problems(file: &str, text: &str, domains: &BTreeSet<String>) -> Vec<String> {
     problems
 }
 
-/// The module that a file of the host is, as a path from `crate`; none for tests and for what is no module.
+/// The module that a file of the host or of the command is, as a path from `crate`; none for tests and for what is no
+/// module.
 fn module_of(file: &str) -> Option<Vec<&str>> {
-    let path = file.strip_prefix("host/src/")?.strip_suffix(".rs")?;
+    let path = ["host/src/", "host/cli/src/"]
+        .iter()
+        .find_map(|folder| file.strip_prefix(folder))?;
+    let path = path.strip_suffix(".rs")?;
     let mut module = vec!["crate"];
     module.extend(
         path.split('/')

@@ -9,9 +9,9 @@ use crate::config::{HostConfig, OperatorLimits};
 use crate::control::message::{Ask, Heard, MissingHome, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
-    CallLimits, Check, Checked, Inspect, Inspected, InspectedManifest, Install, InstalledNow, Life,
-    List, Listed, ListedRecord, REFUSED, RefusedFor, Reload, Reloaded, Remove, State, Verified,
-    Verify,
+    CallLimits, Examine, Examined, Inspect, Inspected, InspectedManifest, Install, InstalledNow,
+    Life, List, Listed, ListedRecord, REFUSED, RefusedFor, Reload, Reloaded, Remove, State,
+    Verified, Verify,
 };
 use crate::exports;
 use crate::manifest::CapsuleName;
@@ -250,33 +250,30 @@ impl Ask for Inspect {
     }
 }
 
-impl Checked {
-    /// Compares the parts of a package.
+impl Examined {
+    /// Takes a package apart.
     ///
     /// # Errors
     /// [`crate::exports::BinaryError`], as a problem.
     pub fn of(package: &Package) -> Result<Self, Problem> {
-        let manifest = package.manifest();
-        let binary = exports::analyse(package.component())?;
         Ok(Self {
-            name: manifest.name().clone(),
-            version: manifest.package.version.to_string(),
+            manifest: package.manifest_text().to_owned(),
             deprecated: package.warnings().to_vec(),
-            findings: package::check(manifest, &binary),
+            binary: exports::analyse(package.component())?,
         })
     }
 }
 
-impl Ask for Check {
-    type Reply = Checked;
+impl Ask for Examine {
+    type Reply = Examined;
 
     fn missing_home(&self) -> MissingHome {
         MissingHome::Look
     }
 
-    async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Checked, Problem> {
+    async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Examined, Problem> {
         let package = by.installed(&self.capsule).await?;
-        by.in_bulk(move |_| Checked::of(&package)).await?
+        by.in_bulk(move |_| Examined::of(&package)).await?
     }
 }
 

@@ -1,5 +1,5 @@
-//! `astrid`: for authors and operators. One file a command; what a command needs beyond asking and printing is in
-//! the library.
+//! `astrid`: for authors and operators. One file per command, which reads arguments, asks and prints; what is done is in
+//! the libraries.
 
 mod build;
 mod call;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use astrid_host::authoring::check_prints;
+use astrid_cli::authoring::check_prints;
 use astrid_host::control::requests::{Invoke, Invoked};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;

@@ -4,12 +4,11 @@
 //! from them the encoder makes the component around it. What cannot work on a host is refused here, in the words
 //! of someone who writes a capsule.
 
+use astrid_host::exports::{BinaryError, SECTION, crates_in};
 use thiserror::Error;
 use wasm_encoder::RawSection;
 use wasmparser::{Encoding, Parser, Payload};
 use wit_component::ComponentEncoder;
-
-use crate::exports::{BinaryError, SECTION, crates_in};
 
 /// The custom section in which `#[capsule]` writes what a crate was built as and its folder, a line each: for the build
 /// to see whose module it has. It stays out of the component.

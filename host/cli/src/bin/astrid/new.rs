@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use astrid_host::authoring::{Sdk, new_capsule, templates};
+use astrid_cli::authoring::{Sdk, new_capsule, templates};
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};

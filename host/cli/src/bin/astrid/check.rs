@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use astrid_host::Package;
-use astrid_host::authoring::{Built, check_prints, fix_manifest};
-use astrid_host::control::requests::{Check, Checked};
-use astrid_host::escape;
-use astrid_host::exports::Binary;
-use astrid_host::package::{
-    Finding, MANIFEST, Severity, check, publications_to_fix, subscriptions_to_fix,
+use astrid_cli::authoring::{
+    Built, Finding, Severity, check, check_prints, fix_manifest, publications_to_fix,
+    subscriptions_to_fix,
 };
+use astrid_host::control::requests::{Examine, Examined};
+use astrid_host::exports::Binary;
+use astrid_host::manifest::CapsuleManifest;
+use astrid_host::package::{MANIFEST, PackageError};
+use astrid_host::{Package, escape};
 use serde_json::json;
 
 use crate::consent::Compared;
@@ -33,8 +34,9 @@ pub(crate) struct Args {
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let home = session.look()?;
     let mut compared = Compared::nothing();
-    let checked = match Source::find(&home, &args.target)? {
-        Source::Installed(capsule) => session.ask(Check { capsule })?,
+    let mut printing = None;
+    let examined = match Source::find(&home, &args.target)? {
+        Source::Installed(capsule) => session.ask(Examine { capsule })?,
         source => {
             let found = if args.no_build {
                 source.as_it_is(session, &home)?
@@ -43,16 +45,19 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
             };
             let package = found.package;
             compared = Compared::of(&home, &package, &args.target)?;
-            let mut checked = Checked::of(&package)?;
-            checked.findings.extend(check_prints(package.component()));
-            checked
+            printing = check_prints(package.component());
+            Examined::of(&package)?
         }
     };
-    let findings = &checked.findings;
+    let parsed =
+        CapsuleManifest::parse(&examined.manifest, MANIFEST).map_err(PackageError::from)?;
+    let manifest = parsed.manifest;
+    let mut findings = check(&manifest, &examined.binary);
+    findings.extend(printing);
     let broken = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);
-    let mut lines: Vec<_> = checked
+    let mut lines: Vec<_> = examined
         .deprecated
         .iter()
         .map(|warning| {
@@ -68,8 +73,8 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         lines.push("manifest, exports and imports agree".into());
     }
     let document = json!({
-        "name": checked.name, "version": checked.version, "ok": !broken,
-        "deprecated": checked.deprecated, "findings": findings, "compared": compared.document,
+        "name": manifest.name(), "version": manifest.package.version.to_string(), "ok": !broken,
+        "deprecated": examined.deprecated, "findings": findings, "compared": compared.document,
     });
     lines.extend(compared.lines);
     session.out.result(&document, lines.join("\n"));

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use astrid_host::manifest::CapsuleName;
+
 use super::Result;
 use super::carried::{Template, templates};
 use super::config::configure;
@@ -10,7 +12,6 @@ use super::error::AuthoringError;
 use super::files::{canonical, read_if_there, require_utf8, write_atomically};
 use super::rename::renamed;
 use super::toolchain::workspace_manifest;
-use crate::manifest::CapsuleName;
 
 /// The longest name of a capsule, in bytes.
 const NAME_MAX_BYTES: usize = CapsuleName::MAX_BYTES;
@@ -158,7 +159,8 @@ fn create(name: &str, template: &Template, parent: &Path) -> Result<Created> {
 }
 
 fn unknown_template(name: &str, all: &[Template]) -> AuthoringError {
-    let nearest = crate::nearest(name, all.iter().map(|template| template.name)).map(str::to_owned);
+    let nearest =
+        astrid_host::nearest(name, all.iter().map(|template| template.name)).map(str::to_owned);
     AuthoringError::UnknownTemplate {
         name: name.to_owned(),
         known: all

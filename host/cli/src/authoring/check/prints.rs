@@ -6,7 +6,7 @@
 
 use wasmparser::{BinaryReaderError, KnownCustom, Name, Parser, Payload};
 
-use crate::package::{Finding, Severity};
+use super::Finding;
 
 /// The module of the standard library that has the standard streams, as it is named in a path.
 const STREAMS: &str = "std::io::stdio::";
@@ -17,14 +17,12 @@ const STREAMS: &str = "std::io::stdio::";
 pub fn check_prints(component: &[u8]) -> Option<Finding> {
     uses_streams(component)
         .unwrap_or(false)
-        .then(|| Finding {
-            severity: Severity::Warning,
-            message: "it prints (`println!`, `eprintln!`, `dbg!` or std's own streams), or a crate in it does, and a \
-                      capsule has no standard streams: what is printed is lost. Log it instead, with \
-                      `log::info!` and its like of astrid_sdk"
-                .to_owned(),
-            fix: None,
-            fixable: false,
+        .then(|| {
+            Finding::warning(
+                "it prints (`println!`, `eprintln!`, `dbg!` or std's own streams), or a crate in it does, and a \
+                 capsule has no standard streams: what is printed is lost. Log it instead, with `log::info!` and its \
+                 like of astrid_sdk",
+            )
         })
 }
 

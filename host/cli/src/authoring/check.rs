@@ -5,14 +5,16 @@
 
 mod handlers;
 mod imports;
+mod prints;
 
-use serde::{Deserialize, Serialize};
-
-use crate::escape;
-use crate::exports::{Binary, EntryPoint};
-use crate::manifest::{CapsuleManifest, ComponentKind, Isolation, Runtime};
+use astrid_host::escape;
+use astrid_host::exports::{Binary, EntryPoint};
+use astrid_host::manifest::{CapsuleManifest, ComponentKind, Isolation};
+use astrid_host::package::overrides;
+use serde::Serialize;
 
 pub use handlers::{publications_to_fix, subscribe_line, subscriptions_to_fix};
+pub use prints::check_prints;
 
 /// Bytes of a component above which a warning says so: 10 MiB, forty times what a large capsule in Rust has.
 pub const LARGE: u64 = 10 << 20;
@@ -22,7 +24,7 @@ const IMPORT_FINDINGS: usize = 32;
 const SHOWN: usize = 80;
 
 /// One thing that manifest and binary don't agree on, or that somebody should look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
@@ -36,7 +38,7 @@ pub struct Finding {
 }
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// A host refuses the capsule, or it doesn't do what its source or its manifest says.
@@ -74,7 +76,7 @@ impl Finding {
 }
 
 /// Everything that is to be said of this manifest with this binary, errors first. The binary is as
-/// [`analyse`](crate::exports::analyse) judged it, before [`Binary::with_overrides`]: what the manifest says of entry
+/// [`analyse`](astrid_host::exports::analyse) judged it, before [`Binary::with_overrides`]: what the manifest says of entry
 /// points is compared with what the bytes say. Deprecated forms are not in here: the manifest's own warnings tell of them.
 pub fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
     let mut findings = handlers::check(manifest, binary);
@@ -154,17 +156,6 @@ fn entry_points(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
     findings
 }
 
-/// What a manifest says of entry points, whatever the binary's bytes say.
-pub fn overrides(runtime: &Runtime) -> impl Iterator<Item = (EntryPoint, bool)> + use<> {
-    [
-        (EntryPoint::Run, runtime.run),
-        (EntryPoint::Install, runtime.install),
-        (EntryPoint::Upgrade, runtime.upgrade),
-    ]
-    .into_iter()
-    .filter_map(|(entry, said)| Some((entry, said?)))
-}
-
 /// Where guest memory meets several principals: nothing that a host forbids, and nothing to be overlooked.
 fn shared_memory(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -205,8 +196,9 @@ mod testing {
 
     use std::collections::BTreeMap;
 
+    use astrid_host::exports::{HandlerDecl, Judgement};
+
     use super::*;
-    use crate::exports::{HandlerDecl, Judgement};
 
     /// A manifest with this below its `[package]`.
     pub(super) fn manifest(rest: &str) -> CapsuleManifest {
@@ -282,9 +274,10 @@ mod testing {
 
 #[cfg(test)]
 mod tests {
+    use astrid_host::exports::Judgement;
+
     use super::testing::{binary, expect, manifest};
     use super::*;
-    use crate::exports::Judgement;
 
     fn with(entry: EntryPoint, real: bool) -> Binary {
         let mut binary = binary(&[]);

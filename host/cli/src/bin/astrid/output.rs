@@ -4,10 +4,10 @@ use std::fmt::{self, Display};
 use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
+use astrid_cli::authoring::Severity;
 use astrid_host::control::{Problem, Remark, Remarks};
 use astrid_host::escape;
 use astrid_host::manifest::CapsuleName;
-use astrid_host::package::Severity;
 use astrid_host::storage::{LogLevel, LogRecord, LogSink};
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use astrid_host::package::{Package, PackageError, component, manifest_in};
+
 use super::archive::write_archive;
 use super::cargo::{clean, compile};
 use super::componentize::{Sources, componentize};
@@ -12,7 +14,6 @@ use super::facts::CapsuleCrate;
 use super::files::{canonical, require_utf8, write_atomically};
 use super::toolchain::require_wasm_target;
 use super::{AuthoringError, Result};
-use crate::package::{Package, PackageError, component, manifest_in};
 
 /// Where a build's results are, within the crate's folder, whatever target folder cargo was told to use.
 pub const OUTPUT_FOLDER: &str = "target/astrid";
@@ -165,7 +166,7 @@ fn other_crate(sources: &Sources, folder: &Path) -> Option<PathBuf> {
 /// # Errors
 /// [`PackageError::NoComponent`] if it was never built; [`PackageError`].
 pub fn last_build(folder: &Path) -> Result<Package, PackageError> {
-    let (parsed, _) = manifest_in(folder)?;
+    let parsed = manifest_in(folder)?;
     let name = parsed.manifest.name();
     let built = folder.join(OUTPUT_FOLDER).join(format!("{name}.wasm"));
     match component(&built) {

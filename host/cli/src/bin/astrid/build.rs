@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use astrid_cli::authoring::Severity;
 use astrid_host::exports;
-use astrid_host::package::Severity;
 use serde_json::json;
 
 use crate::failure::{DONE, Failure};

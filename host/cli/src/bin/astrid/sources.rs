@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use astrid_host::authoring::{self, BuildOptions, Built, Sdk, Verbosity};
+use astrid_cli::authoring::{self, BuildOptions, Built, Sdk, Verbosity};
 use astrid_host::home::Home;
 use astrid_host::manifest::CapsuleName;
 use astrid_host::package::{self, MANIFEST};

@@ -1,4 +1,4 @@
-//! What the library carries for authors: the SDK, unpacked into the home once per version, and the templates.
+//! What the command carries for authors: the SDK, unpacked into the home once per version, and the templates.
 
 use std::borrow::Cow;
 use std::fs;
@@ -12,7 +12,7 @@ mod packed {
     include!(concat!(env!("OUT_DIR"), "/carried.rs"));
 }
 
-/// The version of the SDK is the library's own.
+/// The version of the SDK is the command's own.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The file that says which contents a folder was unpacked from: BLAKE3, lower-case hex.
@@ -57,12 +57,12 @@ pub struct Sdk<'a> {
 }
 
 impl Sdk<'static> {
-    /// Makes sure that `<home_sdk_dir>/<version>` holds this library's SDK and returns that folder: `sdk/`,
+    /// Makes sure that `<home_sdk_dir>/<version>` holds this command's SDK and returns that folder: `sdk/`,
     /// `sdk-macros/` and `wit/` lie in it. A good copy is compared and left alone, which costs as much as reading
     /// it; a missing, damaged or different one is replaced at once. Processes may do this at the same time.
     ///
     /// # Errors
-    /// [`AuthoringError::Io`]; [`AuthoringError::Carried`] if the library was built wrong.
+    /// [`AuthoringError::Io`]; [`AuthoringError::Carried`] if the command was built wrong.
     pub fn unpack_into(home_sdk_dir: &Path) -> Result<PathBuf> {
         Self::carried()?.unpack(home_sdk_dir)
     }

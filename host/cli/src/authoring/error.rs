@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use astrid_host::ErrorKind;
+use astrid_host::control::Problem;
+use astrid_host::home::io_hint;
 use thiserror::Error;
 
 use super::componentize::ComponentizeError;
 use super::toolchain::WASM_TARGET;
-use crate::home::io_hint;
-use crate::kind::ErrorKind;
 
 /// Why a capsule could not be made or built. The text says what failed and where; [`AuthoringError::hint`] says
 /// what to do.
@@ -210,7 +211,7 @@ pub enum AuthoringError {
         /// The limit that it exceeds.
         limit: String,
     },
-    /// What the library carries is not what it was built with.
+    /// What the command carries is not what it was built with.
     #[error("the SDK within this program is damaged: {reason}")]
     Carried {
         /// What is wrong with it.
@@ -328,6 +329,15 @@ impl AuthoringError {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             message: error.message().trim_end().to_owned(),
+        }
+    }
+}
+
+impl From<AuthoringError> for Problem {
+    fn from(error: AuthoringError) -> Self {
+        Self {
+            hint: error.hint(),
+            ..Self::new(error.kind(), error.to_string())
         }
     }
 }

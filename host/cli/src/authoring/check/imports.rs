@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use astrid_host::exports::{Binary, EntryPoint};
+use astrid_host::manifest::CapsuleManifest;
+use astrid_host::policy::gate::{Gate, List, Needs};
+use astrid_host::policy::gates::{self, Interface};
+use astrid_host::policy::imports::{self, ImportError};
+
 use super::{Finding, IMPORT_FINDINGS, quoted};
-use crate::exports::{Binary, EntryPoint};
-use crate::manifest::CapsuleManifest;
-use crate::policy::gate::{Gate, List, Needs};
-use crate::policy::gates::{self, Interface};
-use crate::policy::imports::{self, ImportError};
 
 /// Everything that is to be said of imports.
 pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding> {

@@ -1,16 +1,17 @@
-//! From a crate's folder to a component: what the commands `astrid new` and `astrid build` do.
+//! From a crate's folder to a component: what `astrid new`, `build`, `check` and `fix` do.
 //!
-//! In here: the SDK that the library carries and the place where it is unpacked, the templates, the cargo
-//! configuration that lets a plainly copied folder build, the run of cargo, and the wrapping of what cargo made
-//! into a component and a `.capsule` archive.
+//! In here: the carried SDK and the place where it is unpacked, the templates, the cargo configuration that lets a
+//! plainly copied folder build, the run of cargo, the wrapping of its product into a component and a `.capsule` archive,
+//! and the linter that compares a manifest with its component.
 //!
-//! This room may use the file system and start cargo and rustc. It runs no guest code, needs no engine, and does
-//! not decide whether a host will take the capsule: whether manifest and component agree is judged elsewhere.
+//! This room may use the file system and start cargo and rustc. It runs no guest code, needs no engine, and does not
+//! decide whether a host takes the capsule: a finding of the linter is advice, and the host judges for itself.
 
 mod archive;
 mod cargo;
 mod cargo_config;
 mod carried;
+mod check;
 mod compile;
 mod componentize;
 mod config;
@@ -22,13 +23,16 @@ mod known;
 mod layout;
 mod members;
 mod new;
-mod prints;
 mod rename;
 mod settings;
 mod toolchain;
 
 pub use archive::write_archive;
 pub use carried::{Sdk, Template, templates};
+pub use check::{
+    Finding, LARGE, Severity, check, check_prints, publications_to_fix, subscribe_line,
+    subscriptions_to_fix,
+};
 pub use compile::{BuildOptions, Built, OUTPUT_FOLDER, Verbosity, build, last_build};
 pub use componentize::{ComponentizeError, componentize};
 pub use config::{Configured, configure};
@@ -36,7 +40,6 @@ pub use error::AuthoringError;
 pub use facts::CapsuleFacts;
 pub use fix::{fix_manifest, fix_publications, fix_subscriptions};
 pub use new::{Created, new_capsule};
-pub use prints::check_prints;
 pub use toolchain::WASM_TARGET;
 
 /// What the functions of this room return.

@@ -1,4 +1,4 @@
-//! Packs what a capsule builds against into the library, so that `astrid new` and `astrid build` work where
+//! Packs what a capsule builds against into the command, so that `astrid new` and `astrid build` work where
 //! there is no checkout: the two SDK crates, the contract in `wit/`, the workspace's manifest (from which the
 //! unpacked SDK's own is derived) and the examples of `capsules/`, which are the templates.
 //!
@@ -16,10 +16,11 @@ const NOT_THE_LIBRARY: [&str; 4] = ["target", "tests", "benches", "examples"];
 const PRODUCTS: [&str; 1] = ["target"];
 
 fn main() {
-    let host = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
-    let repository = host
-        .parent()
-        .expect("the host crate lies in the repository's top level")
+    let here = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let repository = here
+        .ancestors()
+        .nth(2)
+        .expect("the crate lies in host/cli of the repository")
         .to_owned();
 
     let mut sdk = Vec::new();
@@ -60,11 +61,11 @@ fn main() {
     fs::write(&out, code).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
 }
 
-/// A file to carry: its path as the library will know it, and where it is now.
+/// A file to carry: its path as the command will know it, and where it is now.
 type Packed = (String, PathBuf);
 
 /// Packs a folder but for the entries to skip, and has cargo watch each of the others: what is not packed may
-/// change without the library being out of date.
+/// change without the command being out of date.
 fn pack_folder(parent: &Path, folder: &str, skip: &[&str], packed: &mut Vec<Packed>) {
     for name in entries(&parent.join(folder)) {
         if skip.contains(&name.as_str()) {
@@ -98,7 +99,7 @@ fn pack_file(parent: &Path, path: &str, packed: &mut Vec<Packed>) {
 fn entries(folder: &Path) -> Vec<String> {
     let read = fs::read_dir(folder).unwrap_or_else(|error| {
         panic!(
-            "{}: {error}; the host is built within its repository",
+            "{}: {error}; the command is built within its repository",
             folder.display()
         )
     });

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use astrid_host::manifest::CapsuleManifest;
+use astrid_host::package::{ARCHIVE_BYTES, ARCHIVE_ENTRIES, MANIFEST, named_files};
 use flate2::{Compression, GzBuilder};
 
 use super::facts::CapsuleFacts;
 use super::files::write_atomically;
 use super::{AuthoringError, Result};
-use crate::manifest::CapsuleManifest;
-use crate::package::{ARCHIVE_BYTES, ARCHIVE_ENTRIES, MANIFEST, named_files};
 
 /// What of a capsule's folder goes in, where it is there.
 const FOLDERS: [&str; 3] = ["wit", "assets", "skills"];

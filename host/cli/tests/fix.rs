@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use astrid_host::authoring::fix_subscriptions;
+use astrid_cli::authoring::{check, fix_subscriptions, subscriptions_to_fix};
 use astrid_host::exports::{Binary, EntryPoint, HandlerDecl, Judgement};
 use astrid_host::manifest::CapsuleManifest;
-use astrid_host::package::{check, subscriptions_to_fix};
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -1,11 +1,13 @@
 //! Handlers: those that the source declares against those that the manifest binds, both ways.
 
+use astrid_host::exports::{Binary, HandlerDecl};
+use astrid_host::manifest::{
+    Binding, CapsuleManifest, Handler, Mode, OnError, TOOL_ACTION, tool_topic,
+};
+use astrid_host::policy::topic::Topic;
 use toml_edit::{InlineTable, Key};
 
 use super::{Finding, quoted};
-use crate::exports::{Binary, HandlerDecl};
-use crate::manifest::{Binding, CapsuleManifest, Handler, Mode, OnError, TOOL_ACTION, tool_topic};
-use crate::policy::topic::Topic;
 
 /// Everything that is to be said of handlers. A binary of another toolchain doesn't say which ones it has, so
 /// nothing can be said of it.
@@ -352,7 +354,7 @@ fn offers(manifest: &CapsuleManifest, actions: &[&str]) -> Vec<Finding> {
 
 /// What may have been meant by a handler that isn't there.
 fn instead(wanted: &str, actions: &[&str]) -> String {
-    crate::nearest(wanted, actions.iter().copied()).map_or_else(String::new, |action| {
+    astrid_host::nearest(wanted, actions.iter().copied()).map_or_else(String::new, |action| {
         format!("; did you mean {}?", quoted(action))
     })
 }

@@ -3,15 +3,15 @@
 
 use std::path::Path;
 
+use astrid_host::exports::HandlerDecl;
+use astrid_host::manifest::{Binding, CapsuleManifest};
+use astrid_host::policy::topic::Topic;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
+use super::check::subscribe_line;
 use super::files::{canonical, parse_toml, write_atomically};
 use super::layout::{self, Header};
 use super::{AuthoringError, Result};
-use crate::exports::HandlerDecl;
-use crate::manifest::{Binding, CapsuleManifest};
-use crate::package::subscribe_line;
-use crate::policy::topic::Topic;
 
 const SUBSCRIBE: &str = "subscribe";
 const PUBLISH: &str = "publish";
@@ -40,7 +40,7 @@ pub fn fix_manifest(path: &Path, missing: &[HandlerDecl], published: &[Topic]) -
 }
 
 /// A manifest's text in which `[publish]` lists these topics, as
-/// [`publications_to_fix`](crate::package::publications_to_fix) found them. Done twice, it changes nothing more.
+/// [`publications_to_fix`](super::publications_to_fix) found them. Done twice, it changes nothing more.
 ///
 /// # Errors
 /// As [`fix_subscriptions`].
@@ -70,10 +70,10 @@ fn with_publications(manifest_text: &str, missing: &[Topic]) -> Result<String> {
 }
 
 /// A manifest's text in which `[subscribe]` says what these handlers declare, as
-/// [`subscriptions_to_fix`](crate::package::subscriptions_to_fix) found them. A topic without an entry gets one, an
+/// [`subscriptions_to_fix`](super::subscriptions_to_fix) found them. A topic without an entry gets one, an
 /// entry without a handler gets it, and an entry of the same handler gets the priority, `on_error` and `mode` that
 /// differ. One of another handler is left as it is, and so are handlers without a topic:
-/// [`check`](crate::package::check) goes on to tell of them. Done twice, it changes nothing more.
+/// [`check`](super::check) goes on to tell of them. Done twice, it changes nothing more.
 ///
 /// # Errors
 /// [`AuthoringError::Toml`] and [`AuthoringError::TomlShape`] for a text that isn't a manifest's;
@@ -82,7 +82,7 @@ fn with_publications(manifest_text: &str, missing: &[Topic]) -> Result<String> {
 /// # Examples
 ///
 /// ```
-/// use astrid_host::authoring::fix_subscriptions;
+/// use astrid_cli::authoring::fix_subscriptions;
 /// use astrid_host::exports::HandlerDecl;
 ///
 /// let check = HandlerDecl {
@@ -97,7 +97,7 @@ fn with_publications(manifest_text: &str, missing: &[Topic]) -> Result<String> {
 ///     fix_subscriptions(text, &[check])?,
 ///     format!("{text}\n[subscribe]\n\"user.v1.prompt\" = {{ handler = \"check\", priority = 20 }}\n"),
 /// );
-/// # Ok::<(), astrid_host::authoring::AuthoringError>(())
+/// # Ok::<(), astrid_cli::authoring::AuthoringError>(())
 /// ```
 pub fn fix_subscriptions(manifest_text: &str, missing: &[HandlerDecl]) -> Result<String> {
     layout::edit(manifest_text, |text| with_subscriptions(text, missing))
@@ -311,7 +311,6 @@ impl<T: TableLike + ?Sized> ExtendWith for T {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::CapsuleManifest;
 
     const PACKAGE: &str = "[package]\nname = \"demo\" # the name\nversion = \"1.0.0\"\n";
 
@@ -544,7 +543,7 @@ mod tests {
     #[test]
     fn a_manifest_that_would_be_none_is_left_alone() {
         let mut text = format!("{PACKAGE}[subscribe]\n");
-        for at in 0..crate::manifest::limits::HANDLERS {
+        for at in 0..astrid_host::manifest::limits::HANDLERS {
             text += &format!("\"a.t{at}\" = {{ handler = \"h\" }}\n");
         }
         let error = fix_subscriptions(&text, &[handler("h", "a.b")]).expect_err("refused");
