@@ -29,8 +29,9 @@ static BINARY: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
 
 /// Whether a binary is newer than all that it is made of.
 ///
-/// Cargo isn't asked, because it would answer with another build of the engine: `cargo test --workspace`, which has
-/// just made the binary, and a build of the command alone don't agree on the features of every dependency.
+/// Cargo isn't asked, because it would answer with another build of the host: `cargo test --workspace`, which has just
+/// made the binary, and a build of the command alone don't agree on the features of every dependency, though they do on
+/// the engine's.
 fn up_to_date(binary: &Path) -> bool {
     let Some(built) = changed(binary) else {
         return false;

@@ -239,6 +239,20 @@ mod tests {
     }
 
     #[test]
+    fn a_room_of_the_command_and_the_rooms_within_it() {
+        check(
+            "host/cli/src/authoring/check/imports.rs",
+            "use std::fs;\nuse astrid_host::{Host, engine::Engine, exports::Binary};",
+            &[
+                "host/cli/src/authoring/check/imports.rs:1: `host/cli/src/authoring/check` may not know `std::fs`",
+                "host/cli/src/authoring/check/imports.rs:2: `host/cli/src/authoring` may not know `astrid_host::Host`",
+                "host/cli/src/authoring/check/imports.rs:2: `host/cli/src/authoring` may not know `astrid_host::engine`",
+            ],
+        );
+        check("host/cli/src/authoring/compile.rs", "use std::fs;", &[]);
+    }
+
+    #[test]
     fn a_module_of_std_hidden_in_a_tree() {
         check(
             "host/src/policy.rs",
