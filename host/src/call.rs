@@ -1,17 +1,14 @@
-//! A call of a handler: what goes in, what comes out, and what is known about it while it runs.
+//! A call of a handler: what goes in and what comes out.
 
-pub(crate) mod gate;
-
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use uuid::Uuid;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dispatch::CallScope;
 pub use crate::payload::MAX_PAYLOAD;
 use crate::payload::{Payload, PayloadError};
-use crate::principal::{PrincipalId, PrincipalScope};
-use crate::registry::CapsuleInfo;
+use crate::principal::PrincipalId;
 
 /// Most bytes that are kept of the reason of a Deny, as many as of a line of log; a longer one is cut, and says so.
 pub const MAX_REASON: usize = 16 * 1024;
@@ -150,99 +147,23 @@ pub struct Reply {
     pub instance: InstanceState,
 }
 
-/// The host function that a guest waits in, if it does: what a call that runs out of wall time is blamed on.
-#[derive(Debug, Default)]
-pub struct Waiting(Option<&'static str>);
-
-impl Waiting {
-    /// Waits for `done` in `function`, such as `astrid:sys/host.sleep-ns`. Dropped meanwhile, it stays known.
-    pub async fn within<T>(&mut self, function: &'static str, done: impl Future<Output = T>) -> T {
-        self.0 = Some(function);
-        let done = done.await;
-        self.0 = None;
-        done
-    }
-
-    /// The function.
-    pub fn function(&self) -> Option<&'static str> {
-        self.0
-    }
-}
-
 /// Names one call among all of a host's; counts up within a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceId(pub u64);
 
-/// The entry point that a guest is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
-    /// The hook: one of its handlers is called.
-    Handler,
-    /// The install or the upgrade hook.
-    Lifecycle,
-    /// The run loop, with the message that it received last: none before the first one and after an empty receive.
-    RunLoop(Option<Received>),
-}
-
-/// What a run loop is told of the message that it received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Received {
-    /// When it was published.
-    pub published: jiff::Timestamp,
-    /// Whether the host itself published it, and so for no principal.
-    pub by_host: bool,
-}
-
-/// What is known about the call that a guest is serving. Each domain's view is built with one, so "who is
-/// calling" is always a value and never a default.
+/// What code that is called from within a call passes on: what it dispatches is nested in that call.
 #[derive(Debug, Clone)]
-pub struct CallContext {
-    /// The capsule.
-    pub capsule: Arc<CapsuleInfo>,
-    /// The entry point that is called.
-    pub entry: Entry,
-    /// The principal, with what was resolved for it and this capsule.
-    pub scope: Arc<PrincipalScope>,
-    /// The topic of the event; none for a direct call.
-    pub topic: Option<Arc<str>>,
-    /// The session of the uplink that says on whose behalf; none where the host itself knows. What is claimed fails
-    /// every gate that asks for more.
-    pub claimed_by: Option<uuid::Uuid>,
-    /// Who published it, a session uuid: the host's own for a direct call.
-    pub source: uuid::Uuid,
-    /// When the guest was entered.
-    pub began: Instant,
-    /// When its wall time is over.
-    pub deadline: Instant,
-    /// How many calls this one is nested in.
-    pub depth: u8,
-    /// Names the call.
-    pub trace: TraceId,
-}
-
-impl CallContext {
+pub struct CallScope {
     /// On whose behalf the call is made.
-    pub fn principal(&self) -> &PrincipalId {
-        &self.scope.principal.id
-    }
-
-    /// Notes that the guest waits for something: a run loop that cannot say that it is ready is ready by that.
-    pub(crate) fn waits(&self) {
-        if let Entry::RunLoop(_) = self.entry {
-            self.capsule.loop_waits();
-        }
-    }
-
-    /// What code that is called from within the call passes on to what it dispatches.
-    pub fn nesting(&self) -> CallScope {
-        CallScope {
-            principal: self.principal().clone(),
-            claimed_by: self.claimed_by,
-            source: self.source,
-            depth: self.depth,
-            deadline: Some(self.deadline),
-        }
-    }
+    pub principal: PrincipalId,
+    /// The session of the uplink that says so; none where the host itself knows. What is nested in a claim is claimed.
+    pub claimed_by: Option<Uuid>,
+    /// Whose session publishes what it dispatches.
+    pub source: Uuid,
+    /// How many calls the call is nested in.
+    pub depth: u8,
+    /// When its time is over.
+    pub deadline: Option<Instant>,
 }
 
 #[cfg(test)]
@@ -270,16 +191,5 @@ mod tests {
             Err(InvalidCall::Payload(PayloadError::TooLarge { .. }))
         ));
         assert!(Call::json("a".repeat(256), "x").is_ok());
-    }
-
-    #[tokio::test]
-    async fn what_was_waited_in_is_known_when_the_wait_is_given_up() {
-        let mut waiting = Waiting::default();
-        assert_eq!(waiting.within("done", async { 5 }).await, 5);
-        assert_eq!(waiting.function(), None);
-        let endless = waiting.within("endless", std::future::pending::<()>());
-        let given_up = std::future::ready(());
-        tokio::select! { biased; () = endless => {} () = given_up => {} }
-        assert_eq!(waiting.function(), Some("endless"));
     }
 }

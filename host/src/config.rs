@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use toml::de::DeTable;
 
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
+use crate::nearest::nearest;
 
-/// What the operator set; everything has a default.
+/// What the operator set; everything has a default. Tables that are not here belong to a domain, or are an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct HostConfig {
     /// `[engine]`.
     pub engine: EngineConfig,
@@ -211,20 +213,26 @@ impl HostConfig {
     /// # Errors
     /// [`ConfigError`].
     pub fn read(home: &Home) -> Result<Self, ConfigError> {
+        Ok(Self::read_with(home, &[])?.0)
+    }
+
+    /// The same, with the tables that belong to the domains of an embedder, by their names.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub(crate) fn read_with(
+        home: &Home,
+        domains: &[&str],
+    ) -> Result<(Self, toml::Table), ConfigError> {
         let path = home.root().join("etc/config.toml");
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let invalid = |reason| ConfigError::Invalid { path, reason };
-                let config = match toml::from_str::<Self>(&text) {
-                    Ok(config) => config,
-                    Err(error) => return Err(invalid(error.to_string().trim_end().to_owned())),
-                };
-                match config.logs.mistake() {
-                    Some(mistake) => Err(invalid(format!("[logs] {mistake}"))),
-                    None => Ok(config),
-                }
+                let parsed = Self::parse(&text, domains);
+                parsed.map_err(|reason| ConfigError::Invalid { path, reason })
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok((Self::default(), toml::Table::new()))
+            }
             Err(source) => Err(HomeError::Io {
                 doing: "read",
                 path,
@@ -232,6 +240,38 @@ impl HostConfig {
             }
             .into()),
         }
+    }
+}
+
+impl HostConfig {
+    /// The tables of the host itself.
+    const TABLES: [&str; 6] = [
+        "engine", "limits", "dispatch", "security", "secrets", "logs",
+    ];
+
+    fn parse(text: &str, domains: &[&str]) -> Result<(Self, toml::Table), String> {
+        let told = |error: toml::de::Error| error.to_string().trim_end().to_owned();
+        let tables = DeTable::parse(text).map_err(told)?;
+        let known = || Self::TABLES.iter().chain(domains).copied();
+        for name in tables.get_ref().keys() {
+            let key = name.get_ref();
+            if !known().any(|known| known == key) {
+                let line = text[..name.span().start].lines().count().max(1);
+                let meant = nearest(key, known());
+                let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
+                return Err(format!(
+                    "line {line}: unknown table `{key}`{}",
+                    meant.unwrap_or_default()
+                ));
+            }
+        }
+        let config: Self = toml::from_str(text).map_err(told)?;
+        if let Some(mistake) = config.logs.mistake() {
+            return Err(format!("[logs] {mistake}"));
+        }
+        let mut tables: toml::Table = toml::from_str(text).map_err(told)?;
+        tables.retain(|name, _| domains.contains(&&name[..]));
+        Ok((config, tables))
     }
 }
 

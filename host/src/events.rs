@@ -9,19 +9,18 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::bus::{
-    Attribution, Draft, EventBus, Payload, PayloadError, PublishRate, SubscribeError, Subscription,
+    Attribution, Draft, EventBus, Owner, Payload, PayloadError, PublishRate, SubscribeError, Subscription,
 };
-use crate::call::{CallContext, MAX_DEPTH};
+use crate::call::{CallScope, MAX_DEPTH};
 use crate::capsule::{CapsuleHandler, LoadedCapsule, Surroundings};
-use crate::dispatch::{CallScope, DispatchError, Dispatcher, Event, Lane};
-use crate::domain::ipc::wit::ErrorCode;
+use crate::dispatch::{DispatchError, Dispatcher, Event, Lane};
+use crate::domain::CallContext;
 use crate::domain::ipc::{Outlet, Refused};
 use crate::manifest::CapsuleName;
 use crate::people::{Noted, Questions, Unasked};
 use crate::policy::speech;
 use crate::policy::topic::{Topic, TopicError, TopicPattern};
 use crate::principal::PrincipalId;
-use crate::registry::CapsuleInfo;
 
 /// What can't be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -159,7 +158,7 @@ impl Events {
     /// The same from within a call, unless it is nested too deep: then nobody gets it.
     pub(crate) fn announce_within(&self, scope: &CallScope, topic: &Topic, payload: &Payload) {
         if scope.depth < MAX_DEPTH {
-            self.announce(&scope.event(topic.clone(), payload.clone()));
+            self.announce(&Event::within(scope, topic.clone(), payload.clone()));
         }
     }
 }
@@ -216,12 +215,8 @@ impl Surroundings for Events {
 }
 
 impl Outlet for Events {
-    fn publish(
-        &self,
-        capsule: &CapsuleInfo,
-        call: &CallContext,
-        draft: Draft,
-    ) -> Result<(), Refused> {
+    fn publish(&self, call: &CallContext, draft: Draft) -> Result<(), Refused> {
+        let capsule = &call.capsule;
         self.bus
             .may_fan_out(&draft)
             .map_err(|_| Refused::Backpressure)?;
@@ -257,16 +252,11 @@ impl Outlet for Events {
 
     fn subscribe(
         &self,
-        capsule: &CapsuleInfo,
+        subscriptions: &Owner,
         pattern: &TopicPattern,
         only: Option<&PrincipalId>,
-    ) -> Result<Subscription, ErrorCode> {
-        self.bus
-            .subscribe_for(pattern, capsule.subscriptions(), only)
-            .map_err(|error| match error {
-                SubscribeError::Quota { .. } => ErrorCode::Quota,
-                SubscribeError::Closed { .. } => ErrorCode::Closed,
-            })
+    ) -> Result<Subscription, SubscribeError> {
+        self.bus.subscribe_for(pattern, subscriptions, only)
     }
 }
 

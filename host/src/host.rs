@@ -1,7 +1,6 @@
 //! A host: builds the rooms, joins them, and is what an embedder holds.
 
 mod builder;
-mod linking;
 mod loading;
 mod replacing;
 
@@ -11,13 +10,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub use self::builder::{BuildError, HostBuilder};
-pub use self::linking::DomainLinker;
 pub use self::replacing::Installed;
 use crate::bus::{BusMetrics, Owner, SubscribeError, Subscription};
-use crate::call::{Call, CallDraft, Reply, TraceId};
-use crate::capsule::{CallError, Capsule, CapsuleHandler, CustomGate, Environment, NameLocks};
+use crate::call::{Call, CallDraft, CallScope, Reply, TraceId};
+use crate::capsule::{CallError, Capsule, CapsuleHandler, Environment, NameLocks};
 use crate::config::OperatorLimits;
-use crate::dispatch::{Answer, CallScope, DispatchError, Dispatcher, Event, Figures, Outcome};
+use crate::dispatch::{Answer, DispatchError, Dispatcher, Event, Figures, Outcome};
 use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
 use crate::home::Home;
@@ -28,19 +26,6 @@ use crate::storage::{FileLogs, LogRecord};
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, watch};
-
-/// Host functions of an embedder's own. One that calls the host holds a [`WeakHost`], and no [`Capsule`].
-pub trait Domain: Send + Sync + 'static {
-    /// A row for each function: what isn't here can't be linked.
-    fn gates(&self) -> Vec<CustomGate>;
-
-    /// Adds the functions. In them, [`StoreState::call`](crate::capsule::StoreState::call) tells on whose behalf they are
-    /// called.
-    ///
-    /// # Errors
-    /// wasmtime's.
-    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()>;
-}
 
 struct Inner {
     environment: Arc<Environment>,
@@ -223,7 +208,7 @@ impl Host {
         then(&events.dispatcher, event).await
     }
 
-    /// Calls a handler from within a call, whose [`CallContext::nesting`](crate::call::CallContext::nesting) is `scope`:
+    /// Calls a handler from within a call, whose [`CallContext::nesting`](crate::CallContext::nesting) is `scope`:
     /// for the same principal, beside its lane, a level deeper, and within the time that the call has left.
     ///
     /// # Errors
@@ -331,7 +316,7 @@ impl Host {
         done && ended
     }
 
-    /// A handle that doesn't keep the host. For a [`Domain`] whose functions call the host that they are part of, which
+    /// A handle that doesn't keep the host. For a [`Domain`](crate::Domain) whose functions call the host that they are part of, which
     /// otherwise would keep itself.
     pub fn downgrade(&self) -> WeakHost {
         WeakHost(Arc::downgrade(&self.inner))

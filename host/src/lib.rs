@@ -58,10 +58,11 @@ pub mod temporary;
 mod text;
 pub mod tools;
 
-pub use call::{Call, CallContext, CallDraft, InstanceState, Reply, Verdict};
+pub use call::{Call, CallDraft, CallScope, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};
 pub use home::Home;
-pub use host::{BuildError, Domain, DomainLinker, Host, HostBuilder, Installed, WeakHost};
+pub use domain::{CallContext, Domain, DomainLinker, View, Views};
+pub use host::{BuildError, Host, HostBuilder, Installed, WeakHost};
 pub use kind::ErrorKind;
 pub use nearest::nearest;
 pub use package::Package;

@@ -9,8 +9,6 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::bus::{CAPSULE_BYTES, Owner};
-use crate::domain::ipc::SUBSCRIPTIONS;
 use crate::manifest::{CapsuleManifest, CapsuleName, Uplink};
 
 /// What is known of a capsule for as long as it is loaded.
@@ -28,7 +26,6 @@ pub struct CapsuleInfo {
     pub(crate) mute: bool,
     undelivered: AtomicU64,
     unloaded: CancellationToken,
-    subscriptions: Owner,
 }
 
 impl std::fmt::Debug for CapsuleInfo {
@@ -46,8 +43,6 @@ impl CapsuleInfo {
     pub fn new(manifest: CapsuleManifest, host: &CancellationToken) -> Self {
         Self {
             name: manifest.name().clone(),
-            subscriptions: Owner::new(manifest.name().as_str(), SUBSCRIPTIONS)
-                .holding(CAPSULE_BYTES),
             capabilities: manifest.capabilities.held(),
             manifest,
             session: Uuid::new_v4(),
@@ -94,15 +89,9 @@ impl CapsuleInfo {
         self.undelivered.fetch_add(count, Relaxed);
     }
 
-    /// Whose its subscriptions are.
-    pub fn subscriptions(&self) -> &Owner {
-        &self.subscriptions
-    }
-
-    /// The capsule is unloaded: what its guests are blocked in ends, and they hear nothing any more.
+    /// The capsule is unloaded: what its guests are blocked in ends.
     pub fn end(&self) {
         self.unloaded.cancel();
-        self.subscriptions.close();
     }
 
     /// Cancelled when the capsule is unloaded, which ends what its guests are blocked in.

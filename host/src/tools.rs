@@ -6,9 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::call::{Call, CallDraft, InvalidCall, Reply, Verdict};
+use crate::call::{Call, CallDraft, CallScope, InvalidCall, Reply, Verdict};
 use crate::capsule::{CallError, Capsule};
-use crate::dispatch::CallScope;
 use crate::escape;
 use crate::host::Host;
 use crate::kind::ErrorKind;
@@ -222,7 +221,7 @@ impl Host {
         executed(name, &capsule, reply)
     }
 
-    /// Calls a tool from within a call, whose [`CallContext::nesting`](crate::call::CallContext::nesting) is `scope`,
+    /// Calls a tool from within a call, whose [`CallContext::nesting`](crate::CallContext::nesting) is `scope`,
     /// as [`Host::invoke_within`] does: also one of the very capsule that is in that call.
     ///
     /// # Errors

@@ -10,11 +10,9 @@ use super::invoke::Request;
 use super::load::LoadedCapsule;
 use super::slots::Slot;
 use super::tenant::Tenant;
-use super::{CallError, Ceilings, StoreState, absent};
-use crate::call::{CallContext, TraceId, Waiting};
-use crate::domain::io;
-use crate::domain::ipc::{IpcCtx, Listener, Outlet};
-use crate::domain::sys::{Ending, LastWords, SysCtx};
+use super::{CallError, Ceilings, absent};
+use crate::call::TraceId;
+use crate::domain::{CallContext, Ending, Entry, LastWords, StoreState};
 use crate::engine::{
     CpuClock, Frames, LIFT_LIMIT, MemoryLimiter, Refusal, Stopped, TrapKind, backtrace, timed,
     trap_kind,
@@ -70,12 +68,6 @@ pub(super) struct Live {
     slot: Slot,
 }
 
-/// What a lifecycle entry point is called with.
-pub(super) enum Lifecycle {
-    Install,
-    Upgrade,
-}
-
 impl Live {
     /// A store for a call of `capsule`; the guest is instantiated under the clocks of that call.
     pub(super) fn new(
@@ -83,27 +75,10 @@ impl Live {
         slot: Slot,
         call: CallContext,
         memory: usize,
-        previous_version: Option<String>,
-        listener: Option<Listener>,
     ) -> Self {
         let environment = &capsule.environment;
-        let state = StoreState {
-            call,
-            waiting: Waiting::default(),
-            limiter: MemoryLimiter::new(memory, Arc::clone(&environment.budget)),
-            sys: SysCtx::new(
-                Arc::clone(&environment.sys),
-                Arc::clone(&capsule.info),
-                previous_version,
-            ),
-            ipc: IpcCtx::new(
-                Arc::clone(&environment.events) as Arc<dyn Outlet>,
-                Arc::clone(&capsule.info),
-                listener,
-            ),
-            handles: io::handles(),
-            asked: false,
-        };
+        let limiter = MemoryLimiter::new(memory, Arc::clone(&environment.budget));
+        let state = StoreState::new(call, limiter, Arc::clone(&capsule.loads));
         let mut store = Store::new(environment.engine.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(LIFT_LIMIT);
@@ -130,7 +105,7 @@ impl Live {
         // Ticks that passed while it was idle would make it yield at once.
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
-        let call = &mut state.call;
+        let call = state.call_mut();
         if !Arc::ptr_eq(&call.scope, &tenant.scope) {
             call.scope = Arc::clone(&tenant.scope);
         }
@@ -141,8 +116,8 @@ impl Live {
         call.deadline = began + ceilings.wall;
         call.depth = request.depth;
         call.trace = tenant.next_trace();
+        call.last_words = None;
         state.limiter.begin_call(ceilings.memory);
-        state.sys.begin_call();
     }
 
     /// Whether it may serve further calls, of which it may serve so many in all.
@@ -152,7 +127,7 @@ impl Live {
 
     /// Names the call that it serves.
     pub(super) fn trace(&self) -> TraceId {
-        self.store.data().call.trace
+        self.store.data().call().trace
     }
 
     /// Most bytes of linear memory held during the call.
@@ -191,7 +166,7 @@ impl Live {
             });
             timed(&self.clock, began, ceilings.wall, ending, call).await
         };
-        self.store.data().call.scope.report_dropped();
+        self.store.data().call().scope.report_dropped();
         let failure = match result {
             Ok(Ok(answer)) => return Ok((answer, ended)),
             Ok(Err(error)) => Failure::Guest(error),
@@ -205,36 +180,29 @@ impl Live {
         mut self,
         capsule: &LoadedCapsule,
         ceilings: Ceilings,
-        which: Lifecycle,
     ) -> Result<(), CallError> {
         self.clock.begin(ceilings.cpu);
-        let began = self.store.data().call.began;
+        let call = self.store.data().call();
+        let (began, upgrades) = (call.began, matches!(call.entry, Entry::Upgrade { .. }));
         let ending = capsule.info.unloaded();
         let store = &mut self.store;
         let call = async {
             let instance = capsule.pre.instantiate_async(&mut *store).await?;
-            match which {
-                Lifecycle::Install => {
-                    let indices = guest::installable::InstallableIndices::new(&capsule.pre)?;
-                    indices
-                        .load(&mut *store, &instance)?
-                        .call_astrid_install(store)
-                        .await
-                }
-                Lifecycle::Upgrade => {
-                    let indices = guest::upgradable::UpgradableIndices::new(&capsule.pre)?;
-                    indices
-                        .load(&mut *store, &instance)?
-                        .call_astrid_upgrade(store)
-                        .await
-                }
+            if upgrades {
+                let indices = guest::upgradable::UpgradableIndices::new(&capsule.pre)?;
+                let hook = indices.load(&mut *store, &instance)?;
+                hook.call_astrid_upgrade(store).await
+            } else {
+                let indices = guest::installable::InstallableIndices::new(&capsule.pre)?;
+                let hook = indices.load(&mut *store, &instance)?;
+                hook.call_astrid_install(store).await
             }
         };
         let (result, _) = timed(&self.clock, began, ceilings.wall, ending, call).await;
         let done = result
             .map_err(Failure::Stopped)
             .and_then(|result| result.map_err(Failure::Guest));
-        self.store.data().call.scope.report_dropped();
+        self.store.data().call().scope.report_dropped();
         done.map_err(|failure| self.explain(capsule, ceilings, failure).error)
     }
 
@@ -246,7 +214,7 @@ impl Live {
         ceilings: Ceilings,
     ) -> Result<bool, Failed> {
         self.clock.begin_loop(ceilings.cpu);
-        let began = self.store.data().call.began;
+        let began = self.store.data().call().began;
         let ending = capsule.info.unloaded();
         let store = &mut self.store;
         let call = async {
@@ -255,12 +223,12 @@ impl Live {
             indices.load(&mut *store, &instance)?.call_run(store).await
         };
         let (result, _) = timed(&self.clock, began, ceilings.wall, ending, call).await;
-        self.store.data().call.scope.report_dropped();
+        self.store.data().call().scope.report_dropped();
         match result
             .map_err(Failure::Stopped)
             .and_then(|run| run.map_err(Failure::Guest))
         {
-            Ok(()) => Ok(self.store.data().asked()),
+            Ok(()) => Ok(self.store.data().call().asked),
             Err(failure) => Err(self.explain(capsule, ceilings, failure)),
         }
     }
@@ -280,7 +248,7 @@ impl Live {
                 capsule: name,
                 budget: ceilings.wall,
                 computed: self.clock.spent(),
-                waiting: self.store.data().waiting.function(),
+                waiting: self.store.data().call().waiting.function(),
             }
             .into(),
             Failure::Guest(error) => {
@@ -304,7 +272,7 @@ impl Live {
     ) -> CallError {
         let trace = backtrace(error);
         let state = self.store.data_mut();
-        let last_words = state.sys.take_last_words();
+        let last_words = state.take_last_words();
         let refused = state.limiter.refused();
         match (trap_kind(error), last_words, refused) {
             (TrapKind::Interrupted, _, _) => CallError::CpuTimeout {

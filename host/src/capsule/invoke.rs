@@ -6,17 +6,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::circuit::{Open, OpenCircuit};
-use super::instance::{CapsuleResult, Lifecycle, Live};
+use super::instance::{CapsuleResult, Live};
 use super::load::LoadedCapsule;
 use super::served::Served;
 use super::slots::Slot;
 use super::tenant::Tenant;
 use super::{CallError, Ceilings};
 use crate::call::{
-    Call, CallContext, CallDraft, Entry, InstanceState, MAX_DEPTH, MAX_PAYLOAD, MAX_REASON, Reply,
-    Verdict,
+    Call, CallDraft, CallScope, InstanceState, MAX_DEPTH, MAX_PAYLOAD, MAX_REASON, Reply, Verdict,
 };
-use crate::dispatch::{CallScope, HandlerEvent, Turn};
+use crate::dispatch::{HandlerEvent, Turn};
+use crate::domain::{CallContext, Entry, Scope, Waiting};
 use crate::exports::EntryPoint;
 use crate::manifest::Isolation;
 use crate::principal::{PrincipalId, PrincipalScope};
@@ -70,6 +70,9 @@ impl Request<'_> {
             deadline: began + ceilings.wall,
             depth: self.depth,
             trace: tenant.next_trace(),
+            waiting: Waiting::default(),
+            asked: false,
+            last_words: None,
         }
     }
 }
@@ -218,7 +221,7 @@ impl LoadedCapsule {
                 let context =
                     request.context(self, Entry::Handler, tenant, Instant::now(), ceilings);
                 let began = context.began;
-                let live = Box::new(Live::new(self, slot, context, ceilings.memory, None, None));
+                let live = Box::new(Live::new(self, slot, context, ceilings.memory));
                 (live, InstanceState::Fresh, began)
             }
         };
@@ -269,11 +272,11 @@ impl LoadedCapsule {
         principal: &PrincipalId,
         previous_version: Option<String>,
     ) -> Result<(), CallError> {
-        let (entry, which) = match previous_version {
-            None => (EntryPoint::Install, Lifecycle::Install),
-            Some(_) => (EntryPoint::Upgrade, Lifecycle::Upgrade),
+        let (export, entry) = match previous_version {
+            None => (EntryPoint::Install, Entry::Install),
+            Some(from) => (EntryPoint::Upgrade, Entry::Upgrade { from }),
         };
-        if !self.binary.is_real(entry) {
+        if !self.binary.is_real(export) {
             return Ok(());
         }
         let tenant = self.tenant(principal).await?;
@@ -294,9 +297,9 @@ impl LoadedCapsule {
             source: self.environment.session,
             depth: 0,
         };
-        let context = request.context(self, Entry::Lifecycle, &tenant, Instant::now(), ceilings);
-        let live = Live::new(self, slot, context, ceilings.memory, previous_version, None);
-        live.call_lifecycle(self, ceilings, which).await
+        let context = request.context(self, entry, &tenant, Instant::now(), ceilings);
+        let live = Live::new(self, slot, context, ceilings.memory);
+        live.call_lifecycle(self, ceilings).await
     }
 
     /// Why calls for a principal are refused, while they are.
@@ -410,7 +413,7 @@ impl LoadedCapsule {
         let events = &self.environment.events;
         let lane = events.lane(&self.info.name, &scope.principal.id);
         let number = self.tenant_count.fetch_add(1, Relaxed);
-        Tenant::new(scope, ceilings, lane, idle, checked_at, number)
+        Tenant::new(Scope::new(scope), ceilings, lane, idle, checked_at, number)
     }
 
     /// How many calls of one principal run at once.

@@ -20,21 +20,22 @@ use super::run_loop::RunLoop;
 use super::served::Reports;
 use super::slots::Candidate;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
-use super::{CustomGate, LoadError, NameLocks, Slots, StoreState};
+use super::{LoadError, NameLocks, Slots};
 use crate::blocking::Blocking;
 use crate::config::HostConfig;
 use crate::dispatch::Lane;
 use crate::domain::ipc::Outlet;
-use crate::domain::sys::SysShared;
+use crate::domain::{Domains, Loads, StoreState};
 use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
 use crate::exports::{self, Binary, EntryPoint};
 use crate::home::Home;
 use crate::manifest::{CapsuleName, Diagnostic};
 use crate::package::{self, ComponentHash, Package};
+use crate::policy::contract::Offer;
 use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
 use crate::principal::{PrincipalId, Principals};
-use crate::registry::CapsuleInfo;
+use crate::registry::{CapsuleInfo, Registry};
 use crate::storage::LogSink;
 
 /// Where a capsule's events go, and through which lanes its calls come. Behind a trait: that the dispatcher calls
@@ -63,7 +64,9 @@ pub(crate) struct Environment {
     pub(crate) cache: CompileCache,
     pub(crate) components: Components,
     pub(crate) linker: Linker<StoreState>,
-    pub(crate) custom: Vec<CustomGate>,
+    pub(crate) domains: Arc<Domains>,
+    /// What its domains offer.
+    pub(crate) offer: Offer,
     pub(crate) slots: Arc<Slots>,
     /// Those of run loops, which keep theirs.
     pub(crate) loop_slots: Slots,
@@ -78,7 +81,7 @@ pub(crate) struct Environment {
     pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) principals: Principals,
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
-    pub(crate) sys: Arc<SysShared>,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<dyn Surroundings>,
     pub(crate) blocking: Blocking,
     /// The host's own session: the source of direct calls.
@@ -100,6 +103,8 @@ pub(crate) struct LoadedCapsule {
     /// Held, so that others of the same component share it.
     pub(super) known: Arc<Known>,
     pub(crate) environment: Arc<Environment>,
+    /// What the domains keep for this load.
+    pub(super) loads: Arc<Loads>,
     pub(super) pre: InstancePre<StoreState>,
     pub(super) entry_points: EntryPoints,
     /// The actions there are, sorted, if the SDK wrote them down.
@@ -161,6 +166,7 @@ impl LoadedCapsule {
             warnings: package.warnings().to_vec(),
             binary,
             known,
+            loads: Arc::new(Loads::new(&environment.domains, &info)),
             environment: Arc::clone(environment),
             pre,
             entry_points: EntryPoints { hook },
@@ -206,6 +212,7 @@ impl LoadedCapsule {
     pub(crate) fn close(&self) {
         self.closed.store(true, Relaxed);
         self.info.end();
+        self.loads.end();
         for (_, tenant) in self.tenants.iter() {
             tenant.idle.clear();
         }
@@ -239,7 +246,7 @@ fn compiled(
         source,
     };
     let offered = |imports: &Imports| {
-        imports::check(imports, &environment.custom, &info.capabilities).map_err(import)
+        imports::check(imports, &environment.offer, &info.capabilities).map_err(import)
     };
     let known = known.filter(|known| known.hash == *package.hash());
     let known = match known.or_else(|| Known::find(environment, package.hash())) {

@@ -15,7 +15,6 @@ mod order;
 mod run_loop;
 mod served;
 mod slots;
-mod state;
 mod tenant;
 
 use std::sync::Arc;
@@ -31,9 +30,8 @@ pub(crate) use load::{Environment, LoadedCapsule, Surroundings};
 pub use order::{LoadOrder, load_order};
 pub use run_loop::{LoopState, Readiness};
 pub(crate) use slots::{RESERVED, Slots};
-pub use state::StoreState;
 
-pub use crate::policy::imports::{CustomGate, ImportError};
+pub use crate::policy::imports::ImportError;
 
 use crate::exports::{Binary, EntryPoint};
 use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic};

@@ -15,8 +15,7 @@ use super::instance::{Failed, Live};
 use super::invoke::Request;
 use super::load::LoadedCapsule;
 use super::{CallError, Ceilings};
-use crate::call::Entry;
-use crate::domain::ipc::{Listener, Scope, Scopes};
+use crate::domain::{Entry, Resolving, ScopeSource};
 use crate::principal::{PrincipalError, PrincipalId};
 
 /// CPU time that a loop may use without waiting on anything (formats.md, "Defaults"), unless its manifest's `cpu_ms` is
@@ -343,11 +342,12 @@ impl LoadedCapsule {
             source: self.info.session,
             depth: 0,
         };
-        let scopes = Arc::new(TenantScopes(Arc::downgrade(self)));
-        let listener = Listener::new(Arc::clone(&tenant.scope), scopes);
-        let entry = Entry::RunLoop(None);
+        let entry = Entry::RunLoop {
+            received: None,
+            scopes: Arc::new(TenantScopes(Arc::downgrade(self))),
+        };
         let context = request.context(self, entry, &tenant, Instant::now(), ceilings);
-        let live = Live::new(self, slot, context, ceilings.memory, None, Some(listener));
+        let live = Live::new(self, slot, context, ceilings.memory);
         self.run_loop.state.send_replace(LoopState::Running);
         live.call_run(self, ceilings).await
     }
@@ -356,8 +356,8 @@ impl LoadedCapsule {
 /// Finds scopes as long as the capsule is there. Weak, because a loop's store holds it, and the capsule its loop.
 struct TenantScopes(Weak<LoadedCapsule>);
 
-impl Scopes for TenantScopes {
-    fn scope<'a>(&'a self, principal: &'a PrincipalId) -> Scope<'a> {
+impl ScopeSource for TenantScopes {
+    fn scope<'a>(&'a self, principal: &'a PrincipalId) -> Resolving<'a> {
         Box::pin(async move {
             let capsule = self.0.upgrade().ok_or("the capsule was unloaded")?;
             let tenant = capsule.tenant(principal).await;

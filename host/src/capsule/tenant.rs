@@ -15,7 +15,8 @@ use super::served::Reports;
 use super::slots::Candidate;
 use crate::call::TraceId;
 use crate::dispatch;
-use crate::principal::{PrincipalId, PrincipalScope};
+use crate::domain::Scope;
+use crate::principal::PrincipalId;
 
 /// How many tenants a capsule keeps; further ones replace those not in use.
 pub(super) const TENANTS: usize = 4_096;
@@ -24,7 +25,7 @@ pub(super) const TENANTS_AT_FIRST: usize = 32;
 
 /// One principal of one load of a capsule.
 pub(super) struct Tenant {
-    pub(super) scope: Arc<PrincipalScope>,
+    pub(super) scope: Arc<Scope>,
     pub(super) ceilings: Ceilings,
     /// Its calls come through this, first come first served.
     pub(super) lane: Arc<dispatch::Lane>,
@@ -40,7 +41,7 @@ pub(super) struct Tenant {
 
 impl Tenant {
     pub(super) fn new(
-        scope: PrincipalScope,
+        scope: Scope,
         ceilings: Ceilings,
         lane: Arc<dispatch::Lane>,
         idle: Arc<Idle>,

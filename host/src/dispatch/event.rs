@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::bus::{Attribution, Draft, Payload};
-use crate::call::TraceId;
+use crate::call::{CallScope, TraceId};
 use crate::policy::topic::Topic;
 use crate::principal::PrincipalId;
 
@@ -59,6 +59,22 @@ impl Event {
             depth: 0,
             deadline: None,
         }
+    }
+
+    /// An event nested in a call: it is done before the call's time is over, and a level deeper.
+    pub(crate) fn within(scope: &CallScope, topic: Topic, payload: Payload) -> Self {
+        let principal = scope.principal.clone();
+        let attribution = match scope.claimed_by {
+            Some(by) => Attribution::Claimed {
+                principal: principal.clone(),
+                by,
+            },
+            None => Attribution::Verified(principal.clone()),
+        };
+        let event = Self::new(topic, payload, principal, attribution, scope.source);
+        let mut event = event.caused_within(scope);
+        event.deadline = scope.deadline;
+        event
     }
 
     /// Says that a handler's call caused it. It is one level deeper then, and otherwise an event like any other.
@@ -142,38 +158,5 @@ impl HandlerEvent {
             depth: self.depth,
             deadline: self.deadline,
         }
-    }
-}
-
-/// What code that is called from within a call passes on: what it dispatches is nested in that call.
-#[derive(Debug, Clone)]
-pub struct CallScope {
-    /// On whose behalf the call is made.
-    pub principal: PrincipalId,
-    /// The session of the uplink that says so; none where the host itself knows. What is nested in a claim is claimed.
-    pub claimed_by: Option<Uuid>,
-    /// Whose session publishes what it dispatches.
-    pub source: Uuid,
-    /// How many calls the call is nested in.
-    pub depth: u8,
-    /// When its time is over.
-    pub deadline: Option<Instant>,
-}
-
-impl CallScope {
-    /// An event nested in the call: it is done before the call's time is over, and a level deeper.
-    pub(crate) fn event(&self, topic: Topic, payload: Payload) -> Event {
-        let principal = self.principal.clone();
-        let attribution = match self.claimed_by {
-            Some(by) => Attribution::Claimed {
-                principal: principal.clone(),
-                by,
-            },
-            None => Attribution::Verified(principal.clone()),
-        };
-        let event = Event::new(topic, payload, principal, attribution, self.source);
-        let mut event = event.caused_within(self);
-        event.deadline = self.deadline;
-        event
     }
 }

@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use counts::Figures;
 pub use error::{DispatchError, Limit};
-pub use event::{CallScope, Event, HandlerEvent};
+pub use event::{Event, HandlerEvent};
 pub use handler::{Handler, HandlerFailure};
 pub use lane::{Closed, Lane, Place, Turn};
 pub use lanes::{CapsuleLanes, Lanes, Pause, StillRunning};
@@ -55,7 +55,7 @@ use self::bindings::Bindings;
 use self::room::{Inner, Reply};
 use self::runtime::within;
 use crate::bus::Payload;
-use crate::call::TraceId;
+use crate::call::{CallScope, TraceId};
 use crate::manifest::{self, CapsuleName};
 use crate::policy::topic::{Topic, TopicPattern};
 
@@ -247,7 +247,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         topic: Topic,
         payload: Payload,
     ) -> Nested<'a, Outcome> {
-        let course = self.inner.course(scope.event(topic, payload), true);
+        let course = self.inner.course(Event::within(scope, topic, payload), true);
         Box::pin(async move {
             let course = Arc::new(course?);
             // What is decided already takes no places.
@@ -273,7 +273,7 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         let now = self.inner.runtime.now();
         let deadline = now.checked_add(limit).into_iter().chain(scope.deadline);
         let deadline = deadline.min().unwrap_or(now);
-        let mut event = scope.event(topic, payload);
+        let mut event = Event::within(scope, topic, payload);
         event.deadline = Some(deadline);
         let course = self.inner.course(event, true);
         Box::pin(async move {

@@ -1,24 +1,104 @@
-//! What capsules may call: one folder for each `astrid:*` package. What opens each function is in
-//! [`crate::policy::gates`].
+//! What capsules may call: a folder for each `astrid:*` package, a [`Domain`] for each that is served, and the domains of
+//! embedders.
 //!
-//! Each domain has a context (what lives with an instance), a view (the context lent for one call, which can't
-//! be built without a [`crate::call::CallContext`]), a trait by which a store lends that view, and a key for
-//! the linker. The generated traits are implemented on the view, so one domain can't touch another's state.
+//! A domain says what it keeps on each tier: for the host (the domain itself), for each load of a capsule, for each
+//! principal with it, for each instance. Its functions are methods of the [`View`] that a store lends for one call. What a
+//! capsule does not use costs it nothing: an instance makes its part of a domain at the first call.
+//!
+//! One domain cannot reach the state of another. [`io`] alone is known to others: its pollables are in their signatures.
 
+mod context;
+mod custom;
+mod last_words;
+mod linking;
+mod list;
+mod store;
+mod tier;
+mod view;
+
+pub mod approval;
+pub mod elicit;
+pub mod fs;
+pub mod guest;
+pub mod http;
+pub mod identity;
 pub mod io;
 pub mod ipc;
+pub mod kv;
+pub mod net;
+pub mod process;
+pub mod request_context;
 pub mod sys;
+pub mod uplink;
 
-use wasmtime::component::Linker;
+use std::sync::Arc;
 
-/// Adds every domain of this host to a linker: the one list of them.
+use serde::de::DeserializeOwned;
+
+use crate::blocking::Blocking;
+use crate::policy::contract::Interface;
+use crate::registry::Registry;
+use crate::storage::SecretStore;
+
+pub use context::{CallContext, Entry, Received, Resolving, Scope, ScopeSource, Waiting};
+pub(crate) use custom::{AnyDomain, Custom};
+pub(crate) use last_words::{Ending, LastWords};
+pub use linking::DomainLinker;
+pub(crate) use list::{Domains, Loads};
+pub use list::{CONTRACT, Scopes, contract};
+pub use store::StoreState;
+pub use tier::{PerInstance, PerLoad, PerScope};
+pub use view::{Lend, View, Views};
+
+/// Host functions: of a package of the contract, or of an embedder's own.
 ///
-/// # Errors
-/// wasmtime's, when two domains define the same function.
-pub fn link<T: io::IoStore + ipc::IpcStore + sys::SysStore>(
-    linker: &mut Linker<T>,
-) -> wasmtime::Result<()> {
-    io::add_to_linker(linker)?;
-    ipc::add_to_linker(linker)?;
-    sys::add_to_linker(linker)
+/// Each tier's type makes itself ([`PerLoad`], [`PerScope`], [`PerInstance`]); `()` is a tier on which nothing is kept.
+/// How to write one, with an example: [`crate::docs::domains`].
+pub trait Domain: Send + Sync + Sized + 'static {
+    /// Its part of etc/config.toml, the table [`Self::SECTION`].
+    type Config: DeserializeOwned + Default;
+    /// What it keeps for each load of a capsule.
+    type Load: PerLoad<Self>;
+    /// What it keeps for each principal with each load of a capsule.
+    type Scope: PerScope<Self>;
+    /// What it keeps for each instance of a capsule.
+    type Instance: PerInstance<Self>;
+
+    /// Its interfaces, each function with the gate that opens it. What has no row here cannot be called.
+    const INTERFACES: &'static [Interface];
+    /// The name of its table in etc/config.toml; none if it has none.
+    const SECTION: Option<&'static str> = None;
+
+    /// Takes over what the operator configured, before any capsule is loaded.
+    ///
+    /// # Errors
+    /// What is wrong with it; the host is not built.
+    fn configure(&mut self, config: Self::Config) -> Result<(), String> {
+        drop(config);
+        Ok(())
+    }
+
+    /// Adds its functions.
+    ///
+    /// # Errors
+    /// wasmtime's, above all that a function of that name is there already.
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()>;
+}
+
+/// A domain that the host makes itself.
+pub(crate) trait Own: Domain {
+    /// Makes it of what the host consists of.
+    fn new(parts: &Parts) -> Self;
+}
+
+/// What the host's own domains are made of.
+pub(crate) struct Parts {
+    /// Who is loaded.
+    pub(crate) registry: Arc<Registry>,
+    /// Where secret-typed configuration comes from.
+    pub(crate) secrets: Arc<dyn SecretStore>,
+    /// Where files are read.
+    pub(crate) blocking: Blocking,
+    /// Where the events of guests go.
+    pub(crate) outlet: Arc<dyn ipc::Outlet>,
 }

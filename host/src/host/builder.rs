@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wasmtime::component::Linker;
 
-use super::{Domain, DomainLinker, Host, Inner};
+use super::{Host, Inner};
 use crate::blocking::Blocking;
 use crate::bus::Owner;
 use crate::capsule::{Components, Environment, NameLocks, RESERVED, Slots, Surroundings};
 use crate::config::{ConfigError, HostConfig};
 use crate::dispatch::{self, Dispatcher, TokioRuntime};
-use crate::domain::{self, sys::SysShared};
+use crate::domain::ipc::Outlet;
+use crate::domain::{AnyDomain, Custom, Domain, Domains, Parts};
 use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
 use crate::events::{Events, Required};
 use crate::home::{Home, HomeError};
@@ -52,6 +53,14 @@ pub enum BuildError {
         /// Why.
         source: std::io::Error,
     },
+    /// A domain of the embedder cannot be added.
+    #[error("the domain {domain} cannot be added: {reason}")]
+    Domain {
+        /// Its type.
+        domain: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The engine can't be started, or two domains define the same function.
     #[error("the engine can't be started: {0:#}")]
     Engine(wasmtime::Error),
@@ -65,6 +74,7 @@ impl BuildError {
             Self::Config(error) => error.kind(),
             Self::Required { .. } => ErrorKind::Config,
             Self::Workspace { .. } => ErrorKind::Usage,
+            Self::Domain { .. } => ErrorKind::Usage,
             Self::Engine(_) => ErrorKind::Engine,
         }
     }
@@ -76,6 +86,9 @@ impl BuildError {
             Self::Config(error) => error.hint(),
             Self::Required { .. } => "mend that line".into(),
             Self::Workspace { .. } => "name a folder that is there: --workspace DIR".into(),
+            Self::Domain { .. } => {
+                "mend the program that adds it with HostBuilder::domain".into()
+            }
             Self::Engine(_) => {
                 "see that memory, address space and threads of this user are not used up (ulimit -a)".into()
             }
@@ -91,7 +104,7 @@ const READY: Duration = Duration::from_secs(10);
 pub struct HostBuilder {
     home: Option<Home>,
     workspace: Option<PathBuf>,
-    domains: Vec<Box<dyn Domain>>,
+    domains: Vec<Box<dyn AnyDomain>>,
     sinks: Vec<Arc<dyn LogSink>>,
     secrets: Option<Arc<dyn SecretStore>>,
     allocation: Option<Allocation>,
@@ -114,10 +127,10 @@ impl HostBuilder {
         self
     }
 
-    /// Adds host functions.
+    /// Adds a domain: host functions of one's own. Of each type there can be one.
     #[must_use]
     pub fn domain(mut self, domain: impl Domain) -> Self {
-        self.domains.push(Box::new(domain));
+        self.domains.push(Box::new(Custom(domain)));
         self
     }
 
@@ -175,7 +188,13 @@ impl HostBuilder {
                 path: workspace,
                 source,
             })?;
-        let config = HostConfig::read(&home)?;
+        let mut custom = self.domains;
+        check_domains(&custom)?;
+        let sections = custom.iter().filter_map(|domain| domain.section());
+        let (config, mut tables) = HostConfig::read_with(&home, &sections.collect::<Vec<_>>())?;
+        for domain in &mut custom {
+            configure(domain.as_mut(), &mut tables)?;
+        }
         let wanted = match self.allocation {
             _ if !config.engine.pool => Allocation::OnDemand,
             Some(allocation) => allocation,
@@ -204,16 +223,6 @@ impl HostBuilder {
             Allocation::Pooled { instances } => slots.min(instances as usize),
             Allocation::OnDemand => slots.min(config.engine.instances as usize),
         };
-        let mut linker = Linker::new(engine.engine());
-        domain::link(&mut linker).map_err(BuildError::Engine)?;
-        let mut custom = Vec::new();
-        for domain in &self.domains {
-            let rows = domain.gates();
-            domain
-                .add_to_linker(&mut DomainLinker::new(&mut linker, &rows))
-                .map_err(BuildError::Engine)?;
-            custom.extend(rows);
-        }
         let logs = if self.blocking.inline {
             FileLogs::inline(home.clone(), config.logs.clone())
         } else {
@@ -236,6 +245,18 @@ impl HostBuilder {
         let runtime = TokioRuntime::new(tokio::runtime::Handle::current());
         let dispatcher = Dispatcher::new(runtime, dispatch::Limits::default(), required);
         let events = Arc::new(Events::new(session, dispatcher));
+        let registry = Arc::new(Registry::default());
+        let parts = Parts {
+            registry: Arc::clone(&registry),
+            secrets: self
+                .secrets
+                .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
+            blocking: self.blocking.clone(),
+            outlet: Arc::clone(&events) as Arc<dyn Outlet>,
+        };
+        let domains = Domains::new(&parts, custom);
+        let mut linker = Linker::new(engine.engine());
+        domains.link(&mut linker).map_err(BuildError::Engine)?;
         let environment = Environment {
             events: Arc::clone(&events) as Arc<dyn Surroundings>,
             components: Components::default(),
@@ -249,13 +270,7 @@ impl HostBuilder {
             budget,
             principals: Principals::new(home.clone()),
             sinks: sinks.into(),
-            sys: Arc::new(SysShared {
-                registry: Arc::new(Registry::default()),
-                secrets: self
-                    .secrets
-                    .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
-                blocking: self.blocking.clone(),
-            }),
+            registry,
             session,
             blocking: self.blocking,
             home,
@@ -263,7 +278,8 @@ impl HostBuilder {
             config,
             engine,
             linker,
-            custom,
+            offer: domains.offer(),
+            domains: Arc::new(domains),
         };
         Ok(Host {
             inner: Arc::new(Inner {
@@ -280,6 +296,49 @@ impl HostBuilder {
             }),
         })
     }
+}
+
+/// Refuses domains that a host cannot tell apart, and interfaces that only the contract may have.
+fn check_domains(custom: &[Box<dyn AnyDomain>]) -> Result<(), BuildError> {
+    for (at, domain) in custom.iter().enumerate() {
+        let refused = |reason: String| BuildError::Domain {
+            domain: domain.name(),
+            reason,
+        };
+        let before = &custom[..at];
+        if before.iter().any(|other| other.id() == domain.id()) {
+            return Err(refused("a domain of its type was added before".into()));
+        }
+        for interface in domain.interfaces() {
+            let name = interface.name;
+            if name.starts_with("astrid:") {
+                let reason = format!("`{name}` is of the contract, which only the host serves");
+                return Err(refused(reason));
+            }
+            let mut others = before.iter().flat_map(|other| other.interfaces());
+            if others.any(|other| other.name == name) {
+                let reason = format!("`{name}` is served by a domain that was added before");
+                return Err(refused(reason));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hands a domain its part of etc/config.toml.
+fn configure(domain: &mut dyn AnyDomain, tables: &mut toml::Table) -> Result<(), BuildError> {
+    let Some(section) = domain.section() else {
+        return Ok(());
+    };
+    let table = match tables.remove(section) {
+        Some(toml::Value::Table(table)) => table,
+        _ => toml::Table::new(),
+    };
+    domain.configure(table).map_err(|reason| {
+        let path = PathBuf::from("etc/config.toml");
+        let reason = format!("[{section}] {reason}");
+        BuildError::Config(ConfigError::Invalid { path, reason })
+    })
 }
 
 /// The operator's `[dispatch.required]`.

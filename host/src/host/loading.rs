@@ -95,7 +95,7 @@ impl Host {
     }
 
     pub(super) fn registry(&self) -> &Registry {
-        &self.inner.environment.sys.registry
+        &self.inner.environment.registry
     }
 
     /// Tells capsules what became of one.

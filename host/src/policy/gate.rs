@@ -1,6 +1,6 @@
 //! Gates: what a host function asks of the capsule and of the call in which it is called.
 //!
-//! A row of the table ([`super::gates`], or an embedder's) holds a [`Gate`]; a call has a [`Standing`]. Judging one by the
+//! A row of a table ([`super::contract`]) holds a [`Gate`]; a call has a [`Standing`]. Judging one by the
 //! other is pure and allocates nothing where the gate is open.
 
 use std::fmt;
@@ -147,7 +147,7 @@ impl Gate {
     /// The same, closed to topics that the manifest doesn't list. For functions that are called for a topic, which an
     /// embedder's are not.
     #[must_use]
-    pub(super) const fn listed(mut self, list: List) -> Self {
+    pub(crate) const fn listed(mut self, list: List) -> Self {
         self.list = Some(list);
         self
     }

@@ -2,30 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::gate::{Gate, Missing, Row};
-use super::gates;
-
-/// The gate of one function that an embedder adds.
-#[derive(Debug, Clone)]
-pub struct CustomGate {
-    /// The instance, with its version: `acme:billing/host@1.0.0`.
-    pub instance: String,
-    /// The function.
-    pub function: String,
-    /// What opens it. Its capabilities are asked for when a capsule is loaded, all of it at each call.
-    pub gate: Gate,
-}
-
-impl CustomGate {
-    /// The row.
-    pub fn row(&self) -> Row<'_> {
-        Row {
-            interface: &self.instance,
-            function: &self.function,
-            gate: self.gate,
-        }
-    }
-}
+use super::contract::{Offer, Offered};
+use super::gate::Missing;
 
 /// An import that a host doesn't offer to this capsule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,62 +84,47 @@ impl ImportError {
 /// The functions that a component takes from each instance it imports.
 pub type Imports = BTreeMap<String, Vec<String>>;
 
-/// Checks every import against the gate table and what the embedder adds.
+/// Checks every import against what a host offers, for a capsule that holds these capabilities. A function of an
+/// embedder's whose capability is missing is refused here; one of the contract is linked, and denies each call.
 ///
 /// # Errors
-/// The first import that isn't offered, or whose gate is closed.
-pub fn check(imports: &Imports, custom: &[CustomGate], held: &[&str]) -> Result<(), ImportError> {
+/// The first import that is not offered, or whose gate is closed.
+pub fn check(imports: &Imports, offer: &Offer, held: &[&str]) -> Result<(), ImportError> {
     imports.iter().try_for_each(|(import, functions)| {
-        if custom.iter().any(|row| row.instance == *import) {
-            functions
-                .iter()
-                .try_for_each(|function| check_custom(import, function, custom, held))
-        } else {
-            contract(import, functions)
-        }
+        let Offered::Custom(interface) = check_offered(import, functions, offer)? else {
+            return Ok(());
+        };
+        functions.iter().try_for_each(|function| {
+            let gate = interface.gate(function);
+            let held = gate.map_or(Ok(()), |gate| gate.check(held));
+            held.map_err(|missing| ImportError::Denied {
+                import: import.clone(),
+                function: function.clone(),
+                missing,
+            })
+        })
     })
 }
 
-fn check_custom(
-    import: &str,
-    function: &str,
-    custom: &[CustomGate],
-    held: &[&str],
-) -> Result<(), ImportError> {
-    let (import_, function_) = (import.to_owned(), function.to_owned());
-    match custom
-        .iter()
-        .find(|row| row.instance == import && row.function == function)
-    {
-        None => Err(ImportError::Function {
-            import: import_,
-            function: function_,
-        }),
-        Some(row) => row.gate.check(held).map_err(|missing| ImportError::Denied {
-            import: import_,
-            function: function_,
-            missing,
-        }),
-    }
-}
-
-/// Checks one import against the contract: whether this host serves these functions of it.
+/// Checks one import against what a host offers: whether it serves these functions of it.
 ///
 /// # Errors
-/// Why it doesn't.
-pub fn contract(import: &str, functions: &[String]) -> Result<(), ImportError> {
+/// Why it does not.
+pub fn check_offered(
+    import: &str,
+    functions: &[String],
+    offer: &Offer,
+) -> Result<Offered, ImportError> {
     let import_ = import.to_owned();
-    if import.starts_with("wasi:") {
-        return Err(ImportError::Wasi { import: import_ });
-    }
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
-    let Some(interface) = gates::interface(name) else {
-        return Err(if name.starts_with("astrid:") {
-            ImportError::NotInContract { import: import_ }
-        } else {
-            ImportError::Unknown { import: import_ }
+    let Some(offered) = offer.interface(name) else {
+        return Err(match name.split(':').next() {
+            Some("wasi") => ImportError::Wasi { import: import_ },
+            Some("astrid") => ImportError::NotInContract { import: import_ },
+            _ => ImportError::Unknown { import: import_ },
         });
     };
+    let (Offered::Contract(interface) | Offered::Custom(interface)) = offered;
     if !interface.served {
         let package = name.split('/').next().unwrap_or(name).to_owned();
         return Err(ImportError::NotServed {
@@ -175,32 +138,50 @@ pub fn contract(import: &str, functions: &[String]) -> Result<(), ImportError> {
             served: interface.versions.join(" and "),
         });
     }
-    match functions.iter().find(|function| {
-        interface
-            .functions
-            .iter()
-            .all(|(known, _)| known != function)
-    }) {
+    let unknown = |function: &&String| interface.gate(function).is_none();
+    match functions.iter().find(unknown) {
         Some(function) => Err(ImportError::Function {
             import: import_,
             function: function.clone(),
         }),
-        None => Ok(()),
+        None => Ok(offered),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::contract::Interface;
+    use super::super::gate::Gate;
     use super::*;
 
+    const BILLING: [Interface; 1] = [Interface {
+        name: "acme:billing/host",
+        versions: &["1.0.0"],
+        served: true,
+        denial: None,
+        functions: &[("charge", Gate::capability(&["net"]))],
+    }];
+    const CONTRACT: &[&[Interface]] = &[&[
+        Interface {
+            name: "astrid:sys/host",
+            versions: &["1.0.0"],
+            served: true,
+            denial: None,
+            functions: &[("log", Gate::OPEN)],
+        },
+        Interface {
+            name: "astrid:nowhere/host",
+            versions: &["1.0.0"],
+            served: false,
+            denial: None,
+            functions: &[("go", Gate::OPEN)],
+        },
+    ]];
+
     fn judge(import: &str, function: &str) -> Result<(), ImportError> {
-        let custom = [CustomGate {
-            instance: "acme:billing/host@1.0.0".into(),
-            function: "charge".into(),
-            gate: Gate::capability(&["net"]),
-        }];
         let imports = Imports::from([(import.into(), vec![function.into()])]);
-        check(&imports, &custom, &["uplink"])
+        let offer = Offer::new(CONTRACT, &BILLING);
+        check(&imports, &offer, &["uplink"])
     }
 
     #[test]
@@ -215,12 +196,16 @@ mod tests {
             Err(ImportError::Version { .. })
         ));
         assert!(matches!(
-            judge("astrid:kv/host@1.0.0", "kv-get"),
+            judge("astrid:nowhere/host@1.0.0", "go"),
             Err(ImportError::NotServed { .. })
         ));
         assert!(matches!(
             judge("wasi:cli/environment@0.2.0", "x"),
             Err(ImportError::Wasi { .. })
+        ));
+        assert!(matches!(
+            judge("acme:billing/host@2.0.0", "charge"),
+            Err(ImportError::Version { .. })
         ));
         assert!(matches!(
             judge("acme:else/host", "x"),

@@ -1,28 +1,37 @@
 //! Host functions of an embedder's own.
 
-use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
 use astrid_e2e::guests::Guest;
-use astrid_host::capsule::{CustomGate, StoreState};
-use astrid_host::dispatch::CallScope;
+use astrid_host::domain::{PerInstance, PerLoad, PerScope};
+use astrid_host::policy::contract::Interface;
 use astrid_host::policy::gate::{Denied, Gate};
-use astrid_host::wasmtime::{self, StoreContextMut};
-use astrid_host::{Call, CallError, Domain, DomainLinker, HostBuilder};
+use astrid_host::principal::PrincipalScope;
+use astrid_host::registry::CapsuleInfo;
+use astrid_host::{
+    Call, CallContext, CallError, CallScope, Capsule, Domain, DomainLinker, Home, HostBuilder, View,
+    wasmtime,
+};
 use serde_json::{Value, json};
 
 use crate::common::{ask, builder, call_by, id, said, with_people};
 
 pub(crate) const INSTANCE: &str = "acme:billing/host@1.0.0";
 
-/// The row of a domain whose one function, `charge`, anybody may call.
-pub(crate) fn open_to_all() -> Vec<CustomGate> {
-    vec![CustomGate {
-        instance: INSTANCE.into(),
-        function: "charge".into(),
-        gate: Gate::OPEN,
-    }]
+/// The interface of [`INSTANCE`], with its one function behind a gate.
+const fn charge_behind(gate: &'static [(&'static str, Gate)]) -> Interface {
+    Interface {
+        name: "acme:billing/host",
+        versions: &["1.0.0"],
+        served: true,
+        denial: None,
+        functions: gate,
+    }
 }
+
+/// The interface of a domain whose one function, `charge`, anybody may call.
+pub(crate) const OPEN_TO_ALL: &[Interface] = &[charge_behind(&[("charge", Gate::OPEN)])];
 
 /// What `charge` answers, as wasmtime has it.
 type Charged = wasmtime::Result<(Result<u32, String>,)>;
@@ -35,43 +44,42 @@ pub(crate) fn denied(denied: Denied) -> Charged {
 /// What everybody begins with, in cents.
 const CREDIT: u32 = 100;
 
-/// Keeps an account for each principal.
-struct Billing {
-    accounts: Arc<Mutex<BTreeMap<String, u32>>>,
-    gate: Gate,
-    /// What a guest gets where the gate is closed.
-    denied: fn(Denied) -> Charged,
-}
+/// Keeps an account for each principal with each capsule. Its gate, and what a guest gets where that is closed, are
+/// of the tests' choosing.
+struct Billing<G: Behind>(PhantomData<G>);
 
-impl Default for Billing {
-    fn default() -> Self {
-        Self {
-            accounts: Arc::default(),
-            gate: Gate::capability(&["net"]),
-            denied,
-        }
+/// What opens `charge`.
+trait Behind: Send + Sync + 'static {
+    const ROWS: &'static [Interface];
+    fn denied(denied: Denied) -> Charged {
+        self::denied(denied)
     }
 }
 
-impl Domain for Billing {
-    fn gates(&self) -> Vec<CustomGate> {
-        vec![CustomGate {
-            instance: INSTANCE.into(),
-            function: "charge".into(),
-            gate: self.gate,
-        }]
-    }
+/// What a principal has left, in cents.
+struct Account(Mutex<u32>);
 
-    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
-        let accounts = Arc::clone(&self.accounts);
+impl<G: Behind> PerScope<Billing<G>> for Account {
+    fn new(_billing: &Billing<G>, _load: &(), _scope: &PrincipalScope) -> Self {
+        Self(Mutex::new(CREDIT))
+    }
+}
+
+impl<G: Behind> Domain for Billing<G> {
+    type Config = ();
+    type Load = ();
+    type Scope = Account;
+    type Instance = ();
+
+    const INTERFACES: &'static [Interface] = G::ROWS;
+
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
         linker.func_wrap(
             INSTANCE,
             "charge",
-            self.denied,
-            move |store: StoreContextMut<'_, StoreState>, (cents,): (u32,)| {
-                let principal = store.data().call().principal().to_string();
-                let mut accounts = accounts.lock().unwrap();
-                let left = accounts.entry(principal).or_insert(CREDIT);
+            G::denied,
+            |view: View<'_, Self>, (cents,): (u32,)| {
+                let mut left = view.scope().0.lock().unwrap();
                 let answer = match left.checked_sub(cents) {
                     Some(rest) => {
                         *left = rest;
@@ -85,8 +93,34 @@ impl Domain for Billing {
     }
 }
 
+/// A kind of `Behind`: its name, its gate, and what it does with a denial.
+macro_rules! behind {
+    ($name:ident, $gate:expr $(, $denied:item)?) => {
+        struct $name;
+        impl Behind for $name {
+            const ROWS: &'static [Interface] = &[charge_behind(&[("charge", $gate)])];
+            $($denied)?
+        }
+    };
+}
+
+behind!(Net, Gate::capability(&["net"]));
+behind!(Verified, Gate::OPEN.verified());
+behind!(Lifecycle, Gate::OPEN.in_lifecycle());
+behind!(
+    VerifiedOrTrap,
+    Gate::OPEN.verified(),
+    fn denied(denied: Denied) -> Charged {
+        Err(denied.into())
+    }
+);
+
+fn billing<G: Behind>() -> Billing<G> {
+    Billing(PhantomData)
+}
+
 pub(crate) fn with_billing() -> HostBuilder {
-    builder().domain(Billing::default())
+    builder().domain(billing::<Net>())
 }
 
 #[tokio::test]
@@ -129,8 +163,8 @@ async fn without_the_capability_its_gate_is_closed() {
 type Answered = Result<(&'static str, Value), CallError>;
 
 /// What `charge` answers alice, and what a call that an uplink claims to be hers.
-async fn charged(billing: Billing) -> [Answered; 2] {
-    let host = with_people(builder().domain(billing)).await;
+async fn charged<G: Behind>() -> [Answered; 2] {
+    let host = with_people(builder().domain(billing::<G>())).await;
     let capsule = host.load(Guest::Billing.package()).await.unwrap();
     let verified = host.invoke(&capsule, call_by("alice", "charge", 1)).await;
     let scope = CallScope {
@@ -157,18 +191,10 @@ async fn an_embedders_row_is_judged_at_each_call() {
         );
         reason
     };
-    let [verified, claimed] = charged(Billing {
-        gate: Gate::OPEN.verified(),
-        ..Billing::default()
-    })
-    .await;
+    let [verified, claimed] = charged::<Verified>().await;
     assert_eq!(verified.unwrap(), ("final", json!(99)));
     assert!(closed(claimed).contains("is claimed by an uplink"));
-    let both = charged(Billing {
-        gate: Gate::OPEN.in_lifecycle(),
-        ..Billing::default()
-    })
-    .await;
+    let both = charged::<Lifecycle>().await;
     for reply in both {
         assert!(closed(reply).contains("install and upgrade hooks"));
     }
@@ -176,12 +202,7 @@ async fn an_embedders_row_is_judged_at_each_call() {
 
 #[tokio::test]
 async fn a_function_with_no_error_to_answer_traps_with_the_denial() {
-    let [verified, claimed] = charged(Billing {
-        gate: Gate::OPEN.verified(),
-        denied: |denied| Err(denied.into()),
-        ..Billing::default()
-    })
-    .await;
+    let [verified, claimed] = charged::<VerifiedOrTrap>().await;
     assert_eq!(verified.unwrap(), ("final", json!(99)));
     let trap = claimed.unwrap_err();
     assert_eq!(trap.kind(), "trap");
@@ -200,48 +221,174 @@ async fn without_the_domain_its_functions_are_unknown() {
     );
 }
 
+/// A domain that is refused when the host is built.
+macro_rules! refused {
+    ($name:ident, $interfaces:expr, $link:expr) => {
+        struct $name;
+        impl Domain for $name {
+            type Config = ();
+            type Load = ();
+            type Scope = ();
+            type Instance = ();
+            const INTERFACES: &'static [Interface] = $interfaces;
+            fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
+                let link: fn(&mut DomainLinker<'_, Self>) -> wasmtime::Result<()> = $link;
+                link(linker)
+            }
+        }
+    };
+}
+
+/// Why a host is not built.
+async fn not_built(builder: HostBuilder) -> String {
+    builder.build().await.err().expect("it is built").to_string()
+}
+
 #[tokio::test]
-async fn a_function_without_a_row_can_not_be_called() {
-    struct Ungated;
-    impl Domain for Ungated {
-        fn gates(&self) -> Vec<CustomGate> {
-            vec![CustomGate {
-                instance: INSTANCE.into(),
-                function: "refund".into(),
-                gate: Gate::OPEN,
-            }]
+async fn a_function_without_a_row_can_not_be_added() {
+    refused!(
+        Ungated,
+        &[charge_behind(&[("refund", Gate::OPEN)])],
+        |linker| {
+            let charge = |_: View<'_, Ungated>, (): ()| Ok((1_u32,));
+            linker.func_wrap(INSTANCE, "charge", |denied| Err(denied.into()), charge)
         }
-        fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
-            Billing::default().add_to_linker(linker)
-        }
-    }
-    let host = with_people(builder().domain(Ungated)).await;
-    let error = host.load(Guest::Billing.package()).await.unwrap_err();
-    assert_eq!(error.kind(), "import");
-    assert!(
-        error.to_string().contains("charge") && error.to_string().contains(INSTANCE),
-        "{error}"
     );
+    let error = not_built(builder().domain(Ungated)).await;
+    for part in ["no row", "`charge`", INSTANCE] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[tokio::test]
 async fn what_is_the_hosts_own_can_not_be_replaced() {
-    struct Impostor;
-    impl Domain for Impostor {
-        fn gates(&self) -> Vec<CustomGate> {
-            Vec::new()
-        }
-        fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
-            linker
-                .ungated()
-                .instance("astrid:sys/host@1.0.0")?
-                .func_wrap("clock-ms", |_: StoreContextMut<'_, StoreState>, ()| {
-                    Ok((0_u64,))
-                })
-        }
-    }
-    assert!(builder().domain(Impostor).build().await.is_err());
+    refused!(Impostor, &[], |linker| {
+        let mut instance = linker.ungated().instance("astrid:sys/host@1.0.0")?;
+        instance.func_wrap("clock-ms", |_, ()| Ok((0_u64,)))
+    });
+    not_built(builder().domain(Impostor)).await;
+    const CONTRACTS: &[Interface] = &[Interface {
+        name: "astrid:sys/host",
+        ..charge_behind(&[])
+    }];
+    refused!(Claimed, CONTRACTS, |_| Ok(()));
+    let error = not_built(builder().domain(Claimed)).await;
+    assert!(error.contains("`astrid:sys/host` is of the contract"), "{error}");
     let host = with_people(with_billing()).await;
     let noop = host.load(Guest::Noop.package()).await.unwrap();
     ask(&host, &noop, "noop", ()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_domain_twice_and_an_interface_twice_are_refused() {
+    let twice = with_billing().domain(billing::<Net>());
+    let error = not_built(twice).await;
+    assert!(error.contains("of its type was added before"), "{error}");
+    let other = with_billing().domain(billing::<Verified>());
+    let error = not_built(other).await;
+    assert!(error.contains("`acme:billing/host` is served by a domain"), "{error}");
+}
+
+/// What each tier keeps: counts what is made on it.
+#[derive(Default)]
+struct Tiers {
+    step: u32,
+    made: Arc<Mutex<Vec<&'static str>>>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TiersConfig {
+    step: u32,
+}
+
+struct OnTier(Arc<Mutex<Vec<&'static str>>>, u32);
+
+impl OnTier {
+    fn new(tiers: &Tiers, tier: &'static str) -> Self {
+        tiers.made.lock().unwrap().push(tier);
+        Self(Arc::clone(&tiers.made), 0)
+    }
+}
+
+impl PerLoad<Tiers> for OnTier {
+    fn new(tiers: &Tiers, _capsule: &Arc<CapsuleInfo>) -> Self {
+        Self::new(tiers, "load")
+    }
+
+    fn end(&self) {
+        self.0.lock().unwrap().push("end");
+    }
+}
+
+impl PerScope<Tiers> for OnTier {
+    fn new(tiers: &Tiers, _load: &OnTier, scope: &PrincipalScope) -> Self {
+        assert_eq!(scope.principal.id, id("alice"));
+        Self::new(tiers, "scope")
+    }
+}
+
+impl PerInstance<Tiers> for OnTier {
+    fn new(tiers: &Tiers, _load: &OnTier, _call: &CallContext) -> Self {
+        Self::new(tiers, "instance")
+    }
+}
+
+impl Domain for Tiers {
+    type Config = TiersConfig;
+    type Load = OnTier;
+    type Scope = OnTier;
+    type Instance = OnTier;
+
+    const INTERFACES: &'static [Interface] = OPEN_TO_ALL;
+    const SECTION: Option<&'static str> = Some("tiers");
+
+    fn configure(&mut self, config: TiersConfig) -> Result<(), String> {
+        if config.step > 10 {
+            return Err(format!("step = {} is too much: at most 10", config.step));
+        }
+        self.step = config.step;
+        Ok(())
+    }
+
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
+        linker.func_wrap(INSTANCE, "charge", denied, |view: View<'_, Self>, (_,): (u32,)| {
+            let _scope: &OnTier = view.scope();
+            view.instance.1 += view.domain.step;
+            Ok((Ok(view.instance.1),))
+        })
+    }
+}
+
+#[tokio::test]
+async fn each_tier_is_made_when_it_is_needed_and_configured_by_its_table() {
+    let tiers = Tiers::default();
+    let made = Arc::clone(&tiers.made);
+    let home = Home::ephemeral().unwrap();
+    let config = home.root().join("etc/config.toml");
+    std::fs::write(&config, "[tiers]\nstep = 3\n").unwrap();
+    let host = with_people(builder().home(home.clone()).domain(tiers)).await;
+    let said_by = async |capsule: &Capsule| {
+        let reply = host.invoke(capsule, call_by("alice", "charge", 1)).await;
+        said(&reply.unwrap())
+    };
+    let capsule = host.load(Guest::Billing.package()).await.unwrap();
+    assert_eq!(*made.lock().unwrap(), ["load"]);
+    assert_eq!(said_by(&capsule).await, ("final", json!(3)));
+    assert_eq!(said_by(&capsule).await, ("final", json!(6)));
+    let mut used: Vec<_> = made.lock().unwrap().clone();
+    used.sort_unstable();
+    assert_eq!(used, ["instance", "load", "scope"]);
+    host.unload(&capsule);
+    assert_eq!(made.lock().unwrap().last(), Some(&"end"));
+    for (table, said) in [
+        ("[tiers]\nstep = 11\n", "step = 11 is too much"),
+        ("[tiers]\nsteps = 1\n", "steps"),
+        ("\n[tires]\nstep = 1\n", "line 2: unknown table `tires`; did you mean `tiers`?"),
+    ] {
+        std::fs::write(&config, table).unwrap();
+        let builder = builder().home(home.clone()).domain(Tiers::default());
+        let error = not_built(builder).await;
+        assert!(error.contains("config.toml") && error.contains(said), "{error}");
+    }
 }

@@ -15,7 +15,8 @@ use astrid_e2e::published;
 use astrid_host::engine::{self, Allocation};
 use astrid_host::exports;
 use astrid_host::package::ComponentHash;
-use astrid_host::policy::gates;
+use astrid_host::domain;
+use astrid_host::policy::contract::Offered;
 use astrid_host::wasmtime::component::Component;
 use astrid_host::wasmtime::component::types::ComponentItem;
 use astrid_host::wasmtime::{Engine, OptLevel};
@@ -89,9 +90,9 @@ impl Specimen {
     fn may_have(&self, imports: &Imports) -> bool {
         imports.iter().all(|(import, functions)| {
             let known = match import.as_str() {
-                SYS => gates::interface("astrid:sys/host"),
-                IPC => gates::interface("astrid:ipc/host"),
-                POLL => gates::interface("astrid:io/poll"),
+                SYS => domain::contract().interface("astrid:sys/host"),
+                IPC => domain::contract().interface("astrid:ipc/host"),
+                POLL => domain::contract().interface("astrid:io/poll"),
                 LIFECYCLE => return functions.is_empty(),
                 INSTANCE => {
                     return functions
@@ -100,7 +101,10 @@ impl Specimen {
                 }
                 _ => return false,
             };
-            let known = known.unwrap().functions;
+            let Some(Offered::Contract(known)) = known else {
+                panic!("{import} is of the contract");
+            };
+            let known = known.functions;
             functions
                 .iter()
                 .all(|function| known.iter().any(|(known, _)| known == function))

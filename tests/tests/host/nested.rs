@@ -4,17 +4,17 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use astrid_e2e::guests::Guest;
 use astrid_host::bus::Attribution;
-use astrid_host::capsule::{CustomGate, StoreState};
 use astrid_host::dispatch::{Conclusion, Event};
 use astrid_host::engine::Allocation;
 use astrid_host::policy::topic::TopicPattern;
-use astrid_host::wasmtime::{self, StoreContextMut};
-use astrid_host::{Call, Capsule, Domain, DomainLinker, Host, Verdict};
+use astrid_host::policy::contract::Interface;
+use astrid_host::wasmtime;
+use astrid_host::{Call, Capsule, Domain, DomainLinker, Host, Verdict, View};
 use serde_json::json;
 use tokio::time::timeout;
 
 use crate::common::{LONG, builder, call_by, id, said, with_people};
-use crate::domains::{INSTANCE, denied, open_to_all};
+use crate::domains::{INSTANCE, denied, OPEN_TO_ALL};
 
 /// The host, once it is there, and the capsule that calls itself.
 type Around = Arc<OnceLock<(Host, Capsule)>>;
@@ -27,20 +27,23 @@ struct Nesting {
 }
 
 impl Domain for Nesting {
-    fn gates(&self) -> Vec<CustomGate> {
-        open_to_all()
-    }
+    type Config = ();
+    type Load = ();
+    type Scope = ();
+    type Instance = ();
 
-    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
+    const INTERFACES: &'static [Interface] = OPEN_TO_ALL;
+
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
         let (around, by_event) = (Arc::clone(&self.around), self.by_event);
         linker.func_wrap_async(
             INSTANCE,
             "charge",
             denied,
-            move |store: StoreContextMut<'_, StoreState>, (left,): (u32,)| {
-                let scope = store.data().call().nesting();
+            move |view: View<'_, Self>, (left,): (u32,)| {
+                let scope = view.call.nesting();
                 let around = Arc::clone(&around);
-                Box::new(async move {
+                Box::pin(async move {
                     let Some(next) = left.checked_sub(1) else {
                         return Ok((Ok(0_u32),));
                     };
@@ -124,20 +127,23 @@ async fn and_so_do_nested_events() {
 struct Doubling(Arc<OnceLock<Host>>);
 
 impl Domain for Doubling {
-    fn gates(&self) -> Vec<CustomGate> {
-        open_to_all()
-    }
+    type Config = ();
+    type Load = ();
+    type Scope = ();
+    type Instance = ();
 
-    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
+    const INTERFACES: &'static [Interface] = OPEN_TO_ALL;
+
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
         let host = Arc::clone(&self.0);
         linker.func_wrap_async(
             INSTANCE,
             "charge",
             denied,
-            move |store: StoreContextMut<'_, StoreState>, (number,): (u32,)| {
-                let scope = store.data().call().nesting();
+            move |view: View<'_, Self>, (number,): (u32,)| {
+                let scope = view.call.nesting();
                 let host = Arc::clone(&host);
-                Box::new(async move {
+                Box::pin(async move {
                     let arguments = json!({ "number": number });
                     let host = host.get().unwrap();
                     let answer = host.call_tool_within(&scope, "double", &arguments).await;
@@ -184,24 +190,27 @@ struct Claims {
 }
 
 impl Domain for Claims {
-    fn gates(&self) -> Vec<CustomGate> {
-        open_to_all()
-    }
+    type Config = ();
+    type Load = ();
+    type Scope = ();
+    type Instance = ();
 
-    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
+    const INTERFACES: &'static [Interface] = OPEN_TO_ALL;
+
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
         let (around, seen) = (Arc::clone(&self.around), Arc::clone(&self.seen));
         linker.func_wrap_async(
             INSTANCE,
             "charge",
             denied,
-            move |store: StoreContextMut<'_, StoreState>, (left,): (u32,)| {
-                let call = store.data().call();
+            move |view: View<'_, Self>, (left,): (u32,)| {
+                let call = view.call;
                 let by = call.claimed_by.map(|by| by.to_string());
                 seen.lock()
                     .unwrap()
                     .push((call.principal().to_string(), by));
                 let (scope, around) = (call.nesting(), Arc::clone(&around));
-                Box::new(async move {
+                Box::pin(async move {
                     if let Some(next) = left.checked_sub(1) {
                         let (host, capsule) = around.get().unwrap();
                         let call = Call::json("charge", &next).unwrap();

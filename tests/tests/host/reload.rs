@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
-use astrid_host::capsule::{CustomGate, LoopState, Readiness, StoreState};
+use astrid_host::capsule::{LoopState, Readiness};
 use astrid_host::dispatch::{Conclusion, Event, Outcome, Said};
 use astrid_host::manifest::CapsuleName;
-use astrid_host::wasmtime::{self, StoreContextMut};
-use astrid_host::{CallError, Capsule, Domain, DomainLinker, Host, InstanceState, Package};
+use astrid_host::policy::contract::Interface;
+use astrid_host::wasmtime;
+use astrid_host::{CallError, Capsule, Domain, DomainLinker, Host, InstanceState, Package, View};
 use tokio::sync::Semaphore;
 
 use crate::common::{ask, builder, call_by, id, said, with_people};
-use crate::domains::{INSTANCE, denied, open_to_all};
+use crate::domains::{INSTANCE, denied, OPEN_TO_ALL};
 use crate::load;
 use crate::loops::{ticks, until};
 
@@ -47,19 +48,22 @@ impl Door {
 }
 
 impl Domain for Door {
-    fn gates(&self) -> Vec<CustomGate> {
-        open_to_all()
-    }
+    type Config = ();
+    type Load = ();
+    type Scope = ();
+    type Instance = ();
 
-    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
+    const INTERFACES: &'static [Interface] = OPEN_TO_ALL;
+
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
         let door = self.clone();
         linker.func_wrap_async(
             INSTANCE,
             "charge",
             denied,
-            move |_: StoreContextMut<'_, StoreState>, (number,): (u32,)| {
+            move |_: View<'_, Self>, (number,): (u32,)| {
                 let door = door.clone();
-                Box::new(async move {
+                Box::pin(async move {
                     if let Some(act) = door.first.get() {
                         act(number);
                     }

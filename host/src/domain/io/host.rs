@@ -6,17 +6,20 @@ use std::task::Poll;
 use wasmtime::component::Resource;
 
 use super::wit::{ErrorCode, Host, HostPollable};
-use super::{IoView, Pollable};
+use super::{INTERFACES, Io, Pollable};
+use crate::domain::View;
+use crate::policy::contract;
 use crate::policy::gate::{Denied, Row};
-use crate::policy::gates;
 
-const READY_ROW: Row<'static> = gates::row("astrid:io/poll", "[method]pollable.ready");
-const BLOCK_ROW: Row<'static> = gates::row("astrid:io/poll", "[method]pollable.block");
-const POLL_ROW: Row<'static> = gates::row("astrid:io/poll", "poll");
 const BLOCK: &str = "astrid:io/poll.block";
 const POLL: &str = "astrid:io/poll.poll";
 /// Handles that one wait may be for.
 const MOST: usize = 256;
+
+/// The row of a function of the interface.
+const fn row(function: &'static str) -> Row<'static> {
+    contract::row(INTERFACES, "astrid:io/poll", function)
+}
 
 impl From<Denied> for ErrorCode {
     fn from(denied: Denied) -> Self {
@@ -24,20 +27,20 @@ impl From<Denied> for ErrorCode {
     }
 }
 
-impl HostPollable for IoView<'_> {
+impl HostPollable for View<'_, Io> {
     fn ready(&mut self, pollable: Resource<Pollable>) -> wasmtime::Result<bool> {
-        self.call.gate(&READY_ROW)?;
-        Ok(self.table.get(&pollable)?.0.is_ready())
+        self.gate(const { &row("[method]pollable.ready") })?;
+        Ok(self.handles.get(&pollable)?.0.is_ready())
     }
 
     async fn block(
         &mut self,
         pollable: Resource<Pollable>,
     ) -> wasmtime::Result<Result<(), ErrorCode>> {
-        if let Err(denied) = self.call.gate(&BLOCK_ROW) {
+        if let Err(denied) = self.gate(const { &row("[method]pollable.block") }) {
             return Ok(Err(denied.into()));
         }
-        let source = &self.table.get(&pollable)?.0;
+        let source = &self.handles.get(&pollable)?.0;
         let ready = async {
             tokio::select! {
                 biased;
@@ -46,21 +49,21 @@ impl HostPollable for IoView<'_> {
             }
         };
         self.call.waits();
-        Ok(self.waiting.within(BLOCK, ready).await)
+        Ok(self.call.waiting.within(BLOCK, ready).await)
     }
 
     fn drop(&mut self, pollable: Resource<Pollable>) -> wasmtime::Result<()> {
-        self.table.delete(pollable)?;
+        self.handles.delete(pollable)?;
         Ok(())
     }
 }
 
-impl Host for IoView<'_> {
+impl Host for View<'_, Io> {
     async fn poll(
         &mut self,
         pollables: Vec<Resource<Pollable>>,
     ) -> wasmtime::Result<Result<Vec<u32>, ErrorCode>> {
-        if let Err(denied) = self.call.gate(&POLL_ROW) {
+        if let Err(denied) = self.gate(const { &row("poll") }) {
             return Ok(Err(denied.into()));
         }
         if pollables.is_empty() {
@@ -71,7 +74,7 @@ impl Host for IoView<'_> {
         }
         let mut waits = Vec::with_capacity(pollables.len());
         for (index, pollable) in (0..).zip(&pollables) {
-            waits.push((index, self.table.get(pollable)?.0.ready()));
+            waits.push((index, self.handles.get(pollable)?.0.ready()));
         }
         let any = poll_fn(|context| {
             let ready: Vec<u32> = waits
@@ -94,7 +97,7 @@ impl Host for IoView<'_> {
             }
         };
         self.call.waits();
-        Ok(self.waiting.within(POLL, ready).await)
+        Ok(self.call.waiting.within(POLL, ready).await)
     }
 }
 
@@ -106,9 +109,10 @@ mod tests {
     use wasmtime::component::ResourceTable;
 
     use super::*;
-    use crate::call::gate::tests::a_call;
-    use crate::call::{CallContext, Waiting};
-    use crate::domain::io::{Source, Wait, handles};
+    use crate::domain::context::gate::tests::a_call;
+    use crate::domain::io::{Source, Wait};
+    use crate::domain::store::handles;
+    use crate::domain::{CallContext, view};
 
     struct Flag(watch::Receiver<bool>);
 
@@ -130,8 +134,8 @@ mod tests {
 
     struct Case {
         table: ResourceTable,
+        unit: (),
         call: CallContext,
-        waiting: Waiting,
         flags: Vec<Arc<watch::Sender<bool>>>,
         handles: Vec<u32>,
     }
@@ -140,8 +144,8 @@ mod tests {
         fn new(count: usize) -> Self {
             let mut case = Self {
                 table: handles(),
+                unit: (),
                 call: a_call(""),
-                waiting: Waiting::default(),
                 flags: Vec::new(),
                 handles: Vec::new(),
             };
@@ -160,10 +164,13 @@ mod tests {
             self.handles.iter().map(borrow).collect()
         }
 
+        fn view(&mut self) -> View<'_, Io> {
+            view::of_nothing(&Io, &mut self.unit, &mut self.call, &mut self.table)
+        }
+
         async fn poll(&mut self) -> Result<Vec<u32>, ErrorCode> {
             let pollables = self.pollables();
-            IoView::new(&mut self.table, &self.call, &mut self.waiting)
-                .poll(pollables)
+            self.view().poll(pollables)
                 .await
                 .expect("handles of this table")
         }
@@ -197,9 +204,7 @@ mod tests {
         let (ended, ()) = tokio::join!(case.poll(), async { capsule.end() });
         assert!(matches!(ended, Err(ErrorCode::Cancelled)));
         let pollable = case.pollables().remove(0);
-        let blocked = IoView::new(&mut case.table, &case.call, &mut case.waiting)
-            .block(pollable)
-            .await;
+        let blocked = case.view().block(pollable).await;
         assert!(matches!(blocked, Ok(Err(ErrorCode::Cancelled))));
     }
 

@@ -3,14 +3,16 @@
 //! Other domains make [`Pollable`]s of what a guest can wait for; this one only waits. A guest that waits is parked: it
 //! takes no CPU time until something is ready. Streams come with the first domain that has one.
 
+mod gates;
 mod host;
 
 use std::future::Future;
 use std::pin::Pin;
 
-use wasmtime::component::{HasData, Linker, ResourceTable};
+use super::{Domain, DomainLinker, Own, Parts, Views};
+use crate::policy::contract::Interface;
 
-use crate::call::{CallContext, Waiting};
+pub use gates::INTERFACES;
 
 mod bindings {
     #![expect(
@@ -32,16 +34,6 @@ mod bindings {
 }
 
 pub use bindings::astrid::io::poll as wit;
-
-/// Handles that an instance may hold at once, of all domains together.
-pub const HANDLES: usize = 1_024;
-
-/// A table of handles within that bound.
-pub fn handles() -> ResourceTable {
-    let mut table = ResourceTable::new();
-    table.set_max_capacity(HANDLES);
-    table
-}
 
 /// The end of a wait.
 pub type Wait<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -65,45 +57,24 @@ impl Pollable {
     }
 }
 
-/// The instance's handles, lent for one call.
-pub struct IoView<'a> {
-    pub(super) table: &'a mut ResourceTable,
-    pub(super) call: &'a CallContext,
-    pub(super) waiting: &'a mut Waiting,
-}
+/// The domain. It keeps nothing: what can be waited for is among the handles of the instance.
+pub struct Io;
 
-impl<'a> IoView<'a> {
-    /// Lends the handles; unloading the call's capsule ends every wait.
-    pub fn new(
-        table: &'a mut ResourceTable,
-        call: &'a CallContext,
-        waiting: &'a mut Waiting,
-    ) -> Self {
-        Self {
-            table,
-            call,
-            waiting,
-        }
+impl Own for Io {
+    fn new(_parts: &Parts) -> Self {
+        Self
     }
 }
 
-/// A store that can lend the view.
-pub trait IoStore: Send + 'static {
-    /// Lends it.
-    fn io(&mut self) -> IoView<'_>;
-}
+impl Domain for Io {
+    type Config = ();
+    type Load = ();
+    type Scope = ();
+    type Instance = ();
 
-/// The key of this domain in a linker.
-struct Io;
+    const INTERFACES: &'static [Interface] = INTERFACES;
 
-impl HasData for Io {
-    type Data<'a> = IoView<'a>;
-}
-
-/// Adds the package's functions.
-///
-/// # Errors
-/// wasmtime's, when they are there already.
-pub fn add_to_linker<T: IoStore>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, Io>(linker, T::io)
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
+        linker.add(wit::add_to_linker::<_, Views<Self>>)
+    }
 }

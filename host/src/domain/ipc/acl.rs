@@ -1,7 +1,7 @@
 //! Whether a capsule may publish to a topic, and subscribe to a pattern.
 
 use super::wit::ErrorCode;
-use crate::call::CallContext;
+use crate::domain::CallContext;
 use crate::policy::gate::{Closed, List, Row};
 use crate::policy::speech::{self, Speaker};
 use crate::policy::topic::{Topic, TopicPattern};
@@ -68,15 +68,15 @@ fn unlisted(list: List, topic: &str) -> Closed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::gate::tests::a_call as manifest;
-    use crate::policy::gates;
+    use crate::domain::context::gate::tests::a_call as manifest;
+    use crate::domain::ipc::host_row;
 
     fn to_publish(call: &CallContext, topic: &str) -> Result<Topic, ErrorCode> {
-        super::to_publish(call, &gates::row("astrid:ipc/host", "publish"), topic)
+        super::to_publish(call, &host_row("publish"), topic)
     }
 
     fn to_subscribe(call: &CallContext, pattern: &str) -> Result<TopicPattern, ErrorCode> {
-        super::to_subscribe(call, &gates::row("astrid:ipc/host", "subscribe"), pattern)
+        super::to_subscribe(call, &host_row("subscribe"), pattern)
     }
 
     #[test]

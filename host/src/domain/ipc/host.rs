@@ -10,25 +10,23 @@ use super::wit::{
     ErrorCode, Host, HostSubscription, InterceptorBinding, IpcEnvelope, IpcMessage,
     PrincipalAttribution,
 };
-use super::{Heard, IpcView, Refused, acl};
-use crate::bus::{Attribution, Batch, Draft, Payload, RECV_MAX, Readiness};
-use crate::call::{Entry, Received};
+use super::{Heard, INTERFACES, Ipc, Refused, acl};
+use crate::bus::{
+    Attribution, Batch, Draft, Payload, RECV_MAX, Readiness, SubscribeError,
+};
 use crate::domain::io::{Pollable, Source, Wait};
+use crate::domain::{Entry, Received, View};
+use crate::policy::contract;
 use crate::policy::gate::{Denied, Row};
-use crate::policy::gates;
 use crate::policy::topic::Topic;
 use crate::principal::PrincipalId;
 
-const POLL_ROW: Row<'static> = gates::row(IPC, "[method]subscription.poll");
-const RECV_ROW: Row<'static> = gates::row(IPC, "[method]subscription.recv");
-const READINESS_ROW: Row<'static> = gates::row(IPC, "[method]subscription.subscribe-readiness");
-const PUBLISH_ROW: Row<'static> = gates::row(IPC, "publish");
-const PUBLISH_AS_ROW: Row<'static> = gates::row(IPC, "publish-as");
-const SUBSCRIBE_ROW: Row<'static> = gates::row(IPC, "subscribe");
-const BINDINGS_ROW: Row<'static> = gates::row(IPC, "get-interceptor-bindings");
-
-const IPC: &str = "astrid:ipc/host";
 const RECV: &str = "astrid:ipc/host.recv";
+
+/// The row of a function of the interface.
+pub(in crate::domain) const fn row(function: &'static str) -> Row<'static> {
+    contract::row(INTERFACES, "astrid:ipc/host", function)
+}
 
 impl From<Denied> for ErrorCode {
     fn from(_: Denied) -> Self {
@@ -46,17 +44,17 @@ impl Source for Readiness {
     }
 }
 
-impl HostSubscription for IpcView<'_> {
+impl HostSubscription for View<'_, Ipc> {
     async fn poll(
         &mut self,
         subscription: Resource<Heard>,
     ) -> wasmtime::Result<Result<IpcEnvelope, ErrorCode>> {
-        if let Err(denied) = self.call.gate(&POLL_ROW) {
+        if let Err(denied) = self.gate(const { &row("[method]subscription.poll") }) {
             return Ok(Err(denied.into()));
         }
         let mut lost = 0;
         loop {
-            let Ok(mut batch) = self.table.get(&subscription)?.0.poll() else {
+            let Ok(mut batch) = self.handles.get(&subscription)?.0.poll() else {
                 return Ok(Err(ErrorCode::Closed));
             };
             batch.dropped += std::mem::take(&mut lost);
@@ -72,7 +70,7 @@ impl HostSubscription for IpcView<'_> {
         subscription: Resource<Heard>,
         timeout_ms: u64,
     ) -> wasmtime::Result<Result<IpcEnvelope, ErrorCode>> {
-        if let Err(denied) = self.call.gate(&RECV_ROW) {
+        if let Err(denied) = self.gate(const { &row("[method]subscription.recv") }) {
             return Ok(Err(denied.into()));
         }
         self.call.waits();
@@ -80,9 +78,9 @@ impl HostSubscription for IpcView<'_> {
         let began = Instant::now();
         let (mut left, mut lost) = (most, 0);
         loop {
-            let heard = &self.table.get(&subscription)?.0;
+            let heard = &self.handles.get(&subscription)?.0;
             let batch = heard.recv(left);
-            let Ok(mut batch) = self.waiting.within(RECV, batch).await else {
+            let Ok(mut batch) = self.call.waiting.within(RECV, batch).await else {
                 return Ok(Err(ErrorCode::Closed));
             };
             batch.dropped += std::mem::take(&mut lost);
@@ -100,21 +98,21 @@ impl HostSubscription for IpcView<'_> {
         &mut self,
         subscription: Resource<Heard>,
     ) -> wasmtime::Result<Resource<Pollable>> {
-        self.call.gate(&READINESS_ROW)?;
-        let readiness = self.table.get(&subscription)?.0.readiness();
-        Ok(self.table.push(Pollable::new(readiness))?)
+        self.gate(const { &row("[method]subscription.subscribe-readiness") })?;
+        let readiness = self.handles.get(&subscription)?.0.readiness();
+        Ok(self.handles.push(Pollable::new(readiness))?)
     }
 
     fn drop(&mut self, subscription: Resource<Heard>) -> wasmtime::Result<()> {
-        self.table.delete(subscription)?;
-        self.ctx.held -= 1;
+        self.handles.delete(subscription)?;
+        self.instance.held -= 1;
         Ok(())
     }
 }
 
-impl Host for IpcView<'_> {
+impl Host for View<'_, Ipc> {
     fn publish(&mut self, topic: String, payload: String) -> Result<(), ErrorCode> {
-        let topic = acl::to_publish(self.call, &PUBLISH_ROW, &topic)?;
+        let topic = acl::to_publish(self.call, const { &row("publish") }, &topic)?;
         // What a claimed principal causes stays claimed, and what the host causes is the capsule's own doing.
         let principal = self.call.principal().clone();
         let attribution = match self.call.claimed_by {
@@ -130,9 +128,9 @@ impl Host for IpcView<'_> {
         payload: String,
         principal: String,
     ) -> Result<(), ErrorCode> {
-        let topic = acl::to_publish(self.call, &PUBLISH_AS_ROW, &topic)?;
+        let topic = acl::to_publish(self.call, const { &row("publish-as") }, &topic)?;
         let principal: PrincipalId = principal.parse().map_err(|_| ErrorCode::InvalidInput)?;
-        let by = self.ctx.capsule.session;
+        let by = self.call.capsule.session;
         self.put(topic, payload, Attribution::Claimed { principal, by })
     }
 
@@ -140,19 +138,22 @@ impl Host for IpcView<'_> {
         &mut self,
         topic_pattern: String,
     ) -> wasmtime::Result<Result<Resource<Heard>, ErrorCode>> {
-        let capsule = &self.ctx.capsule;
-        let pattern = acl::to_subscribe(self.call, &SUBSCRIBE_ROW, &topic_pattern);
+        let pattern = acl::to_subscribe(self.call, const { &row("subscribe") }, &topic_pattern);
         let subscribed = pattern.and_then(|pattern| {
-            if !self.ctx.may_hold_more() {
+            if !self.instance.may_hold_more() {
                 return Err(ErrorCode::Quota);
             }
-            let only = self.ctx.listener.is_none().then(|| self.call.principal());
-            self.ctx.outlet.subscribe(capsule, &pattern, only)
+            let only = self.instance.listener.is_none().then(|| self.call.principal());
+            let subscribed = self.domain.outlet.subscribe(self.load, &pattern, only);
+            subscribed.map_err(|error| match error {
+                SubscribeError::Quota { .. } => ErrorCode::Quota,
+                SubscribeError::Closed { .. } => ErrorCode::Closed,
+            })
         });
         match subscribed {
             Ok(subscription) => {
-                let heard = self.table.push(Heard(subscription))?;
-                self.ctx.held += 1;
+                let heard = self.handles.push(Heard(subscription))?;
+                self.instance.held += 1;
                 Ok(Ok(heard))
             }
             Err(error) => Ok(Err(error)),
@@ -160,8 +161,8 @@ impl Host for IpcView<'_> {
     }
 
     fn get_interceptor_bindings(&mut self) -> Result<Vec<InterceptorBinding>, ErrorCode> {
-        self.call.gate(&BINDINGS_ROW)?;
-        let bindings = (0..).zip(self.ctx.capsule.manifest.handlers());
+        self.gate(const { &row("get-interceptor-bindings") })?;
+        let bindings = (0..).zip(self.call.capsule.manifest.handlers());
         Ok(bindings
             .map(|(handle_id, handler)| InterceptorBinding {
                 handle_id,
@@ -172,7 +173,7 @@ impl Host for IpcView<'_> {
     }
 }
 
-impl IpcView<'_> {
+impl View<'_, Ipc> {
     fn put(
         &mut self,
         topic: Topic,
@@ -183,12 +184,12 @@ impl IpcView<'_> {
         let draft = Draft {
             topic,
             payload,
-            source: self.ctx.capsule.session,
+            source: self.call.capsule.session,
             attribution,
         };
-        self.ctx
+        self.domain
             .outlet
-            .publish(&self.ctx.capsule, self.call, draft)
+            .publish(self.call, draft)
             .map_err(|refused| match refused {
                 Refused::RateLimited => ErrorCode::RateLimited,
                 Refused::Backpressure | Refused::Depth => ErrorCode::Backpressure,
@@ -201,16 +202,18 @@ impl IpcView<'_> {
     /// What the guest gets. A run loop is from now on for whom the messages are, or itself if there are none; messages for
     /// a principal that cannot be acted for are not delivered, and given back.
     async fn received(&mut self, batch: Batch) -> Result<IpcEnvelope, Batch> {
-        if let Some(listener) = &mut self.ctx.listener {
+        if let Some(listener) = &mut self.instance.listener
+            && let Entry::RunLoop { received, scopes } = &mut self.call.entry
+        {
             let first = batch.messages.first();
             let attribution = first.map(|message| &message.attribution);
             let principal = attribution.and_then(Attribution::principal);
             let scope = match principal {
-                Some(principal) => match listener.scopes.scope(principal).await {
+                Some(principal) => match scopes.scope(principal).await {
                     Ok(scope) => scope,
                     Err(reason) => {
                         let count = batch.messages.len() as u64;
-                        self.ctx.capsule.count_undelivered(count);
+                        self.call.capsule.count_undelivered(count);
                         listener.tell_undelivered(principal, count, &reason);
                         return Err(batch);
                     }
@@ -218,17 +221,17 @@ impl IpcView<'_> {
                 // Nothing came, or the host itself says something.
                 None => Arc::clone(&listener.own),
             };
+            *received = first.map(|message| Received {
+                published: message.timestamp,
+                by_host: message.attribution == Attribution::System,
+            });
             self.call.scope = scope;
             self.call.claimed_by = match attribution {
                 Some(Attribution::Claimed { by, .. }) => Some(*by),
                 _ => None,
             };
-            self.call.source = first.map_or(self.ctx.capsule.session, |message| message.source);
+            self.call.source = first.map_or(self.call.capsule.session, |message| message.source);
             self.call.topic = first.map(|message| message.topic.as_str().into());
-            self.call.entry = Entry::RunLoop(first.map(|message| Received {
-                published: message.timestamp,
-                by_host: message.attribution == Attribution::System,
-            }));
         }
         let message = |message: Arc<crate::bus::Message>| IpcMessage {
             topic: message.topic.to_string(),

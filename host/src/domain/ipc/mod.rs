@@ -8,17 +8,19 @@
 //! `backpressure` comes before `rate-limited` where both would do.
 
 mod acl;
+mod gates;
 mod host;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{HasData, Linker, ResourceTable};
-
-use crate::bus::{Draft, Subscription};
-use crate::call::{CallContext, Waiting};
-use crate::principal::{PrincipalId, PrincipalScope};
+use super::{
+    CallContext, Domain, DomainLinker, Entry, Own, Parts, PerInstance, PerLoad, Scope, Views,
+};
+use crate::bus::{CAPSULE_BYTES, Draft, Owner, SubscribeError, Subscription};
+use crate::policy::contract::Interface;
+use crate::policy::topic::TopicPattern;
+use crate::principal::PrincipalId;
 use crate::registry::CapsuleInfo;
 use crate::storage::LogLevel;
 
@@ -46,6 +48,9 @@ mod bindings {
 }
 
 pub use bindings::astrid::ipc::host as wit;
+pub use gates::INTERFACES;
+#[cfg(test)]
+pub(super) use host::row as host_row;
 
 /// Subscriptions that a capsule may have at once, and its run loop alone (abi.md, "ipc").
 pub const SUBSCRIPTIONS: usize = 128;
@@ -76,52 +81,37 @@ pub enum Refused {
 
 /// Where the events of guests go, and come from.
 pub trait Outlet: Send + Sync + 'static {
-    /// Takes an event that `capsule` publishes in `call`, for its subscriptions and its handlers, or for neither.
+    /// Takes an event that the capsule of `call` publishes in it, for its subscriptions and its handlers, or for neither.
     ///
     /// # Errors
     /// [`Refused`]; it never waits.
-    fn publish(
-        &self,
-        capsule: &CapsuleInfo,
-        call: &CallContext,
-        draft: Draft,
-    ) -> Result<(), Refused>;
+    fn publish(&self, call: &CallContext, draft: Draft) -> Result<(), Refused>;
 
-    /// Subscribes for `capsule`, to what is published for `only`, or for anybody.
+    /// Subscribes for a load of a capsule, to what is published for `only`, or for anybody.
     ///
     /// # Errors
-    /// [`wit::ErrorCode::Quota`] if the capsule has as many as it may; [`wit::ErrorCode::Closed`] if it was unloaded.
+    /// [`SubscribeError`]: the load has as many as it may, or has ended.
     fn subscribe(
         &self,
-        capsule: &CapsuleInfo,
-        pattern: &crate::policy::topic::TopicPattern,
+        subscriptions: &Owner,
+        pattern: &TopicPattern,
         only: Option<&PrincipalId>,
-    ) -> Result<Subscription, wit::ErrorCode>;
+    ) -> Result<Subscription, SubscribeError>;
 }
 
 /// The least time between two lines that tell of messages which were not delivered.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-/// A run loop's principals: it acts for its own, or for that of the message that it received last.
-pub struct Listener {
-    own: Arc<PrincipalScope>,
-    scopes: Arc<dyn Scopes>,
+/// What a run loop has to tell its owner.
+struct Listener {
+    /// The scope of the loop's own principal.
+    own: Arc<Scope>,
     /// Messages that were not delivered, since this was last told.
     undelivered: u64,
     told: Option<Instant>,
 }
 
 impl Listener {
-    /// That of a loop whose own principal has this scope; `scopes` finds those of others.
-    pub fn new(own: Arc<PrincipalScope>, scopes: Arc<dyn Scopes>) -> Self {
-        Self {
-            own,
-            scopes,
-            undelivered: 0,
-            told: None,
-        }
-    }
-
     /// Writes into the capsule's log that messages for `principal` were not delivered; at most once in [`TELL_EVERY`],
     /// with how many there were.
     fn tell_undelivered(&mut self, principal: &PrincipalId, count: u64, reason: &str) {
@@ -138,20 +128,32 @@ impl Listener {
     }
 }
 
-/// A principal's scope with a capsule, or why there is none.
-pub type Scope<'a> = Pin<Box<dyn Future<Output = Result<Arc<PrincipalScope>, String>> + Send + 'a>>;
-
-/// Resolves principals for a capsule.
-pub trait Scopes: Send + Sync + 'static {
-    /// The principal's scope. There is none if there is no such principal, it is disabled, or its profile or its
-    /// configuration of the capsule cannot be read.
-    fn scope<'a>(&'a self, principal: &'a PrincipalId) -> Scope<'a>;
+/// The domain.
+pub struct Ipc {
+    outlet: Arc<dyn Outlet>,
 }
 
-/// What lives with one instance.
-pub struct IpcCtx {
-    outlet: Arc<dyn Outlet>,
-    capsule: Arc<CapsuleInfo>,
+impl Own for Ipc {
+    fn new(parts: &Parts) -> Self {
+        Self {
+            outlet: Arc::clone(&parts.outlet),
+        }
+    }
+}
+
+/// The subscriptions of one load of a capsule.
+impl PerLoad<Ipc> for Owner {
+    fn new(_ipc: &Ipc, capsule: &Arc<CapsuleInfo>) -> Self {
+        Owner::new(capsule.name.as_str(), SUBSCRIPTIONS).holding(CAPSULE_BYTES)
+    }
+
+    fn end(&self) {
+        self.close();
+    }
+}
+
+/// What it keeps for one instance.
+pub struct Instance {
     /// A run loop hears everybody, and takes on the principal of what it hears; a handler hears only whom it is called
     /// for.
     listener: Option<Listener>,
@@ -159,69 +161,37 @@ pub struct IpcCtx {
     held: usize,
 }
 
-impl IpcCtx {
-    /// The context of a new instance of `capsule`; with a `listener`, it is its run loop.
-    pub fn new(
-        outlet: Arc<dyn Outlet>,
-        capsule: Arc<CapsuleInfo>,
-        listener: Option<Listener>,
-    ) -> Self {
+impl PerInstance<Ipc> for Instance {
+    fn new(_ipc: &Ipc, _subscriptions: &Owner, call: &CallContext) -> Self {
+        // Before its first message a run loop is for its own principal.
+        let listener = || Listener {
+            own: Arc::clone(&call.scope),
+            undelivered: 0,
+            told: None,
+        };
         Self {
-            outlet,
-            capsule,
-            listener,
+            listener: matches!(call.entry, Entry::RunLoop { .. }).then(listener),
             held: 0,
         }
     }
+}
 
+impl Instance {
     /// Whether the instance may hold one more subscription, if its capsule may have one.
     fn may_hold_more(&self) -> bool {
         self.listener.is_some() || self.held < HANDLER_SUBSCRIPTIONS
     }
 }
 
-/// The context, lent for one call.
-pub struct IpcView<'a> {
-    pub(super) ctx: &'a mut IpcCtx,
-    pub(super) table: &'a mut ResourceTable,
-    pub(super) call: &'a mut CallContext,
-    pub(super) waiting: &'a mut Waiting,
-}
+impl Domain for Ipc {
+    type Config = ();
+    type Load = Owner;
+    type Scope = ();
+    type Instance = Instance;
 
-impl<'a> IpcView<'a> {
-    /// Lends the context for this call.
-    pub fn new(
-        ctx: &'a mut IpcCtx,
-        table: &'a mut ResourceTable,
-        call: &'a mut CallContext,
-        waiting: &'a mut Waiting,
-    ) -> Self {
-        Self {
-            ctx,
-            table,
-            call,
-            waiting,
-        }
+    const INTERFACES: &'static [Interface] = INTERFACES;
+
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
+        linker.add(wit::add_to_linker::<_, Views<Self>>)
     }
-}
-
-/// A store that can lend the view.
-pub trait IpcStore: Send + 'static {
-    /// Lends it.
-    fn ipc(&mut self) -> IpcView<'_>;
-}
-
-/// The key of this domain in a linker.
-struct Ipc;
-
-impl HasData for Ipc {
-    type Data<'a> = IpcView<'a>;
-}
-
-/// Adds the package's functions.
-///
-/// # Errors
-/// wasmtime's, when they are there already.
-pub fn add_to_linker<T: IpcStore>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    wit::add_to_linker::<T, Ipc>(linker, T::ipc)
 }

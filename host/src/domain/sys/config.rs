@@ -2,33 +2,43 @@
 
 use std::sync::Arc;
 
-use super::SysView;
+use super::Sys;
 use super::wit::ErrorCode;
+use crate::domain::{CallContext, Entry, View};
 use crate::manifest::EnvKind;
-use crate::policy::gates;
+use crate::policy::gate::{Gate, Row};
 use crate::principal::plain;
 
 /// Set only while an upgrade hook runs.
 const PREVIOUS_VERSION: &str = "prev_version";
+/// `get-config` of a key whose type is `secret`; any other key is open to all, as the function's own row says.
+const SECRET: Row<'static> = Row {
+    interface: "astrid:sys/host",
+    function: "get-config",
+    gate: Gate::OPEN.verified(),
+};
 /// Keys that only the host may set begin so.
 const RESERVED: &str = "ASTRID_";
 
-impl SysView<'_> {
+impl View<'_, Sys> {
     /// The value of `key` for the caller, `None` when it isn't set.
     ///
     /// # Errors
     /// [`ErrorCode::CapabilityDenied`] for a secret and a claimed caller; what is wrong with the secret store.
-    pub(super) async fn config(&self, key: &str) -> Result<Option<String>, ErrorCode> {
+    pub(super) async fn config(&mut self, key: &str) -> Result<Option<String>, ErrorCode> {
         if key == PREVIOUS_VERSION {
-            return Ok(self.ctx.previous_version.clone());
+            return Ok(match &self.call.entry {
+                Entry::Upgrade { from } => Some(from.clone()),
+                _ => None,
+            });
         }
         if key.starts_with(RESERVED) {
             return Ok(None);
         }
-        let declared = self.ctx.capsule.manifest.env.get(key);
+        let declared = self.call.capsule.manifest.env.get(key);
         if declared.is_some_and(|env| env.kind == EnvKind::Secret) {
-            self.call.gate(&gates::SECRET_CONFIG)?;
-            let secret = self.secret(key).await.map_err(ErrorCode::Unknown)?;
+            self.gate(&SECRET)?;
+            let secret = secret(self.domain, self.call, key).await.map_err(ErrorCode::Unknown)?;
             if secret.is_some() {
                 return Ok(secret);
             }
@@ -41,26 +51,20 @@ impl SysView<'_> {
             .and_then(|value| serde_json::to_value(value).ok())
             .map(plain))
     }
+}
 
-    /// The principal's secret, else the host-wide one.
-    async fn secret(&self, key: &str) -> Result<Option<String>, String> {
-        let secrets = Arc::clone(&self.ctx.shared.secrets);
-        let capsule = self.ctx.capsule.name.clone();
-        let principal = self.call.principal().clone();
-        let key = key.to_owned();
-        let read = move || match secrets.get(Some(&principal), &capsule, &key) {
-            Ok(None) => secrets.get(None, &capsule, &key),
-            found => found,
-        };
-        match self
-            .ctx
-            .shared
-            .blocking
-            .for_call(self.call.principal(), read)
-            .await
-        {
-            Ok(found) => found.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        }
+/// The secret of the call's principal, else the host-wide one.
+async fn secret(sys: &Sys, call: &CallContext, key: &str) -> Result<Option<String>, String> {
+    let secrets = Arc::clone(&sys.secrets);
+    let capsule = call.capsule.name.clone();
+    let principal = call.principal().clone();
+    let key = key.to_owned();
+    let read = move || match secrets.get(Some(&principal), &capsule, &key) {
+        Ok(None) => secrets.get(None, &capsule, &key),
+        found => found,
+    };
+    match sys.blocking.for_call(call.principal(), read).await {
+        Ok(found) => found.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
     }
 }

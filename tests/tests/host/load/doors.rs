@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use astrid_host::capsule::{CustomGate, StoreState};
-use astrid_host::wasmtime::{self, StoreContextMut};
-use astrid_host::{Domain, DomainLinker};
+use astrid_host::policy::contract::Interface;
+use astrid_host::wasmtime;
+use astrid_host::{Domain, DomainLinker, View};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::common::LONG;
-use crate::domains::{INSTANCE, denied, open_to_all};
+use crate::domains::{INSTANCE, denied, OPEN_TO_ALL};
 
 /// `charge(0)` answers at once; `charge(n)` says that it is there, and answers when the doors are open.
 #[derive(Clone)]
@@ -49,19 +49,22 @@ impl Doors {
 }
 
 impl Domain for Doors {
-    fn gates(&self) -> Vec<CustomGate> {
-        open_to_all()
-    }
+    type Config = ();
+    type Load = ();
+    type Scope = ();
+    type Instance = ();
 
-    fn add_to_linker(&self, linker: &mut DomainLinker<'_>) -> wasmtime::Result<()> {
+    const INTERFACES: &'static [Interface] = OPEN_TO_ALL;
+
+    fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
         let (open, there) = (self.open.subscribe(), Arc::clone(&self.there));
         linker.func_wrap_async(
             INSTANCE,
             "charge",
             denied,
-            move |_: StoreContextMut<'_, StoreState>, (cents,): (u32,)| {
+            move |_: View<'_, Self>, (cents,): (u32,)| {
                 let (mut open, there) = (open.clone(), Arc::clone(&there));
-                Box::new(async move {
+                Box::pin(async move {
                     if cents > 0 {
                         there.send_modify(|there| *there += 1);
                         open.wait_for(|open| *open).await.unwrap();

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use astrid_host::exports::{Binary, EntryPoint};
 use astrid_host::manifest::CapsuleManifest;
 use astrid_host::policy::gate::{Gate, List, Needs};
-use astrid_host::policy::gates::{self, Interface};
+use astrid_host::domain;
+use astrid_host::policy::contract::{Interface, Offered};
 use astrid_host::policy::imports::{self, ImportError};
 
 use super::{Finding, IMPORT_FINDINGS, quoted};
@@ -31,7 +32,10 @@ pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding>
 
 /// The interface of an import, whatever its version.
 fn interface(import: &str) -> Option<&'static Interface> {
-    gates::interface(import.split_once('@').map_or(import, |(name, _)| name))
+    let name = import.split_once('@').map_or(import, |(name, _)| name);
+    let (Offered::Contract(interface) | Offered::Custom(interface)) =
+        domain::contract().interface(name)?;
+    Some(interface)
 }
 
 fn functions<'a>(binary: &'a Binary, import: &str) -> &'a [String] {
@@ -43,7 +47,7 @@ fn functions<'a>(binary: &'a Binary, import: &str) -> &'a [String] {
 
 /// Why a host can't link this import.
 fn refusal(binary: &Binary, import: &str) -> Option<Finding> {
-    let error = imports::contract(import, functions(binary, import)).err()?;
+    let error = imports::check_offered(import, functions(binary, import), &domain::contract()).err()?;
     let said = format!("{error}: {}", error.hint());
     // An embedder may offer what isn't in the contract.
     let foreign = matches!(error, ImportError::Unknown { .. });

@@ -2,7 +2,7 @@
 //!
 //! An open gate costs a few comparisons: no lock, no allocation.
 
-use super::{CallContext, Entry};
+use super::CallContext;
 use crate::policy::gate::{Closed, Denied, List, Row, Standing};
 use crate::storage::LogLevel;
 
@@ -28,7 +28,7 @@ impl CallContext {
         let standing = Standing {
             held: &self.capsule.capabilities,
             verified: self.claimed_by.is_none(),
-            lifecycle: self.entry == Entry::Lifecycle,
+            lifecycle: self.entry.is_lifecycle(),
         };
         let admitted = row.gate.admit(standing, listed);
         admitted.map_err(|why| self.denied(row, why))
@@ -51,6 +51,7 @@ pub(crate) mod tests {
     use tokio_util::sync::CancellationToken;
     use uuid::Uuid;
 
+    use super::super::{Entry, Scope, Waiting};
     use super::*;
     use crate::call::TraceId;
     use crate::home::Home;
@@ -73,13 +74,16 @@ pub(crate) mod tests {
             entry: Entry::Handler,
             source: capsule.session,
             capsule,
-            scope: Arc::new(scope.expect("no overlay")),
+            scope: Arc::new(Scope::new(scope.expect("no overlay"))),
             topic: None,
             claimed_by: None,
             began: Instant::now(),
             deadline: Instant::now(),
             depth: 0,
             trace: TraceId(0),
+            waiting: Waiting::default(),
+            asked: false,
+            last_words: None,
         }
     }
 
@@ -98,10 +102,8 @@ pub(crate) mod tests {
         assert_eq!(passes(&call), [true, true, true, false]);
         call.claimed_by = Some(Uuid::nil());
         assert_eq!(passes(&call), [true, true, false, false]);
-        call.entry = Entry::Lifecycle;
+        call.entry = Entry::Install;
         assert_eq!(passes(&call), [true, true, false, true]);
-        call.entry = Entry::RunLoop(None);
-        assert_eq!(passes(&call), [true, true, false, false]);
         let denied = call
             .gate(&row(Gate::capability(&["net"])))
             .expect_err("denied");
@@ -114,7 +116,7 @@ pub(crate) mod tests {
     #[test]
     fn a_row_that_asks_for_a_topic_is_closed_without_one() {
         let call = a_call("[publish]\n\"*\" = {}\n");
-        let publish = crate::policy::gates::row("astrid:ipc/host", "publish");
+        let publish = crate::domain::ipc::host_row("publish");
         assert!(matches!(
             call.gate(&publish),
             Err(Denied {

@@ -1,0 +1,145 @@
+//! Domains of embedders, of which this crate knows neither the types nor how many there are: found by their type.
+
+use std::any::{Any, TypeId, type_name};
+use std::sync::{Arc, OnceLock};
+
+use wasmtime::component::Linker;
+
+use super::linking::DomainLinker;
+use super::view::InScope;
+use super::{Domain, PerInstance, PerLoad, Scopes, StoreState, View};
+use crate::policy::contract::Interface;
+use crate::registry::CapsuleInfo;
+
+/// A domain of an embedder, whatever its types.
+pub(crate) trait AnyDomain: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    /// Of the domain; the same one twice has no place.
+    fn id(&self) -> TypeId;
+    /// The name of its type, for errors.
+    fn name(&self) -> &'static str;
+    fn interfaces(&self) -> &'static [Interface];
+    fn section(&self) -> Option<&'static str>;
+    fn configure(&mut self, section: toml::Table) -> Result<(), String>;
+    fn link(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()>;
+    fn load(&self, capsule: &Arc<CapsuleInfo>) -> Box<dyn AnyLoad>;
+}
+
+/// What a domain of an embedder keeps for a load of a capsule.
+pub(crate) trait AnyLoad: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+    fn end(&self);
+}
+
+/// Holds a domain of an embedder.
+pub(crate) struct Custom<D>(pub(crate) D);
+
+struct CustomLoad<D: Domain>(D::Load);
+
+impl<D: Domain> AnyDomain for Custom<D> {
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn id(&self) -> TypeId {
+        TypeId::of::<D>()
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<D>()
+    }
+
+    fn interfaces(&self) -> &'static [Interface] {
+        D::INTERFACES
+    }
+
+    fn section(&self) -> Option<&'static str> {
+        D::SECTION
+    }
+
+    fn configure(&mut self, section: toml::Table) -> Result<(), String> {
+        let config = section.try_into::<D::Config>();
+        let config = config.map_err(|error| error.to_string().trim_end().to_owned())?;
+        self.0.configure(config)
+    }
+
+    fn link(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+        self.0.link(&mut DomainLinker::new(linker, lend::<D>))
+    }
+
+    fn load(&self, capsule: &Arc<CapsuleInfo>) -> Box<dyn AnyLoad> {
+        Box::new(CustomLoad::<D>(PerLoad::new(&self.0, capsule)))
+    }
+}
+
+impl<D: Domain> AnyLoad for CustomLoad<D> {
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn end(&self) {
+        self.0.end();
+    }
+}
+
+/// What embedders' domains keep in a scope, each in the place that it has in the host.
+pub(super) type CustomScopes = OnceLock<Box<[OnceLock<Box<dyn Any + Send + Sync>>]>>;
+
+/// Where an embedder's domain is among those of its host.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    at: usize,
+    of: usize,
+}
+
+/// Why what is found at a [`Place`] has the type that it is looked for by.
+const BY_ITS_TYPE: &str = "a place is found by the type of the domain, which made what is there";
+
+impl Place {
+    /// The place of a domain that linked its functions, and the domain.
+    fn find<D: Domain>(all: &[Box<dyn AnyDomain>]) -> (Self, &D) {
+        let mut found = all.iter().enumerate();
+        found
+            .find_map(|(at, domain)| {
+                let domain = domain.as_any().downcast_ref()?;
+                Some((Self { at, of: all.len() }, domain))
+            })
+            .expect("a view is lent by the linker to which the domain of this host added its functions")
+    }
+
+    /// What the domain keeps in a scope, made with `make` if it is the first time.
+    pub(super) fn scope<S: Send + Sync + 'static>(self, scopes: &Scopes, make: impl FnOnce() -> S) -> &S {
+        let places = || (0..self.of).map(|_| OnceLock::new()).collect();
+        let part = &scopes.custom.get_or_init(places)[self.at];
+        let part = part.get_or_init(|| Box::new(make()));
+        part.downcast_ref().expect(BY_ITS_TYPE)
+    }
+}
+
+/// Lends the view of an embedder's domain, of which the instance makes its part if it is the first time.
+fn lend<D: Domain>(state: &mut StoreState) -> View<'_, D> {
+    let StoreState {
+        call,
+        handles,
+        instances,
+        ..
+    } = state;
+    call.asked = true;
+    let loads = &instances.loads;
+    let (place, domain) = Place::find::<D>(&loads.domains.custom);
+    let load = loads.custom[place.at].as_any();
+    let load: &D::Load = load.downcast_ref().expect(BY_ITS_TYPE);
+    let made = &mut instances.made.custom;
+    made.resize_with(place.of, || None);
+    let instance = made[place.at]
+        .get_or_insert_with(|| Box::new(D::Instance::new(domain, load, call)))
+        .downcast_mut();
+    View {
+        domain,
+        load,
+        instance: instance.expect(BY_ITS_TYPE),
+        call,
+        handles,
+        in_scope: InScope::Custom(place),
+    }
+}

@@ -1,0 +1,157 @@
+//! The list of packages, and what is made of it: the structs of the tiers, the linking, and the contract.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use wasmtime::component::Linker;
+
+use super::custom::{AnyDomain, AnyLoad, CustomScopes};
+use super::linking::DomainLinker;
+use super::view::InScope;
+use super::{
+    Domain, Own, Parts, PerInstance, PerLoad, StoreState, View, approval, elicit, fs,
+    guest, http, identity, io, ipc, kv, net, process, request_context, sys, uplink,
+};
+use crate::policy::contract::{Interface, Offer};
+use crate::registry::CapsuleInfo;
+
+/// Where the parts of a domain of the list are.
+trait Listed: Own {
+    fn domain(all: &Domains) -> &Self;
+    fn load(all: &Loads) -> &Self::Load;
+    fn scope(all: &Scopes) -> &OnceLock<Self::Scope>;
+    fn instance(all: &mut Made) -> &mut Option<Self::Instance>;
+}
+
+/// The packages by their folders: those that are known and not served, and those that are served, with their domains.
+macro_rules! packages {
+    (known: [$($known:ident),*], served: [$($package:ident: $domain:ty),*]) => {
+        /// The interfaces of the contract, package by package.
+        pub const CONTRACT: &[&[Interface]] = &[$($known::INTERFACES,)* $($package::INTERFACES,)*];
+
+        /// The domains of a host: what each keeps for all of it.
+        pub(crate) struct Domains {
+            $($package: $domain,)*
+            pub(super) custom: Vec<Box<dyn AnyDomain>>,
+        }
+
+        /// What each domain keeps for one load of a capsule.
+        pub(crate) struct Loads {
+            pub(super) domains: Arc<Domains>,
+            $($package: <$domain as Domain>::Load,)*
+            pub(super) custom: Vec<Box<dyn AnyLoad>>,
+        }
+
+        /// What each domain keeps for one principal with one load of a capsule, once it is asked for.
+        #[derive(Default)]
+        pub struct Scopes {
+            $($package: OnceLock<<$domain as Domain>::Scope>,)*
+            pub(super) custom: CustomScopes,
+        }
+
+        /// What each domain keeps for one instance, once it is used.
+        #[derive(Default)]
+        pub(super) struct Made {
+            $($package: Option<<$domain as Domain>::Instance>,)*
+            pub(super) custom: Vec<Option<Box<dyn Any + Send>>>,
+        }
+
+        impl Domains {
+            /// Makes the host's own, beside those of an embedder.
+            pub(crate) fn new(parts: &Parts, custom: Vec<Box<dyn AnyDomain>>) -> Self {
+                Self {
+                    $($package: <$domain>::new(parts),)*
+                    custom,
+                }
+            }
+
+            /// Adds the functions of every domain.
+            ///
+            /// # Errors
+            /// wasmtime's, when two domains define the same function.
+            pub(crate) fn link(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
+                $(self.$package.link(&mut DomainLinker::new(linker, lend::<$domain>))?;)*
+                self.custom.iter().try_for_each(|domain| domain.link(linker))
+            }
+        }
+
+        impl Loads {
+            /// What each domain keeps for a new load of a capsule.
+            pub(crate) fn new(domains: &Arc<Domains>, capsule: &Arc<CapsuleInfo>) -> Self {
+                Self {
+                    $($package: PerLoad::new(&domains.$package, capsule),)*
+                    custom: domains.custom.iter().map(|domain| domain.load(capsule)).collect(),
+                    domains: Arc::clone(domains),
+                }
+            }
+
+            /// The capsule is unloaded.
+            pub(crate) fn end(&self) {
+                $(PerLoad::<$domain>::end(&self.$package);)*
+                for load in &self.custom {
+                    load.end();
+                }
+            }
+        }
+
+        $(
+            impl Listed for $domain {
+                fn domain(all: &Domains) -> &Self {
+                    &all.$package
+                }
+
+                fn load(all: &Loads) -> &Self::Load {
+                    &all.$package
+                }
+
+                fn scope(all: &Scopes) -> &OnceLock<Self::Scope> {
+                    &all.$package
+                }
+
+                fn instance(all: &mut Made) -> &mut Option<Self::Instance> {
+                    &mut all.$package
+                }
+            }
+        )*
+    };
+}
+
+packages! {
+    known: [approval, elicit, fs, guest, http, identity, kv, net, process, request_context, uplink],
+    served: [io: io::Io, ipc: ipc::Ipc, sys: sys::Sys]
+}
+
+/// What a host without domains of an embedder offers.
+pub fn contract() -> Offer {
+    Offer::new(CONTRACT, [])
+}
+
+impl Domains {
+    /// What this host offers to capsules.
+    pub(crate) fn offer(&self) -> Offer {
+        let custom = self.custom.iter();
+        Offer::new(CONTRACT, custom.flat_map(|domain| domain.interfaces()))
+    }
+}
+
+/// Lends the view of a domain of the list, which the instance makes its part of if it is the first time.
+fn lend<D: Listed>(state: &mut StoreState) -> View<'_, D> {
+    let StoreState {
+        call,
+        handles,
+        instances,
+        ..
+    } = state;
+    call.asked = true;
+    let domain = D::domain(&instances.loads.domains);
+    let load = D::load(&instances.loads);
+    let instance = D::instance(&mut instances.made);
+    View {
+        domain,
+        load,
+        instance: instance.get_or_insert_with(|| PerInstance::new(domain, load, call)),
+        call,
+        handles,
+        in_scope: InScope::Listed(D::scope),
+    }
+}

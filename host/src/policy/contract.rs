@@ -1,0 +1,109 @@
+//! Interfaces that capsules import: their functions, each with the gate that opens it, and who offers them.
+//!
+//! The tables themselves stand with the packages ([`crate::domain`]), an embedder's with its domain. A function without a
+//! row cannot be called, so a new one is closed until somebody has decided.
+
+use super::gate::{Gate, Row};
+
+/// One interface, with all the versions in which it is known.
+#[derive(Debug)]
+pub struct Interface {
+    /// Its name without a version, such as `astrid:sys/host`.
+    pub name: &'static str,
+    /// The released versions, oldest first.
+    pub versions: &'static [&'static str],
+    /// Whether this host offers it. What it does not offer has its gates decided all the same.
+    pub served: bool,
+    /// What a guest is told of a denial: a case of the interface's error code or decision, `unknown` (with the text) where
+    /// there is none for it, or nothing where all is open.
+    pub denial: Option<&'static str>,
+    /// Functions by their name in a binary, with what opens them. A version has these or fewer.
+    pub functions: &'static [(&'static str, Gate)],
+}
+
+/// The row of a function, for the code that serves it: looked up when that is compiled.
+///
+/// # Panics
+/// If there is none; in a constant that is an error of the compiler.
+pub const fn row(
+    interfaces: &'static [Interface],
+    interface: &'static str,
+    function: &'static str,
+) -> Row<'static> {
+    let mut at = 0;
+    while at < interfaces.len() {
+        let rows = interfaces[at].functions;
+        let mut row = 0;
+        while same(interfaces[at].name, interface) && row < rows.len() {
+            let (name, gate) = rows[row];
+            if same(name, function) {
+                return Row {
+                    interface,
+                    function,
+                    gate,
+                };
+            }
+            row += 1;
+        }
+        at += 1;
+    }
+    panic!("the gate table has no row for this function")
+}
+
+/// `==`, which is not for constants.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
+/// Everything that a host knows how to judge: the interfaces of the contract, and those of an embedder's domains.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    contract: &'static [&'static [Interface]],
+    custom: Vec<&'static Interface>,
+}
+
+/// An interface, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Offered {
+    /// One of the contract, served or not.
+    Contract(&'static Interface),
+    /// One of an embedder's domain.
+    Custom(&'static Interface),
+}
+
+impl Offer {
+    /// The interfaces of the contract, a table for each package, and those of an embedder.
+    pub fn new(
+        contract: &'static [&'static [Interface]],
+        custom: impl IntoIterator<Item = &'static Interface>,
+    ) -> Self {
+        Self {
+            contract,
+            custom: custom.into_iter().collect(),
+        }
+    }
+
+    /// The interface of this name, without a version.
+    pub fn interface(&self, name: &str) -> Option<Offered> {
+        let is_it = |interface: &&'static Interface| interface.name == name;
+        let custom = self.custom.iter().copied().find(is_it);
+        custom.map(Offered::Custom).or_else(|| {
+            let contract = self.contract.iter().copied().flatten().find(is_it);
+            contract.map(Offered::Contract)
+        })
+    }
+}
+
+impl Interface {
+    /// What opens a function; none if the interface has none of that name.
+    pub fn gate(&self, function: &str) -> Option<Gate> {
+        let mut rows = self.functions.iter();
+        rows.find(|(name, _)| *name == function)
+            .map(|(_, gate)| *gate)
+    }
+}
