@@ -12,7 +12,7 @@ use crate::bus::{
     Attribution, Draft, EventBus, Owner, Payload, PayloadError, PublishRate, SubscribeError, Subscription,
 };
 use crate::call::{CallScope, MAX_DEPTH};
-use crate::capsule::{CapsuleHandler, LoadedCapsule, Surroundings};
+use crate::capsule::{CapsuleHandler, Current, LoadedCapsule, Surroundings};
 use crate::dispatch::{DispatchError, Dispatcher, Event, Lane};
 use crate::domain::CallContext;
 use crate::domain::ipc::{Outlet, Refused};
@@ -187,6 +187,13 @@ fn handle(dispatcher: &Dispatcher<CapsuleHandler>, event: Event) {
     }
 }
 
+impl Current for Events {
+    fn current(&self, capsule: &CapsuleName) -> Option<Arc<LoadedCapsule>> {
+        let handler = self.dispatcher.loaded(capsule)?;
+        Some(Arc::clone(handler.capsule()))
+    }
+}
+
 impl Surroundings for Events {
     fn lane(&self, capsule: &CapsuleName, principal: &PrincipalId) -> Arc<Lane> {
         self.dispatcher.lanes().of(capsule).lane(principal)
@@ -194,11 +201,6 @@ impl Surroundings for Events {
 
     fn queued(&self, capsule: &CapsuleName) -> usize {
         self.dispatcher.queued(capsule)
-    }
-
-    fn current(&self, capsule: &CapsuleName) -> Option<Arc<LoadedCapsule>> {
-        let handler = self.dispatcher.loaded(capsule)?;
-        Some(Arc::clone(handler.capsule()))
     }
 
     fn tell(&self, topic: &'static str, principal: &PrincipalId, payload: &serde_json::Value) {

@@ -25,6 +25,7 @@ pub struct CapsuleInfo {
     /// Its run loop cannot say that it is ready: the component doesn't import the function.
     pub(crate) mute: bool,
     undelivered: AtomicU64,
+    denied: AtomicU64,
     unloaded: CancellationToken,
 }
 
@@ -49,6 +50,7 @@ impl CapsuleInfo {
             ready: watch::Sender::new(false),
             mute: false,
             undelivered: AtomicU64::new(0),
+            denied: AtomicU64::new(0),
             unloaded: host.child_token(),
         }
     }
@@ -83,6 +85,15 @@ impl CapsuleInfo {
     /// Messages that its run loop did not get, because their principal could not be acted for.
     pub fn undelivered(&self) -> u64 {
         self.undelivered.load(Relaxed)
+    }
+
+    /// Calls of host functions that were denied.
+    pub fn denied(&self) -> u64 {
+        self.denied.load(Relaxed)
+    }
+
+    pub(crate) fn count_denied(&self) {
+        self.denied.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn count_undelivered(&self, count: u64) {

@@ -65,6 +65,8 @@ guests! {
     Gates => "tests/programs/gates",
     /// Does something when it is installed and when it is upgraded.
     Installer => "tests/programs/installer",
+    /// Writes pages, a resource of an embedder's own.
+    Ledger => "tests/programs/ledger",
     /// Answers whatever it hears: a run loop.
     Listener => "tests/programs/listener",
     /// Exports a run that is no loop.

@@ -5,6 +5,8 @@
 //! was tried and what came of it. No test lives here.
 
 mod cargo;
+#[cfg(doctest)]
+mod docs;
 pub mod command;
 pub mod folders;
 pub mod guests;

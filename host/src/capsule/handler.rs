@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::CallError;
-use super::invoke::Request;
 use super::load::LoadedCapsule;
+use super::request::Request;
 use crate::bus::Attribution;
 use crate::call::Verdict;
 use crate::dispatch::{Handler, HandlerEvent, HandlerFailure, Turn};

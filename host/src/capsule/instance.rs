@@ -6,57 +6,19 @@ use std::time::Instant;
 
 use wasmtime::Store;
 
-use super::invoke::Request;
-use super::load::LoadedCapsule;
+use super::guest::{self, CapsuleResult};
+use super::request::Request;
 use super::slots::Slot;
-use super::tenant::Tenant;
+use super::template::Template;
 use super::{CallError, Ceilings, absent};
 use crate::call::TraceId;
-use crate::domain::{CallContext, Ending, Entry, LastWords, StoreState};
+use crate::domain::{CallContext, Ending, Entry, LastWords, Scope, StoreState};
 use crate::engine::{
     CpuClock, Frames, LIFT_LIMIT, MemoryLimiter, Refusal, Stopped, TrapKind, backtrace, timed,
     trap_kind,
 };
 use crate::exports::EntryPoint;
 use crate::manifest::CapsuleName;
-
-/// The guest's side of the contract, one world for each entry point.
-pub(super) mod guest {
-    pub(crate) mod interceptor {
-        wasmtime::component::bindgen!({
-            path: "../wit",
-            world: "astrid:guest/interceptor@1.0.0",
-            exports: { default: async },
-            anyhow: false,
-        });
-    }
-    pub(crate) mod installable {
-        wasmtime::component::bindgen!({
-            path: "../wit",
-            world: "astrid:guest/installable@1.0.0",
-            exports: { default: async },
-            anyhow: false,
-        });
-    }
-    pub(crate) mod background {
-        wasmtime::component::bindgen!({
-            path: "../wit",
-            world: "astrid:guest/background@1.0.0",
-            exports: { default: async },
-            anyhow: false,
-        });
-    }
-    pub(crate) mod upgradable {
-        wasmtime::component::bindgen!({
-            path: "../wit",
-            world: "astrid:guest/upgradable@1.0.0",
-            exports: { default: async },
-            anyhow: false,
-        });
-    }
-}
-
-pub(super) use guest::interceptor::astrid::guest::lifecycle::CapsuleResult;
 
 /// A store with what is needed to call into it. Dropping it ends the guest.
 pub(super) struct Live {
@@ -69,16 +31,16 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// A store for a call of `capsule`; the guest is instantiated under the clocks of that call.
+    /// A store for a call; the guest is instantiated under the clocks of that call.
     pub(super) fn new(
-        capsule: &LoadedCapsule,
+        template: &Template,
         slot: Slot,
         call: CallContext,
         memory: usize,
     ) -> Self {
-        let environment = &capsule.environment;
+        let environment = &template.environment;
         let limiter = MemoryLimiter::new(memory, Arc::clone(&environment.budget));
-        let state = StoreState::new(call, limiter, Arc::clone(&capsule.loads));
+        let state = StoreState::new(call, limiter, Arc::clone(&template.loads));
         let mut store = Store::new(environment.engine.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(LIFT_LIMIT);
@@ -96,7 +58,8 @@ impl Live {
     /// is shared already would cost more than the rest.
     pub(super) fn begin(
         &mut self,
-        tenant: &Tenant,
+        scope: &Arc<Scope>,
+        trace: TraceId,
         request: &Request<'_>,
         began: Instant,
         ceilings: Ceilings,
@@ -106,8 +69,8 @@ impl Live {
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
         let call = state.call_mut();
-        if !Arc::ptr_eq(&call.scope, &tenant.scope) {
-            call.scope = Arc::clone(&tenant.scope);
+        if !Arc::ptr_eq(&call.scope, scope) {
+            call.scope = Arc::clone(scope);
         }
         call.topic = request.event.map(|event| event.topic.as_str().into());
         call.claimed_by = request.claimed_by;
@@ -115,7 +78,7 @@ impl Live {
         call.began = began;
         call.deadline = began + ceilings.wall;
         call.depth = request.depth;
-        call.trace = tenant.next_trace();
+        call.trace = trace;
         call.last_words = None;
         state.limiter.begin_call(ceilings.memory);
     }
@@ -140,17 +103,17 @@ impl Live {
     /// Whatever the error, the instance is not to be used again.
     pub(super) async fn call_hook(
         &mut self,
-        capsule: &LoadedCapsule,
+        template: &Template,
         ceilings: Ceilings,
         began: Instant,
         action: &str,
         payload: &[u8],
     ) -> Result<(CapsuleResult, Instant), Failed> {
-        let Some(indices) = &capsule.entry_points.hook else {
-            return Err(no_export(capsule, EntryPoint::HookTrigger).into());
+        let Some(indices) = &template.hook else {
+            return Err(no_export(template, EntryPoint::HookTrigger).into());
         };
         self.clock.begin(ceilings.cpu);
-        let ending = capsule.info.unloaded();
+        let ending = template.info.unloaded();
         let (store, hook) = (&mut self.store, &mut self.hook);
         let (result, ended) = {
             // Pinned where it is made: it is large, and handing it over would move it twice.
@@ -158,7 +121,7 @@ impl Live {
                 let hook = match hook {
                     Some(hook) => hook,
                     None => {
-                        let instance = capsule.pre.instantiate_async(&mut *store).await?;
+                        let instance = template.pre.instantiate_async(&mut *store).await?;
                         hook.insert(indices.load(&mut *store, &instance)?)
                     }
                 };
@@ -172,28 +135,28 @@ impl Live {
             Ok(Err(error)) => Failure::Guest(error),
             Err(stopped) => Failure::Stopped(stopped),
         };
-        Err(self.explain(capsule, ceilings, failure))
+        Err(self.explain(template, ceilings, failure))
     }
 
     /// Calls a lifecycle entry point in a fresh instance.
     pub(super) async fn call_lifecycle(
         mut self,
-        capsule: &LoadedCapsule,
+        template: &Template,
         ceilings: Ceilings,
     ) -> Result<(), CallError> {
         self.clock.begin(ceilings.cpu);
         let call = self.store.data().call();
         let (began, upgrades) = (call.began, matches!(call.entry, Entry::Upgrade { .. }));
-        let ending = capsule.info.unloaded();
+        let ending = template.info.unloaded();
         let store = &mut self.store;
         let call = async {
-            let instance = capsule.pre.instantiate_async(&mut *store).await?;
+            let instance = template.pre.instantiate_async(&mut *store).await?;
             if upgrades {
-                let indices = guest::upgradable::UpgradableIndices::new(&capsule.pre)?;
+                let indices = guest::upgradable::UpgradableIndices::new(&template.pre)?;
                 let hook = indices.load(&mut *store, &instance)?;
                 hook.call_astrid_upgrade(store).await
             } else {
-                let indices = guest::installable::InstallableIndices::new(&capsule.pre)?;
+                let indices = guest::installable::InstallableIndices::new(&template.pre)?;
                 let hook = indices.load(&mut *store, &instance)?;
                 hook.call_astrid_install(store).await
             }
@@ -203,23 +166,23 @@ impl Live {
             .map_err(Failure::Stopped)
             .and_then(|result| result.map_err(Failure::Guest));
         self.store.data().call().scope.report_dropped();
-        done.map_err(|failure| self.explain(capsule, ceilings, failure).error)
+        done.map_err(|failure| self.explain(template, ceilings, failure).error)
     }
 
     /// Calls the run loop, until it returns; tells whether the guest asked the host for anything. It is interrupted
     /// when it computes for longer than `ceilings.cpu` without waiting.
     pub(super) async fn call_run(
         mut self,
-        capsule: &LoadedCapsule,
+        template: &Template,
         ceilings: Ceilings,
     ) -> Result<bool, Failed> {
         self.clock.begin_loop(ceilings.cpu);
         let began = self.store.data().call().began;
-        let ending = capsule.info.unloaded();
+        let ending = template.info.unloaded();
         let store = &mut self.store;
         let call = async {
-            let instance = capsule.pre.instantiate_async(&mut *store).await?;
-            let indices = guest::background::BackgroundIndices::new(&capsule.pre)?;
+            let instance = template.pre.instantiate_async(&mut *store).await?;
+            let indices = guest::background::BackgroundIndices::new(&template.pre)?;
             indices.load(&mut *store, &instance)?.call_run(store).await
         };
         let (result, _) = timed(&self.clock, began, ceilings.wall, ending, call).await;
@@ -229,15 +192,15 @@ impl Live {
             .and_then(|run| run.map_err(Failure::Guest))
         {
             Ok(()) => Ok(self.store.data().call().asked),
-            Err(failure) => Err(self.explain(capsule, ceilings, failure)),
+            Err(failure) => Err(self.explain(template, ceilings, failure)),
         }
     }
 
     /// What a failed call was, in this host's terms.
-    fn explain(&mut self, capsule: &LoadedCapsule, ceilings: Ceilings, failure: Failure) -> Failed {
+    fn explain(&mut self, template: &Template, ceilings: Ceilings, failure: Failure) -> Failed {
         let refused = self.store.data().limiter.refused();
         let starved = matches!(refused, Some(Refusal::Host { .. }));
-        let name = capsule.info.name.clone();
+        let name = template.info.name.clone();
         match failure {
             Failure::Stopped(Stopped::Ended) => CallError::Unloaded {
                 capsule: name,
@@ -371,9 +334,9 @@ enum Failure {
     Guest(wasmtime::Error),
 }
 
-fn no_export(capsule: &LoadedCapsule, entry: EntryPoint) -> CallError {
+fn no_export(template: &Template, entry: EntryPoint) -> CallError {
     CallError::NoExport {
-        capsule: capsule.info.name.clone(),
+        capsule: template.info.name.clone(),
         export: entry.export_name(),
     }
 }

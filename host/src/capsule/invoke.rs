@@ -1,13 +1,15 @@
 //! The way of a call: lane, permit, instance, guest, verdict.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::circuit::{Open, OpenCircuit};
-use super::instance::{CapsuleResult, Live};
+use super::guest::CapsuleResult;
+use super::instance::Live;
 use super::load::LoadedCapsule;
+use super::request::Request;
 use super::served::Served;
 use super::slots::Slot;
 use super::tenant::Tenant;
@@ -15,70 +17,31 @@ use super::{CallError, Ceilings};
 use crate::call::{
     Call, CallDraft, CallScope, InstanceState, MAX_DEPTH, MAX_PAYLOAD, MAX_REASON, Reply, Verdict,
 };
-use crate::dispatch::{HandlerEvent, Turn};
-use crate::domain::{CallContext, Entry, Scope, Waiting};
+use crate::dispatch::Turn;
+use crate::domain::{CallContext, Entry};
 use crate::exports::EntryPoint;
 use crate::manifest::Isolation;
-use crate::principal::{PrincipalId, PrincipalScope};
+use crate::principal::PrincipalId;
 use crate::text::cut;
-use uuid::Uuid;
 
 /// Wall time of an install or upgrade hook: ten minutes.
 const LIFECYCLE_WALL: Duration = Duration::from_secs(600);
 /// Calls of one principal that run at once where the manifest lifts the order and names no number.
 const UNORDERED: usize = 4;
 
-/// One call of a handler, whoever makes it.
-pub(super) struct Request<'a> {
-    pub(super) action: &'a str,
-    pub(super) payload: &'a [u8],
-    pub(super) principal: &'a PrincipalId,
-    /// Lowers the wall time.
-    pub(super) wall: Option<Duration>,
-    /// Lowers the CPU time.
-    pub(super) cpu: Option<Duration>,
-    /// None for a direct call.
-    pub(super) event: Option<&'a HandlerEvent>,
-    /// The uplink that says on whose behalf; none where the host itself knows.
-    pub(super) claimed_by: Option<Uuid>,
-    pub(super) source: Uuid,
-    pub(super) depth: u8,
+/// Why a load gave no answer.
+enum Unserved {
+    /// It was closed before its guest was entered: another load may answer.
+    Closed,
+    /// The call failed.
+    Failed(CallError),
 }
 
-impl Request<'_> {
-    /// The time that the capsule's manifest allows the handler, where no caller's is over earlier.
-    pub(super) fn own_time(&self) -> Option<Duration> {
-        self.event.and_then(|event| event.own_time)
-    }
-
-    pub(super) fn context(
-        &self,
-        capsule: &LoadedCapsule,
-        entry: Entry,
-        tenant: &Tenant,
-        began: Instant,
-        ceilings: Ceilings,
-    ) -> CallContext {
-        CallContext {
-            capsule: Arc::clone(&capsule.info),
-            entry,
-            scope: Arc::clone(&tenant.scope),
-            topic: self.event.map(|event| event.topic.as_str().into()),
-            claimed_by: self.claimed_by,
-            source: self.source,
-            began,
-            deadline: began + ceilings.wall,
-            depth: self.depth,
-            trace: tenant.next_trace(),
-            waiting: Waiting::default(),
-            asked: false,
-            last_words: None,
-        }
+impl From<CallError> for Unserved {
+    fn from(error: CallError) -> Self {
+        Self::Failed(error)
     }
 }
-
-/// A future that may hold its like.
-type Answering<'a> = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send + 'a>>;
 
 impl LoadedCapsule {
     /// Calls a handler from outside, in the principal's lane.
@@ -116,7 +79,7 @@ impl LoadedCapsule {
             source: self.environment.session,
             depth: 0,
         };
-        self.serve(&tenant, request).await
+        self.answer_for(&tenant, request).await
     }
 
     /// Calls a handler from within another call: beside the lane, a level deeper, and within the time that is left.
@@ -150,7 +113,7 @@ impl LoadedCapsule {
             source: scope.source,
             depth: scope.depth + 1,
         };
-        self.serve(&tenant, request).await
+        self.answer_for(&tenant, request).await
     }
 
     /// Waits for a turn in a lane that is taken.
@@ -168,18 +131,12 @@ impl LoadedCapsule {
         turn.map_err(|_| self.unloaded())
     }
 
-    /// Answers with the load that took this one's place, if one did; who asks holds a turn.
-    fn answer_newer<'a>(&self, request: Request<'a>) -> Answering<'a> {
-        let newer = self.newer().ok_or_else(|| self.unloaded());
-        Box::pin(async move { newer?.answer(request).await })
-    }
-
-    /// The load that took this one's place, if one did.
+    /// The load that answers for the capsule at present, if this one is closed and another does.
     pub(crate) fn newer(&self) -> Option<Arc<LoadedCapsule>> {
         if !self.closed.load(Relaxed) {
             return None;
         }
-        let current = self.environment.events.current(&self.info.name)?;
+        let current = self.current.current(&self.info.name)?;
         (!current.closed.load(Relaxed)).then_some(current)
     }
 
@@ -193,17 +150,44 @@ impl LoadedCapsule {
             Some(tenant) => tenant,
             None => Box::pin(self.tenant(request.principal)).await?,
         };
-        self.serve(&tenant, request).await
+        self.answer_for(&tenant, request).await
     }
 
-    async fn serve(&self, tenant: &Tenant, request: Request<'_>) -> Result<Reply, CallError> {
+    /// Answers for one tenant. If this load is closed before a guest is entered, the one that took its place answers.
+    async fn answer_for(
+        &self,
+        tenant: &Tenant,
+        request: Request<'_>,
+    ) -> Result<Reply, CallError> {
+        match self.serve(tenant, &request).await {
+            Ok(reply) => Ok(reply),
+            Err(Unserved::Failed(error)) => Err(error),
+            Err(Unserved::Closed) => Box::pin(self.answer_in_place(&request)).await,
+        }
+    }
+
+    /// Answers with the load that answers for the capsule at present.
+    async fn answer_in_place(&self, request: &Request<'_>) -> Result<Reply, CallError> {
+        loop {
+            let newer = self.newer().ok_or_else(|| self.unloaded())?;
+            newer.known_action(request.action)?;
+            let tenant = newer.tenant(request.principal).await?;
+            match newer.serve(&tenant, request).await {
+                Ok(reply) => return Ok(reply),
+                Err(Unserved::Failed(error)) => return Err(error),
+                Err(Unserved::Closed) => {}
+            }
+        }
+    }
+
+    async fn serve(&self, tenant: &Tenant, request: &Request<'_>) -> Result<Reply, Unserved> {
         // A tenant that is made while the capsule is closed is not cleared with the others.
         if self.closed.load(Relaxed) {
-            return self.answer_newer(request).await;
+            return Err(Unserved::Closed);
         }
         let attempt = match tenant.circuit.enter() {
             Ok(attempt) => attempt,
-            Err(open) => return Err(self.circuit_open(request.principal, open)),
+            Err(open) => return Err(self.circuit_open(request.principal, open).into()),
         };
         // What its manifest allows a handler is its own limit, too.
         let own = tenant.ceilings.for_call(None, request.own_time());
@@ -211,25 +195,26 @@ impl LoadedCapsule {
         let (mut live, instance, began) = match tenant.idle.take() {
             Some(mut live) => {
                 let began = Instant::now();
-                live.begin(tenant, &request, began, ceilings);
+                let trace = tenant.next_trace();
+                live.begin(&tenant.scope, trace, request, began, ceilings);
                 (live, InstanceState::Reused, began)
             }
             None => {
                 let Some(slot) = Box::pin(self.slot(request.depth)).await else {
-                    return self.answer_newer(request).await;
+                    return Err(Unserved::Closed);
                 };
-                let context =
-                    request.context(self, Entry::Handler, tenant, Instant::now(), ceilings);
+                let context = self.context(request, Entry::Handler, tenant, ceilings);
                 let began = context.began;
-                let live = Box::new(Live::new(self, slot, context, ceilings.memory));
+                let live = Box::new(Live::new(&self.template, slot, context, ceilings.memory));
                 (live, InstanceState::Fresh, began)
             }
         };
-        let served = Served::new(self, tenant, &request, attempt, live.trace(), began);
-        let called = live.call_hook(self, ceilings, began, request.action, request.payload);
+        let served = Served::new(self, tenant, request, attempt, live.trace(), began);
+        let (action, payload) = (request.action, request.payload);
+        let called = live.call_hook(&self.template, ceilings, began, action, payload);
         let (answer, ended) = match called.await {
             Ok(answered) => answered,
-            Err(failed) => return Err(served.failed(failed, own)),
+            Err(failed) => return Err(served.failed(failed, own).into()),
         };
         let memory_peak = live.memory_peak();
         let most = self.environment.config.engine.instance_calls;
@@ -242,7 +227,7 @@ impl LoadedCapsule {
         }
         let verdict = match self.verdict(answer) {
             Ok(verdict) => verdict,
-            Err(error) => return Err(served.failed(error.into(), own)),
+            Err(error) => return Err(served.failed(error.into(), own).into()),
         };
         served.succeeded();
         Ok(Reply {
@@ -251,6 +236,18 @@ impl LoadedCapsule {
             memory_peak,
             instance,
         })
+    }
+
+    /// The context of a call that begins now.
+    pub(super) fn context(
+        &self,
+        request: &Request<'_>,
+        entry: Entry,
+        tenant: &Tenant,
+        ceilings: Ceilings,
+    ) -> CallContext {
+        let trace = tenant.next_trace();
+        request.context(&self.info, entry, &tenant.scope, trace, ceilings)
     }
 
     /// Waits for room for an instance; none once the capsule is unloaded.
@@ -297,9 +294,9 @@ impl LoadedCapsule {
             source: self.environment.session,
             depth: 0,
         };
-        let context = request.context(self, entry, &tenant, Instant::now(), ceilings);
-        let live = Live::new(self, slot, context, ceilings.memory);
-        live.call_lifecycle(self, ceilings).await
+        let context = self.context(&request, entry, &tenant, ceilings);
+        let live = Live::new(&self.template, slot, context, ceilings.memory);
+        live.call_lifecycle(&self.template, ceilings).await
     }
 
     /// Why calls for a principal are refused, while they are.
@@ -359,61 +356,6 @@ impl LoadedCapsule {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The principal, if it was called for before; refused if it is disabled.
-    fn known_tenant(&self, principal: &PrincipalId) -> Result<Option<Arc<Tenant>>, CallError> {
-        let principals = &self.environment.principals;
-        let changes = principals.changes();
-        let tenant = self.tenants.get(principal);
-        if let Some(tenant) = &tenant
-            && tenant.checked_at.load(Relaxed) != changes
-        {
-            principals.resolve(principal)?;
-            tenant.checked_at.store(changes, Relaxed);
-        }
-        Ok(tenant)
-    }
-
-    /// The principal, made a tenant at its first call; refused if it isn't there or is disabled.
-    pub(super) async fn tenant(&self, principal: &PrincipalId) -> Result<Arc<Tenant>, CallError> {
-        let changes = self.environment.principals.changes();
-        if let Some(tenant) = self.known_tenant(principal)? {
-            return Ok(tenant);
-        }
-        let (environment, id, name) = (
-            Arc::clone(&self.environment),
-            principal.clone(),
-            self.info.name.clone(),
-        );
-        // It reads the profile and the overlay.
-        let resolve = move || {
-            let found = environment.principals.resolve(&id)?;
-            let sinks = Arc::clone(&environment.sinks);
-            PrincipalScope::resolve(found, &name, sinks)
-        };
-        let scope = match self.environment.blocking.for_call(principal, resolve).await {
-            Ok(scope) => scope.map_err(CallError::Principal)?,
-            // The runtime is shutting down.
-            Err(_) => return Err(self.unloaded()),
-        };
-        let tenant = Arc::new(self.new_tenant(scope, changes));
-        // Two first calls at once: both get the tenant that came first.
-        self.tenants.get_or_insert_with(principal, || Ok(tenant))
-    }
-
-    fn new_tenant(&self, scope: PrincipalScope, checked_at: u64) -> Tenant {
-        let runtime = &self.info.manifest.runtime;
-        let limits = &self.environment.config.limits;
-        let ceilings = Ceilings::new(runtime, limits, &scope.principal.profile.limits);
-        let idle = match runtime.isolation {
-            Isolation::Shared => Arc::clone(&self.shared_idle),
-            Isolation::Principal | Isolation::Call => Arc::default(),
-        };
-        let events = &self.environment.events;
-        let lane = events.lane(&self.info.name, &scope.principal.id);
-        let number = self.tenant_count.fetch_add(1, Relaxed);
-        Tenant::new(Scope::new(scope), ceilings, lane, idle, checked_at, number)
     }
 
     /// How many calls of one principal run at once.

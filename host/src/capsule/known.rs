@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use wasmtime::component::Component;
 
-use super::load::Environment;
+use crate::engine::CompileCache;
 use crate::exports::{Binary, EntryPoint};
 use crate::package::ComponentHash;
 
@@ -20,27 +20,14 @@ pub(crate) struct Known {
     pub(super) component: Component,
 }
 
-/// What loaded capsules are made of.
-#[derive(Default)]
-pub(crate) struct Components(Mutex<HashMap<ComponentHash, Weak<Known>>>);
+/// What is known of components: of those that are loaded, and of those in the compiled cache.
+pub(crate) struct Components {
+    engine: wasmtime::Engine,
+    cache: CompileCache,
+    loaded: Mutex<HashMap<ComponentHash, Weak<Known>>>,
+}
 
 impl Known {
-    /// Looks it up: among what is loaded, then in the compiled cache. Blocks.
-    pub(crate) fn find(environment: &Environment, hash: &ComponentHash) -> Option<Arc<Self>> {
-        let loaded = environment.components.get(hash);
-        loaded.or_else(|| {
-            let (facts, component) = environment
-                .cache
-                .get(environment.engine.engine(), hash.as_str())?;
-            let binary = serde_json::from_slice(&facts).ok()?;
-            Some(Arc::new(Self {
-                hash: hash.clone(),
-                binary,
-                component,
-            }))
-        })
-    }
-
     /// The same, of which was found out that its `run` is no loop: it returned without having asked for anything.
     pub(super) fn without_loop(&self) -> Self {
         let mut binary = self.binary.clone();
@@ -54,27 +41,44 @@ impl Known {
             component: self.component.clone(),
         }
     }
+}
+
+impl Components {
+    /// None is loaded yet; what was compiled for this engine is in the cache.
+    pub(crate) fn new(engine: &wasmtime::Engine, cache: CompileCache) -> Self {
+        Self {
+            engine: engine.clone(),
+            cache,
+            loaded: Mutex::default(),
+        }
+    }
+
+    /// Looks a component up: among what is loaded, then in the compiled cache. Blocks.
+    pub(crate) fn find(&self, hash: &ComponentHash) -> Option<Arc<Known>> {
+        let loaded = self.loaded.lock().get(hash).and_then(Weak::upgrade);
+        loaded.or_else(|| {
+            let (facts, component) = self.cache.get(&self.engine, hash.as_str())?;
+            let binary = serde_json::from_slice(&facts).ok()?;
+            Some(Arc::new(Known {
+                hash: hash.clone(),
+                binary,
+                component,
+            }))
+        })
+    }
 
     /// Keeps it in the compiled cache.
     ///
     /// # Errors
     /// What the file system said; it is known all the same.
-    pub(super) fn keep(&self, environment: &Environment) -> wasmtime::Result<()> {
-        let facts = serde_json::to_vec(&self.binary).unwrap_or_default();
-        environment
-            .cache
-            .put(self.hash.as_str(), &facts, &self.component)
-    }
-}
-
-impl Components {
-    fn get(&self, hash: &ComponentHash) -> Option<Arc<Known>> {
-        self.0.lock().get(hash)?.upgrade()
+    pub(super) fn keep(&self, known: &Known) -> wasmtime::Result<()> {
+        let facts = serde_json::to_vec(&known.binary).unwrap_or_default();
+        self.cache.put(known.hash.as_str(), &facts, &known.component)
     }
 
     /// Lets others share it for as long as somebody holds the result: this one, or what was shared before it.
     pub(super) fn share(&self, known: Arc<Known>) -> Arc<Known> {
-        let mut all = self.0.lock();
+        let mut all = self.loaded.lock();
         if let Some(shared) = all.get(&known.hash).and_then(Weak::upgrade) {
             return shared;
         }
@@ -85,6 +89,6 @@ impl Components {
 
     /// Forgets what is shared of a component: who loads it next finds what the cache has.
     pub(super) fn forget(&self, hash: &ComponentHash) {
-        self.0.lock().remove(hash);
+        self.loaded.lock().remove(hash);
     }
 }

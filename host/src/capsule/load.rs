@@ -3,94 +3,35 @@
 //! In this order, each step with its own refusal: what the binary is, what it imports, its code (what is known of its
 //! hash already, else compiled from the very buffer that was checked), its links.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, InstancePre, Linker};
 
-use super::instance::guest::interceptor::InterceptorIndices;
-use super::known::{Components, Known};
-use super::run_loop::RunLoop;
-use super::served::Reports;
-use super::slots::Candidate;
+use super::LoadError;
+use super::environment::Environment;
+use super::known::Known;
+use super::loop_state::RunLoop;
+use super::reports::Reports;
+use super::slots::{Candidate, Idlers};
+use super::template::Template;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
-use super::{LoadError, NameLocks, Slots};
-use crate::blocking::Blocking;
-use crate::config::HostConfig;
-use crate::dispatch::Lane;
-use crate::domain::ipc::Outlet;
-use crate::domain::{Domains, Loads, StoreState};
-use crate::engine::{CompileCache, GuestEngine, MemoryBudget};
+use crate::domain::Loads;
 use crate::exports::{self, Binary, EntryPoint};
-use crate::home::Home;
 use crate::manifest::{CapsuleName, Diagnostic};
 use crate::package::{self, ComponentHash, Package};
-use crate::policy::contract::Offer;
 use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
-use crate::principal::{PrincipalId, Principals};
-use crate::registry::{CapsuleInfo, Registry};
-use crate::storage::LogSink;
+use crate::principal::PrincipalId;
+use crate::registry::CapsuleInfo;
 
-/// Where a capsule's events go, and through which lanes its calls come. Behind a trait: that the dispatcher calls
-/// capsules is none of their business.
-pub(crate) trait Surroundings: Outlet {
-    /// The lane of a (capsule, principal).
-    fn lane(&self, capsule: &CapsuleName, principal: &PrincipalId) -> Arc<Lane>;
-
-    /// How many calls and events wait for a capsule.
-    fn queued(&self, capsule: &CapsuleName) -> usize;
-
-    /// The load that answers for a capsule now.
+/// Where the load that answers for a capsule at present is found.
+pub(crate) trait Current: Send + Sync + 'static {
+    /// It; none if no load answers for that name.
     fn current(&self, capsule: &CapsuleName) -> Option<Arc<LoadedCapsule>>;
-
-    /// Publishes what the host itself has to say; for whom its handlers act is `principal`. Never waits: what finds no
-    /// room is left out, with a warning.
-    fn tell(&self, topic: &'static str, principal: &PrincipalId, payload: &serde_json::Value);
-}
-
-/// What a capsule needs of its host; one for all capsules.
-pub(crate) struct Environment {
-    pub(crate) home: Home,
-    pub(crate) workspace: PathBuf,
-    pub(crate) config: HostConfig,
-    pub(crate) engine: GuestEngine,
-    pub(crate) cache: CompileCache,
-    pub(crate) components: Components,
-    pub(crate) linker: Linker<StoreState>,
-    pub(crate) domains: Arc<Domains>,
-    /// What its domains offer.
-    pub(crate) offer: Offer,
-    pub(crate) slots: Arc<Slots>,
-    /// Those of run loops, which keep theirs.
-    pub(crate) loop_slots: Slots,
-    /// One run loop of a capsule at a time.
-    pub(crate) loops: NameLocks,
-    /// Every instance that there is.
-    pub(crate) guests: TaskTracker,
-    /// The host takes no call any more.
-    pub(crate) closing: AtomicBool,
-    /// The host ends, and every capsule with it.
-    pub(crate) ending: CancellationToken,
-    pub(crate) budget: Arc<MemoryBudget>,
-    pub(crate) principals: Principals,
-    pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) events: Arc<dyn Surroundings>,
-    pub(crate) blocking: Blocking,
-    /// The host's own session: the source of direct calls.
-    pub(crate) session: uuid::Uuid,
-}
-
-/// The entry points that can be called, looked up once.
-pub(super) struct EntryPoints {
-    pub(super) hook: Option<InterceptorIndices>,
 }
 
 /// A capsule, ready to be called.
@@ -103,10 +44,10 @@ pub(crate) struct LoadedCapsule {
     /// Held, so that others of the same component share it.
     pub(super) known: Arc<Known>,
     pub(crate) environment: Arc<Environment>,
-    /// What the domains keep for this load.
-    pub(super) loads: Arc<Loads>,
-    pub(super) pre: InstancePre<StoreState>,
-    pub(super) entry_points: EntryPoints,
+    /// What its instances are made of.
+    pub(super) template: Template,
+    /// Where the load is that answers in its place once it is closed.
+    pub(super) current: Arc<dyn Current>,
     /// The actions there are, sorted, if the SDK wrote them down.
     pub(super) actions: Option<Vec<String>>,
     pub(super) tenants:
@@ -129,6 +70,7 @@ impl LoadedCapsule {
     /// [`LoadError`], before any code of the capsule ran.
     pub(crate) fn prepare(
         environment: &Arc<Environment>,
+        current: Arc<dyn Current>,
         package: Package,
         known: Option<Arc<Known>>,
     ) -> Result<Arc<Self>, LoadError> {
@@ -148,11 +90,9 @@ impl LoadedCapsule {
             .linker
             .instantiate_pre(&known.component)
             .map_err(refused)?;
-        let hook = if binary.entry_points.contains_key(&EntryPoint::HookTrigger) {
-            Some(InterceptorIndices::new(&pre).map_err(refused)?)
-        } else {
-            None
-        };
+        let has_hook = binary.entry_points.contains_key(&EntryPoint::HookTrigger);
+        let loads = Arc::new(Loads::new(&environment.domains, &info));
+        let template = Template::new(&info, environment, loads, pre, has_hook).map_err(refused)?;
         let actions = binary.handlers.as_ref().map(|handlers| {
             let mut actions: Vec<_> = handlers
                 .iter()
@@ -166,10 +106,9 @@ impl LoadedCapsule {
             warnings: package.warnings().to_vec(),
             binary,
             known,
-            loads: Arc::new(Loads::new(&environment.domains, &info)),
             environment: Arc::clone(environment),
-            pre,
-            entry_points: EntryPoints { hook },
+            template,
+            current,
             actions,
             tenants: Cache::with(
                 TENANTS_AT_FIRST,
@@ -186,21 +125,14 @@ impl LoadedCapsule {
             closed: AtomicBool::new(false),
             info,
         });
-        environment.slots.enlist(&capsule);
+        let idle: Weak<Self> = Arc::downgrade(&capsule);
+        environment.slots.enlist(idle);
         Ok(capsule)
     }
 
     /// How many calls and events wait for it.
     pub(super) fn queued(&self) -> usize {
         self.environment.events.queued(&self.info.name)
-    }
-
-    /// Adds its idle instances.
-    pub(super) fn idle(&self, into: &mut Vec<Candidate>) {
-        for (_, tenant) in self.tenants.iter() {
-            tenant.idle.candidates(into);
-        }
-        self.shared_idle.candidates(into);
     }
 
     /// Waits until its run loop has ended; once it is [closed](Self::close), that takes a second at most.
@@ -212,11 +144,20 @@ impl LoadedCapsule {
     pub(crate) fn close(&self) {
         self.closed.store(true, Relaxed);
         self.info.end();
-        self.loads.end();
+        self.template.loads.end();
         for (_, tenant) in self.tenants.iter() {
             tenant.idle.clear();
         }
         self.shared_idle.clear();
+    }
+}
+
+impl Idlers for LoadedCapsule {
+    fn candidates(&self, into: &mut Vec<Candidate>) {
+        for (_, tenant) in self.tenants.iter() {
+            tenant.idle.candidates(into);
+        }
+        self.shared_idle.candidates(into);
     }
 }
 
@@ -249,7 +190,7 @@ fn compiled(
         imports::check(imports, &environment.offer, &info.capabilities).map_err(import)
     };
     let known = known.filter(|known| known.hash == *package.hash());
-    let known = match known.or_else(|| Known::find(environment, package.hash())) {
+    let known = match known.or_else(|| environment.components.find(package.hash())) {
         Some(known) => known,
         None => {
             let bytes = package.component();
@@ -269,7 +210,7 @@ fn compiled(
                 binary,
                 component,
             };
-            if let Err(error) = known.keep(environment) {
+            if let Err(error) = environment.components.keep(&known) {
                 tracing::warn!(capsule = %info.name, %error, "the compiled component can't be kept");
             }
             Arc::new(known)

@@ -4,18 +4,25 @@ mod absent;
 mod by_name;
 mod ceilings;
 mod circuit;
+mod environment;
 mod error;
+mod guest;
 mod handler;
 mod health;
 mod instance;
 mod invoke;
 mod known;
 mod load;
+mod loop_state;
 mod order;
+mod reports;
+mod request;
 mod run_loop;
 mod served;
 mod slots;
+mod template;
 mod tenant;
+mod tenants;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +32,11 @@ pub use ceilings::Ceilings;
 pub use circuit::OpenCircuit;
 pub use error::{CallError, LoadError};
 pub use handler::CapsuleHandler;
-pub(crate) use known::{Components, Known};
-pub(crate) use load::{Environment, LoadedCapsule, Surroundings};
+pub(crate) use known::Components;
+pub(crate) use environment::{Environment, Surroundings};
+pub(crate) use load::{Current, LoadedCapsule};
 pub use order::{LoadOrder, load_order};
-pub use run_loop::{LoopState, Readiness};
+pub use loop_state::{LoopState, Readiness};
 pub(crate) use slots::{RESERVED, Slots};
 
 pub use crate::policy::imports::ImportError;
@@ -118,6 +126,11 @@ impl Capsule {
         self.loaded.info.undelivered()
     }
 
+    /// Calls of host functions that were denied to it since it was loaded. Each is in its log, with what would open it.
+    pub fn denied(&self) -> u64 {
+        self.loaded.info.denied()
+    }
+
     /// How many calls and events wait for it, those of all principals together.
     pub fn queued(&self) -> usize {
         self.loaded.queued()
@@ -126,12 +139,12 @@ impl Capsule {
     /// Waits until its run loop has said that it is ready, at most for `limit`. Without a run loop there is nothing to
     /// wait for.
     pub async fn wait_ready(&self, limit: Duration) -> Readiness {
-        self.loaded.run_loop.ready(&self.loaded, limit).await
+        self.loaded.run_loop.ready(&self.loaded.info, limit).await
     }
 
     /// What is known of its run loop's being ready now: [`Readiness::Timeout`] if it has neither said so nor failed.
     pub fn readiness(&self) -> Readiness {
-        self.loaded.run_loop.readiness(&self.loaded)
+        self.loaded.run_loop.readiness(&self.loaded.info)
     }
 
     /// Whether its run loop has said that it is ready.

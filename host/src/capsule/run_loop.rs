@@ -4,16 +4,16 @@
 //! reason. One that computes for long without waiting on anything is stopped, and so is one whose owner is disabled, until
 //! it is enabled. It never waits in a lane, and its capsule's handlers work beside it.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::instance::{Failed, Live};
-use super::invoke::Request;
 use super::load::LoadedCapsule;
+use super::loop_state::{LoopState, Over};
+use super::request::Request;
 use super::{CallError, Ceilings};
 use crate::domain::{Entry, Resolving, ScopeSource};
 use crate::principal::{PrincipalError, PrincipalId};
@@ -29,150 +29,6 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(120);
 /// The pause before an owner whose profile or configuration cannot be read is looked up again.
 const OWNER_RETRY: Duration = Duration::from_secs(10);
-
-/// What a run loop is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LoopState {
-    /// It is being started.
-    Starting,
-    /// It runs. Whether it is ready is another matter: [`super::Capsule::is_ready`].
-    Running,
-    /// It doesn't run, because its owner is disabled or cannot be acted for; it is started when that changes.
-    Paused {
-        /// What is the matter with the owner.
-        reason: String,
-    },
-    /// It failed, and is started again after a pause.
-    Restarting {
-        /// How it failed.
-        reason: String,
-        /// How often it was started again, this time included.
-        restarts: u32,
-    },
-    /// It failed too often, and stays down until its capsule is loaded again.
-    Failed {
-        /// How it failed the last time.
-        reason: String,
-    },
-    /// It returned.
-    Ended,
-    /// It returned without having asked for anything: there is no loop in it, whatever the binary exports.
-    Absent,
-}
-
-/// What came of waiting for a run loop to say that it is ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Readiness {
-    /// It is ready, or there is nothing to wait for.
-    Ready,
-    /// It wasn't in time.
-    Timeout,
-    /// It failed, or ended, before it was.
-    Crashed {
-        /// How.
-        reason: String,
-    },
-}
-
-/// A run loop as others see it.
-pub(crate) struct RunLoop {
-    state: watch::Sender<LoopState>,
-    restarts: AtomicU32,
-}
-
-impl Default for RunLoop {
-    fn default() -> Self {
-        Self {
-            state: watch::Sender::new(LoopState::Absent),
-            restarts: AtomicU32::new(0),
-        }
-    }
-}
-
-impl RunLoop {
-    /// What it is doing; none if there is no loop.
-    pub(crate) fn state(&self) -> Option<LoopState> {
-        let state = self.state.borrow().clone();
-        (state != LoopState::Absent).then_some(state)
-    }
-
-    /// How often it was started again.
-    pub(crate) fn restarts(&self) -> u32 {
-        self.restarts.load(Relaxed)
-    }
-
-    /// Waits until it doesn't run, and won't.
-    pub(crate) async fn over(&self) {
-        // Its sender is right here.
-        let _ = self.state.subscribe().wait_for(Self::is_over).await;
-    }
-
-    fn is_over(state: &LoopState) -> bool {
-        matches!(
-            state,
-            LoopState::Absent | LoopState::Ended | LoopState::Failed { .. }
-        )
-    }
-
-    /// What is known of its being ready; [`Readiness::Timeout`] if nothing yet.
-    pub(crate) fn readiness(&self, capsule: &LoadedCapsule) -> Readiness {
-        if capsule.info.is_ready() {
-            return Readiness::Ready;
-        }
-        match &*self.state.borrow() {
-            LoopState::Absent => Readiness::Ready,
-            LoopState::Failed { reason }
-            | LoopState::Paused { reason }
-            | LoopState::Restarting { reason, .. } => {
-                let reason = reason.clone();
-                Readiness::Crashed { reason }
-            }
-            LoopState::Ended => {
-                let reason = "it returned before it was ready".to_owned();
-                Readiness::Crashed { reason }
-            }
-            LoopState::Starting | LoopState::Running => Readiness::Timeout,
-        }
-    }
-
-    /// Waits until it can be said whether the loop is ready.
-    pub(crate) async fn ready(&self, capsule: &LoadedCapsule, limit: Duration) -> Readiness {
-        let mut state = self.state.subscribe();
-        let mut ready = capsule.info.readiness();
-        let settled = async {
-            loop {
-                // Seen before it is looked at: what changes then is a change.
-                ready.mark_unchanged();
-                state.mark_unchanged();
-                match self.readiness(capsule) {
-                    Readiness::Timeout => {}
-                    known => return known,
-                }
-                // Both senders live as long as the capsule, which is borrowed here.
-                tokio::select! {
-                    _ = ready.changed() => {}
-                    _ = state.changed() => {}
-                }
-            }
-        };
-        timeout(limit, settled).await.unwrap_or(Readiness::Timeout)
-    }
-}
-
-/// Says that the loop has ended, unless it was said how.
-struct Over<'a>(&'a RunLoop);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.state.send_if_modified(|state| {
-            let open = !RunLoop::is_over(state);
-            if open {
-                *state = LoopState::Ended;
-            }
-            open
-        });
-    }
-}
 
 impl LoadedCapsule {
     /// Starts the run loop in a task of its own, which ends when the capsule is closed. If it took another load's place,
@@ -296,7 +152,7 @@ impl LoadedCapsule {
     async fn record_no_loop(&self) {
         let (environment, known) = (Arc::clone(&self.environment), Arc::clone(&self.known));
         let record = move || {
-            let kept = known.without_loop().keep(&environment);
+            let kept = environment.components.keep(&known.without_loop());
             environment.components.forget(&known.hash);
             kept
         };
@@ -346,10 +202,10 @@ impl LoadedCapsule {
             received: None,
             scopes: Arc::new(TenantScopes(Arc::downgrade(self))),
         };
-        let context = request.context(self, entry, &tenant, Instant::now(), ceilings);
-        let live = Live::new(self, slot, context, ceilings.memory);
+        let context = self.context(&request, entry, &tenant, ceilings);
+        let live = Live::new(&self.template, slot, context, ceilings.memory);
         self.run_loop.state.send_replace(LoopState::Running);
-        live.call_run(self, ceilings).await
+        live.call_run(&self.template, ceilings).await
     }
 }
 

@@ -15,8 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::LoadedCapsule;
-use super::tenant::Idle;
 use crate::call::MAX_DEPTH;
 
 /// Slots kept for nested calls, one for each depth.
@@ -28,7 +26,7 @@ pub(crate) struct Slots {
     free: Arc<Semaphore>,
     /// For calls nested once, twice, and so on.
     nested: [Arc<Semaphore>; RESERVED],
-    capsules: Mutex<Vec<Weak<LoadedCapsule>>>,
+    capsules: Mutex<Vec<Weak<dyn Idlers>>>,
     /// Which are held, here and elsewhere.
     guests: TaskTracker,
     /// Who waits for a slot now.
@@ -37,7 +35,19 @@ pub(crate) struct Slots {
 }
 
 /// An instance that was idle when it was looked for: since when, and among which ones.
-pub(super) type Candidate = (Instant, Weak<Idle>);
+pub(super) type Candidate = (Instant, Weak<dyn Evict>);
+
+/// Instances that are idle.
+pub(super) trait Evict: Send + Sync {
+    /// Ends the one that is idle since then; false if there is none any more.
+    fn evict(&self, since: Instant) -> bool;
+}
+
+/// Whoever has idle instances.
+pub(super) trait Idlers: Send + Sync {
+    /// Adds since when each is idle, and where it is.
+    fn candidates(&self, into: &mut Vec<Candidate>);
+}
 
 /// What was idle when all tenants were last looked through, longest first. Whatever became idle later is younger than
 /// each of these that still is, so tenants are only looked through again when none is left.
@@ -86,10 +96,10 @@ impl Slots {
     }
 
     /// Lets idle instances of a capsule be evicted.
-    pub(super) fn enlist(&self, capsule: &Arc<LoadedCapsule>) {
+    pub(super) fn enlist(&self, capsule: Weak<dyn Idlers>) {
         let mut capsules = self.capsules.lock();
         capsules.retain(|capsule| capsule.strong_count() > 0);
-        capsules.push(Arc::downgrade(capsule));
+        capsules.push(capsule);
     }
 
     /// Gives out none any more: who waits for one gets none, either.
@@ -157,7 +167,7 @@ impl Slots {
         let capsules = self.capsules.lock().clone();
         let mut found = Vec::new();
         for capsule in capsules.iter().filter_map(Weak::upgrade) {
-            capsule.idle(&mut found);
+            capsule.candidates(&mut found);
         }
         found.sort_unstable_by_key(|(since, _)| *since);
         *self.oldest.lock() = found.into();

@@ -1,7 +1,7 @@
 //! Tenants: what a load of a capsule keeps for each principal, among it the instances that wait for the next call. The
 //! lane that orders a tenant's calls is the dispatcher's, and outlives the load.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use quick_cache::Lifecycle;
 use super::Ceilings;
 use super::circuit::Circuit;
 use super::instance::Live;
-use super::served::Reports;
-use super::slots::Candidate;
+use super::reports::Reports;
+use super::slots::{Candidate, Evict};
 use crate::call::TraceId;
 use crate::dispatch;
 use crate::domain::Scope;
@@ -84,11 +84,18 @@ impl Idle {
     /// Since when each is, with a way back to here.
     pub(super) fn candidates(self: &Arc<Self>, into: &mut Vec<Candidate>) {
         let idle = self.0.lock();
-        into.extend(idle.iter().map(|(since, _)| (*since, Arc::downgrade(self))));
+        let place = Arc::downgrade(self) as Weak<dyn Evict>;
+        into.extend(idle.iter().map(|(since, _)| (*since, Weak::clone(&place))));
     }
 
-    /// Ends the one that is idle since then; false if there is none any more.
-    pub(super) fn evict(&self, since: Instant) -> bool {
+    pub(super) fn clear(&self) {
+        let all = std::mem::take(&mut *self.0.lock());
+        drop(all);
+    }
+}
+
+impl Evict for Idle {
+    fn evict(&self, since: Instant) -> bool {
         let evicted = {
             let mut idle = self.0.lock();
             let at = idle.iter().position(|(other, _)| *other == since);
@@ -96,11 +103,6 @@ impl Idle {
         };
         // Dropping a store takes microseconds: not under the lock.
         evicted.is_some()
-    }
-
-    pub(super) fn clear(&self) {
-        let all = std::mem::take(&mut *self.0.lock());
-        drop(all);
     }
 }
 

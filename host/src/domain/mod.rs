@@ -53,7 +53,7 @@ pub use view::{Lend, View, Views};
 /// Host functions: of a package of the contract, or of an embedder's own.
 ///
 /// Each tier's type makes itself ([`PerLoad`], [`PerScope`], [`PerInstance`]); `()` is a tier on which nothing is kept.
-/// How to write one, with an example: [`crate::docs::domains`].
+/// How to write one, with an example that runs: `host/docs/domains.md`.
 pub trait Domain: Send + Sync + Sized + 'static {
     /// Its part of etc/config.toml, the table [`Self::SECTION`].
     type Config: DeserializeOwned + Default;

@@ -245,6 +245,7 @@ impl HostBuilder {
         let runtime = TokioRuntime::new(tokio::runtime::Handle::current());
         let dispatcher = Dispatcher::new(runtime, dispatch::Limits::default(), required);
         let events = Arc::new(Events::new(session, dispatcher));
+        let cache = CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility());
         let registry = Arc::new(Registry::default());
         let parts = Parts {
             registry: Arc::clone(&registry),
@@ -259,8 +260,7 @@ impl HostBuilder {
         domains.link(&mut linker).map_err(BuildError::Engine)?;
         let environment = Environment {
             events: Arc::clone(&events) as Arc<dyn Surroundings>,
-            components: Components::default(),
-            cache: CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility()),
+            components: Components::new(engine.engine(), cache),
             slots,
             loop_slots: Slots::new(loop_slots, guests.clone()),
             loops: NameLocks::default(),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Host, Loaded};
 use crate::capsule::{
-    Capsule, CapsuleHandler, Known, LoadError, LoadedCapsule, Readiness, Surroundings, load_order,
+    Capsule, CapsuleHandler, Current, LoadError, LoadedCapsule, Readiness, Surroundings, load_order,
 };
 use crate::exports::EntryPoint;
 use crate::manifest::{CapsuleManifest, CapsuleName};
@@ -27,10 +27,16 @@ impl Host {
     pub async fn load(&self, package: Package) -> Result<Capsule, LoadError> {
         let turn = self.inner.changes.lock(package.manifest().name()).await;
         let environment = Arc::clone(&self.inner.environment);
-        let prepare = move || LoadedCapsule::prepare(&environment, package, None);
+        let current = self.current();
+        let prepare = move || LoadedCapsule::prepare(&environment, current, package, None);
         let capsule = self.register(self.in_bulk(prepare).await??)?;
         drop(turn);
         Ok(self.made_ready(capsule).await)
+    }
+
+    /// Where loads find the one that took their place.
+    pub(super) fn current(&self) -> Arc<dyn Current> {
+        Arc::clone(&self.inner.events) as Arc<dyn Current>
     }
 
     /// Gives the run loop of a load the time to say that it is ready. Whoever changes the capsule meanwhile need not wait
@@ -156,20 +162,21 @@ impl Host {
         name: &CapsuleName,
     ) -> Result<Arc<LoadedCapsule>, LoadError> {
         let environment = Arc::clone(&self.inner.environment);
+        let current = self.current();
         if environment.blocking.inline {
             let package = Package::installed(&environment.home, name)?;
-            return LoadedCapsule::prepare(&environment, package, None);
+            return LoadedCapsule::prepare(&environment, current, package, None);
         }
         let of = name.clone();
         self.in_bulk(move || {
             // Its code is found while its bytes are checked; without them it isn't used.
             let known = || {
                 let hash = Package::recorded_hash(&environment.home, &of).ok()?;
-                Known::find(&environment, &hash)
+                environment.components.find(&hash)
             };
             let (known, package) =
                 rayon::join(known, || Package::installed(&environment.home, &of));
-            LoadedCapsule::prepare(&environment, package?, known)
+            LoadedCapsule::prepare(&environment, current, package?, known)
         })
         .await?
     }

@@ -261,8 +261,9 @@ impl Host {
             .await??;
         let previous = staged.previous().map(|meta| meta.version.clone());
         let environment = Arc::clone(&self.inner.environment);
+        let current = self.current();
         let loaded = self
-            .in_bulk(move || LoadedCapsule::prepare(&environment, package, None))
+            .in_bulk(move || LoadedCapsule::prepare(&environment, current, package, None))
             .await??;
         let hook = if previous.is_some() {
             "upgrade"

@@ -210,15 +210,18 @@ async fn a_function_with_no_error_to_answer_traps_with_the_denial() {
 }
 
 #[tokio::test]
-async fn without_the_domain_its_functions_are_unknown() {
+pub(crate) async fn without_the_domain_its_functions_are_unknown() {
     let host = with_people(builder()).await;
-    let error = host.load(Guest::Billing.package()).await.unwrap_err();
-    assert_eq!(error.kind(), "import");
-    assert!(error.to_string().contains(INSTANCE), "{error}");
-    assert!(
-        error.hint().unwrap().contains("HostBuilder::domain"),
-        "{error}"
-    );
+    for (guest, instance) in [
+        (Guest::Billing, INSTANCE),
+        (Guest::Ledger, "acme:ledger/host@1.0.0"),
+    ] {
+        let error = host.load(guest.package()).await.unwrap_err();
+        assert_eq!(error.kind(), "import");
+        assert!(error.to_string().contains(instance), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("HostBuilder::domain"), "{hint}");
+    }
 }
 
 /// A domain that is refused when the host is built.

@@ -51,6 +51,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
             absent::what_a_component_does_not_have_is_told_with_what_to_use,
             absent::the_sdks_maps_hash_differently_in_each_instance,
         ],
+        Guest::Ledger => &[domains::without_the_domain_its_functions_are_unknown],
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
         Guest::Claimer => &[nested::what_is_called_within_a_claimed_call_is_claimed_and_heard],
         Guest::Conformance => &[conformance::each_case_is_answered_as_expected],

@@ -38,6 +38,7 @@ impl CallContext {
     /// the capsule's log.
     pub(crate) fn denied(&self, row: &Row<'_>, why: Closed) -> Denied {
         let denied = row.denied(why);
+        self.capsule.count_denied();
         self.scope.log(LogLevel::Warn, denied.to_string());
         denied
     }

@@ -1,0 +1,68 @@
+//! The tenants of a load: found, made at the first call, refused.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::load::LoadedCapsule;
+use super::tenant::Tenant;
+use super::{CallError, Ceilings};
+use crate::domain::Scope;
+use crate::manifest::Isolation;
+use crate::principal::{PrincipalId, PrincipalScope};
+
+impl LoadedCapsule {
+    /// The principal, if it was called for before; refused if it is disabled.
+    pub(super) fn known_tenant(&self, principal: &PrincipalId) -> Result<Option<Arc<Tenant>>, CallError> {
+        let principals = &self.environment.principals;
+        let changes = principals.changes();
+        let tenant = self.tenants.get(principal);
+        if let Some(tenant) = &tenant
+            && tenant.checked_at.load(Relaxed) != changes
+        {
+            principals.resolve(principal)?;
+            tenant.checked_at.store(changes, Relaxed);
+        }
+        Ok(tenant)
+    }
+
+    /// The principal, made a tenant at its first call; refused if it isn't there or is disabled.
+    pub(super) async fn tenant(&self, principal: &PrincipalId) -> Result<Arc<Tenant>, CallError> {
+        let changes = self.environment.principals.changes();
+        if let Some(tenant) = self.known_tenant(principal)? {
+            return Ok(tenant);
+        }
+        let (environment, id, name) = (
+            Arc::clone(&self.environment),
+            principal.clone(),
+            self.info.name.clone(),
+        );
+        // It reads the profile and the overlay.
+        let resolve = move || {
+            let found = environment.principals.resolve(&id)?;
+            let sinks = Arc::clone(&environment.sinks);
+            PrincipalScope::resolve(found, &name, sinks)
+        };
+        let scope = match self.environment.blocking.for_call(principal, resolve).await {
+            Ok(scope) => scope.map_err(CallError::Principal)?,
+            // The runtime is shutting down.
+            Err(_) => return Err(self.unloaded()),
+        };
+        let tenant = Arc::new(self.new_tenant(scope, changes));
+        // Two first calls at once: both get the tenant that came first.
+        self.tenants.get_or_insert_with(principal, || Ok(tenant))
+    }
+
+    fn new_tenant(&self, scope: PrincipalScope, checked_at: u64) -> Tenant {
+        let runtime = &self.info.manifest.runtime;
+        let limits = &self.environment.config.limits;
+        let ceilings = Ceilings::new(runtime, limits, &scope.principal.profile.limits);
+        let idle = match runtime.isolation {
+            Isolation::Shared => Arc::clone(&self.shared_idle),
+            Isolation::Principal | Isolation::Call => Arc::default(),
+        };
+        let events = &self.environment.events;
+        let lane = events.lane(&self.info.name, &scope.principal.id);
+        let number = self.tenant_count.fetch_add(1, Relaxed);
+        Tenant::new(Scope::new(scope), ceilings, lane, idle, checked_at, number)
+    }
+}
