@@ -186,7 +186,7 @@ async fn an_embedders_row_is_judged_at_each_call() {
         assert_eq!(verdict, "deny");
         let reason = reason.as_str().unwrap().to_owned();
         assert!(
-            reason.contains("`acme:billing/host@1.0.0.charge` is denied"),
+            reason.contains("`acme:billing/host.charge` is denied"),
             "{reason}"
         );
         reason

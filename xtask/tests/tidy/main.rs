@@ -4,6 +4,7 @@
 //! examples as well. Nothing is compiled here but the tests: rules read sources, or ask cargo; they link nothing.
 
 mod bindings;
+mod circles;
 mod clocks;
 mod dependencies;
 mod layout;

@@ -165,13 +165,13 @@ fn module_of(file: &str) -> Option<Vec<&str>> {
     (!module.contains(&"tests")).then_some(module)
 }
 
-fn is_below(file: &str, path: &str) -> bool {
+pub(crate) fn is_below(file: &str, path: &str) -> bool {
     file.strip_prefix(path)
         .is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
 }
 
 /// A path from `crate` where it is written from `self` or `super`.
-fn resolved<'a>(segments: &[&'a str], module: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn resolved<'a>(segments: &[&'a str], module: &[&'a str]) -> Vec<&'a str> {
     let supers = segments
         .iter()
         .take_while(|segment| **segment == "super")
