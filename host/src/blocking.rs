@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 
 /// Threads for what calls and commands wait for. Jobs above that wait, first come first served.
 const SHORT: usize = 4;

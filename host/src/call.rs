@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::PrincipalId;
 pub use crate::payload::MAX_PAYLOAD;
 use crate::payload::{Payload, PayloadError};
-use crate::principal::PrincipalId;
 
 /// Most bytes that are kept of the reason of a Deny, as many as of a line of log; a longer one is cut, and says so.
 pub const MAX_REASON: usize = 16 * 1024;

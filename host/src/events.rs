@@ -9,18 +9,19 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::bus::{
-    Attribution, Draft, EventBus, Owner, Payload, PayloadError, PublishRate, SubscribeError, Subscription,
+    Attribution, Draft, EventBus, Owner, Payload, PayloadError, PublishRate, SubscribeError,
+    Subscription,
 };
 use crate::call::{CallScope, MAX_DEPTH};
 use crate::capsule::{CapsuleHandler, Current, LoadedCapsule, Surroundings};
 use crate::dispatch::{DispatchError, Dispatcher, Event, Lane};
 use crate::domain::CallContext;
 use crate::domain::ipc::{Outlet, Refused};
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 use crate::people::{Noted, Questions, Unasked};
 use crate::policy::speech;
 use crate::policy::topic::{Topic, TopicError, TopicPattern};
-use crate::principal::PrincipalId;
 
 /// What can't be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

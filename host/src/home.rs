@@ -13,7 +13,7 @@ use tempfile::{NamedTempFile, PersistError};
 use crate::disk::{Disk, DiskError};
 use crate::engine::{CacheKey, CompileCache};
 use crate::kind::ErrorKind;
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 use crate::temporary::Temporary;
 
 mod lock;

@@ -19,7 +19,7 @@ use crate::dispatch::{Answer, DispatchError, Dispatcher, Event, Figures, Outcome
 use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
 use crate::home::Home;
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
 use crate::policy::topic::TopicPattern;
 use crate::principal::Principals;
 use crate::storage::{FileLogs, LogRecord};

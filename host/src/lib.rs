@@ -45,6 +45,7 @@ pub mod home;
 mod host;
 pub mod kind;
 pub mod manifest;
+pub mod names;
 mod nearest;
 pub mod package;
 pub mod payload;
@@ -60,8 +61,8 @@ pub mod tools;
 
 pub use call::{Call, CallDraft, CallScope, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};
-pub use home::Home;
 pub use domain::{CallContext, Domain, DomainLinker, View, Views};
+pub use home::Home;
 pub use host::{BuildError, Host, HostBuilder, Installed, WeakHost};
 pub use kind::ErrorKind;
 pub use nearest::nearest;

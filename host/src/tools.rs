@@ -12,8 +12,8 @@ use crate::escape;
 use crate::host::Host;
 use crate::kind::ErrorKind;
 use crate::manifest::{CapsuleName, TOOL_ACTION as EXECUTE};
+use crate::names::PrincipalId;
 use crate::payload::Payload;
-use crate::principal::PrincipalId;
 
 /// The handler that tells a capsule's tools.
 const DESCRIBE: &str = "tool_describe";

@@ -5,9 +5,9 @@
 //! was tried and what came of it. No test lives here.
 
 mod cargo;
+pub mod command;
 #[cfg(doctest)]
 mod docs;
-pub mod command;
 pub mod folders;
 pub mod guests;
 pub mod published;

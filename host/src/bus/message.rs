@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
+use crate::names::PrincipalId;
 use crate::payload::Payload;
 use crate::policy::topic::Topic;
-use crate::principal::PrincipalId;
 
 /// What a message is taken to need in a guest besides its topic and payload: the source, the principal, and the
 /// record that holds them.

@@ -10,8 +10,8 @@ use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
 use super::message::ENVELOPE;
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 
 /// Bytes a second for each (capsule, principal); a second's worth may come at once (abi.md, "ipc"). A message costs its
 /// payload and [`ENVELOPE`]: so no more than 40,960 come in a second, however short.

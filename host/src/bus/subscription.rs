@@ -14,8 +14,8 @@ use super::mailbox::{Batch, Closed, Mailbox, Taken};
 use super::message::{Attribution, Message};
 use super::owner::{Owner, SubscribeError};
 use super::{EventBus, Shared};
+use crate::names::PrincipalId;
 use crate::policy::topic::TopicPattern;
-use crate::principal::PrincipalId;
 
 /// The longest that [`Subscription::recv`] waits (abi.md, "ipc").
 pub const RECV_MAX: Duration = Duration::from_secs(60);

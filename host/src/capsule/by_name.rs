@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
 
 /// The locks that somebody holds or waits for.
 #[derive(Default)]

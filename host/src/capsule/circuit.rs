@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 
 /// So many failures within [`WINDOW`] open the circuit.
 const FAILURES: usize = 5;

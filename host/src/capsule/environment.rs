@@ -16,9 +16,10 @@ use crate::dispatch::Lane;
 use crate::domain::{Domains, StoreState};
 use crate::engine::{GuestEngine, MemoryBudget};
 use crate::home::Home;
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 use crate::policy::contract::Offer;
-use crate::principal::{PrincipalId, Principals};
+use crate::principal::Principals;
 use crate::registry::Registry;
 use crate::storage::LogSink;
 

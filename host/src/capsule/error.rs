@@ -9,10 +9,11 @@ use crate::engine::{Frames, LIFT_LIMIT, Refusal};
 use crate::escape;
 use crate::exports::BinaryError;
 use crate::kind::ErrorKind;
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 use crate::nearest;
 use crate::package::PackageError;
-use crate::principal::{PrincipalError, PrincipalId};
+use crate::principal::PrincipalError;
 use crate::registry::Taken;
 
 /// Why a capsule isn't loaded.

@@ -5,8 +5,8 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::LoadedCapsule;
+use crate::names::PrincipalId;
 use crate::policy::speech::HEALTH_FAILED;
-use crate::principal::PrincipalId;
 
 /// Most bytes of a reason; what a guest says in its panic may be long.
 const REASON: usize = 512;

@@ -18,7 +18,7 @@ use crate::engine::{
     trap_kind,
 };
 use crate::exports::EntryPoint;
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
 
 /// A store with what is needed to call into it. Dropping it ends the guest.
 pub(super) struct Live {
@@ -32,12 +32,7 @@ pub(super) struct Live {
 
 impl Live {
     /// A store for a call; the guest is instantiated under the clocks of that call.
-    pub(super) fn new(
-        template: &Template,
-        slot: Slot,
-        call: CallContext,
-        memory: usize,
-    ) -> Self {
+    pub(super) fn new(template: &Template, slot: Slot, call: CallContext, memory: usize) -> Self {
         let environment = &template.environment;
         let limiter = MemoryLimiter::new(memory, Arc::clone(&environment.budget));
         let state = StoreState::new(call, limiter, Arc::clone(&template.loads));

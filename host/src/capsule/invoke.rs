@@ -21,7 +21,7 @@ use crate::dispatch::Turn;
 use crate::domain::{CallContext, Entry};
 use crate::exports::EntryPoint;
 use crate::manifest::Isolation;
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 use crate::text::cut;
 
 /// Wall time of an install or upgrade hook: ten minutes.
@@ -154,11 +154,7 @@ impl LoadedCapsule {
     }
 
     /// Answers for one tenant. If this load is closed before a guest is entered, the one that took its place answers.
-    async fn answer_for(
-        &self,
-        tenant: &Tenant,
-        request: Request<'_>,
-    ) -> Result<Reply, CallError> {
+    async fn answer_for(&self, tenant: &Tenant, request: Request<'_>) -> Result<Reply, CallError> {
         match self.serve(tenant, &request).await {
             Ok(reply) => Ok(reply),
             Err(Unserved::Failed(error)) => Err(error),

@@ -73,7 +73,8 @@ impl Components {
     /// What the file system said; it is known all the same.
     pub(super) fn keep(&self, known: &Known) -> wasmtime::Result<()> {
         let facts = serde_json::to_vec(&known.binary).unwrap_or_default();
-        self.cache.put(known.hash.as_str(), &facts, &known.component)
+        self.cache
+            .put(known.hash.as_str(), &facts, &known.component)
     }
 
     /// Lets others share it for as long as somebody holds the result: this one, or what was shared before it.

@@ -22,10 +22,10 @@ use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
 use crate::domain::Loads;
 use crate::exports::{self, Binary, EntryPoint};
 use crate::manifest::{CapsuleName, Diagnostic};
+use crate::names::PrincipalId;
 use crate::package::{self, ComponentHash, Package};
 use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
-use crate::principal::PrincipalId;
 use crate::registry::CapsuleInfo;
 
 /// Where the load that answers for a capsule at present is found.

@@ -30,21 +30,21 @@ use std::time::Duration;
 pub(crate) use by_name::NameLocks;
 pub use ceilings::Ceilings;
 pub use circuit::OpenCircuit;
+pub(crate) use environment::{Environment, Surroundings};
 pub use error::{CallError, LoadError};
 pub use handler::CapsuleHandler;
 pub(crate) use known::Components;
-pub(crate) use environment::{Environment, Surroundings};
 pub(crate) use load::{Current, LoadedCapsule};
-pub use order::{LoadOrder, load_order};
 pub use loop_state::{LoopState, Readiness};
+pub use order::{LoadOrder, load_order};
 pub(crate) use slots::{RESERVED, Slots};
 
 pub use crate::policy::imports::ImportError;
 
 use crate::exports::{Binary, EntryPoint};
 use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic};
+use crate::names::PrincipalId;
 use crate::package::ComponentHash;
-use crate::principal::PrincipalId;
 
 /// A capsule that a host has loaded. Cloning it is cheap; it works until the host unloads it.
 #[derive(Clone)]

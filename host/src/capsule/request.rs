@@ -9,7 +9,7 @@ use super::Ceilings;
 use crate::call::TraceId;
 use crate::dispatch::HandlerEvent;
 use crate::domain::{CallContext, Entry, Scope, Waiting};
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 use crate::registry::CapsuleInfo;
 
 /// One call of a handler, whoever makes it.

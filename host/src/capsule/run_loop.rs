@@ -16,7 +16,8 @@ use super::loop_state::{LoopState, Over};
 use super::request::Request;
 use super::{CallError, Ceilings};
 use crate::domain::{Entry, Resolving, ScopeSource};
-use crate::principal::{PrincipalError, PrincipalId};
+use crate::names::PrincipalId;
+use crate::principal::PrincipalError;
 
 /// CPU time that a loop may use without waiting on anything (formats.md, "Defaults"), unless its manifest's `cpu_ms` is
 /// less.

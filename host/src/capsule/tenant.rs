@@ -1,8 +1,8 @@
 //! Tenants: what a load of a capsule keeps for each principal, among it the instances that wait for the next call. The
 //! lane that orders a tenant's calls is the dispatcher's, and outlives the load.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -16,7 +16,7 @@ use super::slots::{Candidate, Evict};
 use crate::call::TraceId;
 use crate::dispatch;
 use crate::domain::Scope;
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 
 /// How many tenants a capsule keeps; further ones replace those not in use.
 pub(super) const TENANTS: usize = 4_096;

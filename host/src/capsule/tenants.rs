@@ -8,11 +8,15 @@ use super::tenant::Tenant;
 use super::{CallError, Ceilings};
 use crate::domain::Scope;
 use crate::manifest::Isolation;
-use crate::principal::{PrincipalId, PrincipalScope};
+use crate::names::PrincipalId;
+use crate::principal::PrincipalScope;
 
 impl LoadedCapsule {
     /// The principal, if it was called for before; refused if it is disabled.
-    pub(super) fn known_tenant(&self, principal: &PrincipalId) -> Result<Option<Arc<Tenant>>, CallError> {
+    pub(super) fn known_tenant(
+        &self,
+        principal: &PrincipalId,
+    ) -> Result<Option<Arc<Tenant>>, CallError> {
         let principals = &self.environment.principals;
         let changes = principals.changes();
         let tenant = self.tenants.get(principal);

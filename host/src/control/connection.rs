@@ -15,7 +15,7 @@ use super::frame;
 use super::message::{Answer, Heard, Hello, Place, Remark, Remarks, Request, seal, unseal};
 use super::operator::Operator;
 use super::places::{Places, Silent};
-use crate::Host;
+use crate::host::Host;
 use crate::kind::ErrorKind;
 use crate::storage::LogRecord;
 

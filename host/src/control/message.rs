@@ -14,8 +14,8 @@ use super::requests::{
     List, Logs, Principals, Publish, Reload, Remove, Stop, Tools, Verify,
 };
 use super::{VERSION, frame};
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 use crate::storage::LogRecord;
 
 /// Something that is asked of a home, be a host running on it or not.

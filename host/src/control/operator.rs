@@ -16,9 +16,10 @@ use super::message::{Ask, MissingHome, Place, Remark, Remarks};
 use super::problem::Problem;
 use super::requests::{Stop, Stopping};
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
+use crate::host::{Host, HostBuilder};
 use crate::manifest::Diagnostic;
-use crate::principal::{PrincipalId, Principals};
-use crate::{Host, HostBuilder};
+use crate::names::PrincipalId;
+use crate::principal::Principals;
 
 /// How a home is held for a request where no host runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

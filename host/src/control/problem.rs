@@ -5,17 +5,19 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::call::InvalidCall;
+use crate::capsule::{CallError, LoadError};
 use crate::dispatch::DispatchError;
 use crate::events::InvalidEvent;
 use crate::exports::BinaryError;
 use crate::home::{Home, HomeError};
+use crate::host::BuildError;
 use crate::kind::ErrorKind;
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
+use crate::names::{InvalidPrincipal, PrincipalId};
 use crate::nearest;
 use crate::package::{self, PackageError};
-use crate::principal::{InvalidPrincipal, PrincipalError, PrincipalId, Principals};
+use crate::principal::{PrincipalError, Principals};
 use crate::tools::ToolError;
-use crate::{BuildError, CallError, LoadError};
 
 /// Why something that was asked for isn't done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

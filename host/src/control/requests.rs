@@ -14,10 +14,10 @@ use crate::call::{Call, CallDraft, InstanceState, InvalidCall, Reply, Verdict};
 use crate::events::EventDraft;
 use crate::exports::Binary;
 use crate::manifest::{CapsuleName, Diagnostic};
+use crate::names::PrincipalId;
 use crate::package::consent::{Consent, Terms};
 use crate::package::{ComponentHash, Meta};
 use crate::payload::{Payload, PayloadError};
-use crate::principal::PrincipalId;
 
 /// Calls a handler of an installed capsule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

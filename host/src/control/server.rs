@@ -12,8 +12,8 @@ use super::error::ControlError;
 use super::operator::{Operator, Running};
 use super::places::Places;
 use super::socket::{self, Socket};
-use crate::Host;
 use crate::home::{ExclusiveLock, Home};
+use crate::host::Host;
 
 /// How often a host looks whether its socket is still there.
 const LOOK: Duration = Duration::from_secs(1);
@@ -235,8 +235,8 @@ mod tests {
     use crate::control::frame::{self, UNREAD};
     use crate::control::message::{Request, seal};
     use crate::control::requests::Logs;
-    use crate::manifest::CapsuleName;
-    use crate::principal::PrincipalId;
+    use crate::names::CapsuleName;
+    use crate::names::PrincipalId;
     use crate::storage::{LogLevel, LogRecord};
 
     #[tokio::test(start_paused = true)]

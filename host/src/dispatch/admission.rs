@@ -18,7 +18,7 @@ use super::counts::{Counts, Figures};
 use super::error::Limit;
 use super::limits::Limits;
 use super::outside::Outside;
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 use crate::sync::Mutex;
 
 /// Something to be admitted.

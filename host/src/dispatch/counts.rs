@@ -8,7 +8,7 @@ use super::error::Limit;
 use super::handler::HandlerFailure;
 use super::lane::{Lane, Place};
 use super::limits::{Amount, Limits};
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 
 /// What is going on, and what there was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use crate::call::MAX_DEPTH;
 use crate::kind::ErrorKind;
+use crate::names::PrincipalId;
 use crate::policy::topic::Topic;
-use crate::principal::PrincipalId;
 
 /// Which bound on admission was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use super::handler::Handler;
 use super::lane::{Closed, Lane, Place, Turn};
 use super::room::Inner;
 use super::runtime::Runtime;
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 
 /// One of the events in flight.
 pub(super) struct InFlight<H: Handler, R: Runtime> {

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use super::lane::Lane;
 use super::runtime::{Runtime, within};
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 use crate::sync::{AtomicUsize, Mutex};
 
 /// How many lanes a capsule keeps before those that nobody holds go. For many principals.

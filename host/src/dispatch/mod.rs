@@ -247,7 +247,9 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
         topic: Topic,
         payload: Payload,
     ) -> Nested<'a, Outcome> {
-        let course = self.inner.course(Event::within(scope, topic, payload), true);
+        let course = self
+            .inner
+            .course(Event::within(scope, topic, payload), true);
         Box::pin(async move {
             let course = Arc::new(course?);
             // What is decided already takes no places.

@@ -21,7 +21,7 @@ use super::runtime::Runtime;
 use super::trace::{Answer, Outcome};
 use crate::call::{MAX_DEPTH, TraceId};
 use crate::manifest::Mode;
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 
 /// Events are told from direct calls by this bit of their [`TraceId`].
 const EVENT: u64 = 1 << 63;

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::{LastWords, Scopes};
 use crate::call::{CallScope, TraceId};
-use crate::principal::{PrincipalId, PrincipalScope};
+use crate::names::PrincipalId;
+use crate::principal::PrincipalScope;
 use crate::registry::CapsuleInfo;
 
 /// The host function that a guest waits in, if it does: what a call that runs out of wall time is blamed on.

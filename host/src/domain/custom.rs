@@ -104,11 +104,17 @@ impl Place {
                 let domain = domain.as_any().downcast_ref()?;
                 Some((Self { at, of: all.len() }, domain))
             })
-            .expect("a view is lent by the linker to which the domain of this host added its functions")
+            .expect(
+                "a view is lent by the linker to which the domain of this host added its functions",
+            )
     }
 
     /// What the domain keeps in a scope, made with `make` if it is the first time.
-    pub(super) fn scope<S: Send + Sync + 'static>(self, scopes: &Scopes, make: impl FnOnce() -> S) -> &S {
+    pub(super) fn scope<S: Send + Sync + 'static>(
+        self,
+        scopes: &Scopes,
+        make: impl FnOnce() -> S,
+    ) -> &S {
         let places = || (0..self.of).map(|_| OnceLock::new()).collect();
         let part = &scopes.custom.get_or_init(places)[self.at];
         let part = part.get_or_init(|| Box::new(make()));

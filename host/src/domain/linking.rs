@@ -9,7 +9,8 @@ use super::{Domain, Lend, StoreState, View};
 use crate::policy::gate::{Denied, Row};
 
 /// What a function that waits answers with.
-pub type Answering<'a, Return> = Pin<Box<dyn Future<Output = wasmtime::Result<Return>> + Send + 'a>>;
+pub type Answering<'a, Return> =
+    Pin<Box<dyn Future<Output = wasmtime::Result<Return>> + Send + 'a>>;
 
 /// Where a [`Domain`] adds its functions: whole interfaces that `bindgen!` made ([`Self::add`]), or one by one.
 pub struct DomainLinker<'a, D: Domain> {
@@ -108,7 +109,9 @@ impl<'a, D: Domain> DomainLinker<'a, D> {
 /// The row of a function of the domain.
 fn row_of<D: Domain>(instance: &str, function: &str) -> wasmtime::Result<Row<'static>> {
     let name = instance.split_once('@').map_or(instance, |(name, _)| name);
-    let interface = D::INTERFACES.iter().find(|interface| interface.name == name);
+    let interface = D::INTERFACES
+        .iter()
+        .find(|interface| interface.name == name);
     let found = interface.and_then(|interface| {
         let mut rows = interface.functions.iter();
         let (function, gate) = rows.find(|(known, _)| *known == function)?;

@@ -9,8 +9,8 @@ use super::custom::{AnyDomain, AnyLoad, CustomScopes};
 use super::linking::DomainLinker;
 use super::view::InScope;
 use super::{
-    Domain, Own, Parts, PerInstance, PerLoad, StoreState, View, approval, elicit, fs,
-    guest, http, identity, io, ipc, kv, net, process, request_context, sys, uplink,
+    Domain, Own, Parts, PerInstance, PerLoad, StoreState, View, approval, elicit, fs, guest, http,
+    identity, io, ipc, kv, net, process, request_context, sys, uplink,
 };
 use crate::policy::contract::{Interface, Offer};
 use crate::registry::CapsuleInfo;

@@ -44,8 +44,8 @@ pub use context::{CallContext, Entry, Received, Resolving, Scope, ScopeSource, W
 pub(crate) use custom::{AnyDomain, Custom};
 pub(crate) use last_words::{Ending, LastWords};
 pub use linking::DomainLinker;
-pub(crate) use list::{Domains, Loads};
 pub use list::{CONTRACT, Scopes, contract};
+pub(crate) use list::{Domains, Loads};
 pub use store::StoreState;
 pub use tier::{PerInstance, PerLoad, PerScope};
 pub use view::{Lend, View, Views};

@@ -22,7 +22,7 @@ use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
 use crate::events::{Events, Required};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
 use crate::policy::topic::TopicPattern;
 use crate::principal::Principals;
 use crate::registry::Registry;

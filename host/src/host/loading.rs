@@ -11,9 +11,9 @@ use crate::capsule::{
 };
 use crate::exports::EntryPoint;
 use crate::manifest::{CapsuleManifest, CapsuleName};
+use crate::names::PrincipalId;
 use crate::package::{self, Package, PackageError};
 use crate::policy::speech::{CAPSULE_LOADED, CAPSULES_LOADED};
-use crate::principal::PrincipalId;
 use crate::registry::Registry;
 
 impl Host {

@@ -9,11 +9,11 @@ use super::Host;
 use crate::capsule::{Capsule, LoadError, LoadedCapsule};
 use crate::dispatch::Pause;
 use crate::home::ExclusiveLock;
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 use crate::package::consent::Consent;
 use crate::package::{self, Meta, Package};
 use crate::policy::speech::{CAPSULE_LOADED, CAPSULE_RELOADED, CAPSULE_UNLOADED};
-use crate::principal::PrincipalId;
 
 /// What came of an installation.
 #[derive(Debug, Clone, PartialEq, Eq)]

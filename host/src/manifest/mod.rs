@@ -12,7 +12,6 @@ mod interfaces;
 mod legacy;
 pub mod limits;
 pub mod model;
-mod name;
 mod offers;
 mod package;
 mod patterns;

@@ -10,7 +10,7 @@ use semver::{Version, VersionReq};
 use serde::Serialize;
 
 pub use super::capabilities::Capabilities;
-pub use super::name::{CapsuleName, NameError};
+pub use crate::names::{CapsuleName, NameError};
 use crate::policy::topic::TopicPattern;
 
 /// A whole `Capsule.toml`.

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::disk::{Disk, DiskError};
 use crate::home::{ExclusiveLock, Home};
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 
 /// A new version that is complete, and not yet seen by anybody. Dropped, it is gone.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ pub use store::{installed, record, verify};
 
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic, Parsed};
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "Capsule.toml";

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ComponentHash, Meta, Package, PackageError, files, source};
 use crate::home::{self, Home};
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
 
 /// Folders of installations under way begin so; no capsule's name does.
 const STAGE: &str = ".stage-";

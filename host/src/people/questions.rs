@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde::Deserialize;
 
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
 use crate::policy::speech;
 use crate::policy::topic::Topic;
 

@@ -3,12 +3,11 @@
 //! Nothing here, and nothing that uses it, falls back from one principal to another.
 
 mod directory;
-mod id;
 mod profile;
 mod scope;
 
+pub use crate::names::{InvalidPrincipal, PrincipalId};
 pub use directory::{Principal, PrincipalError, Principals};
-pub use id::{InvalidPrincipal, PrincipalId};
 pub use profile::{PrincipalLimits, PrincipalProfile};
 pub(crate) use scope::plain;
 pub use scope::{LOG_LINE, LOG_RATE, PrincipalScope, configured};

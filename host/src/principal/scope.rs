@@ -10,7 +10,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::{Principal, PrincipalError, PrincipalId};
 use crate::home::{Home, names};
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
 use crate::storage::{LogLevel, LogRecord, LogSink};
 use crate::text::cut;
 

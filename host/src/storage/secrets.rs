@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::home::{Home, HomeError, make_dir, names, write_private};
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 
 /// Most bytes of a secret.
 const SECRET_BYTES: u64 = 64 * 1024;

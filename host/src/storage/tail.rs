@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::LogRecord;
 use super::logs::{LogFile, LogName, folder, list};
 use crate::home::{Home, HomeError, io_error};
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 
 /// Most bytes that are read at once. A record is shorter: what a guest logs in one line is cut long before.
 const CHUNK: usize = 1 << 20;

@@ -10,8 +10,8 @@ use astrid_host::policy::gate::{Denied, Gate};
 use astrid_host::principal::PrincipalScope;
 use astrid_host::registry::CapsuleInfo;
 use astrid_host::{
-    Call, CallContext, CallError, CallScope, Capsule, Domain, DomainLinker, Home, HostBuilder, View,
-    wasmtime,
+    Call, CallContext, CallError, CallScope, Capsule, Domain, DomainLinker, Home, HostBuilder,
+    View, wasmtime,
 };
 use serde_json::{Value, json};
 
@@ -244,7 +244,12 @@ macro_rules! refused {
 
 /// Why a host is not built.
 async fn not_built(builder: HostBuilder) -> String {
-    builder.build().await.err().expect("it is built").to_string()
+    builder
+        .build()
+        .await
+        .err()
+        .expect("it is built")
+        .to_string()
 }
 
 #[tokio::test]
@@ -276,7 +281,10 @@ async fn what_is_the_hosts_own_can_not_be_replaced() {
     }];
     refused!(Claimed, CONTRACTS, |_| Ok(()));
     let error = not_built(builder().domain(Claimed)).await;
-    assert!(error.contains("`astrid:sys/host` is of the contract"), "{error}");
+    assert!(
+        error.contains("`astrid:sys/host` is of the contract"),
+        "{error}"
+    );
     let host = with_people(with_billing()).await;
     let noop = host.load(Guest::Noop.package()).await.unwrap();
     ask(&host, &noop, "noop", ()).await.unwrap();
@@ -289,7 +297,10 @@ async fn a_domain_twice_and_an_interface_twice_are_refused() {
     assert!(error.contains("of its type was added before"), "{error}");
     let other = with_billing().domain(billing::<Verified>());
     let error = not_built(other).await;
-    assert!(error.contains("`acme:billing/host` is served by a domain"), "{error}");
+    assert!(
+        error.contains("`acme:billing/host` is served by a domain"),
+        "{error}"
+    );
 }
 
 /// What each tier keeps: counts what is made on it.
@@ -355,11 +366,16 @@ impl Domain for Tiers {
     }
 
     fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
-        linker.func_wrap(INSTANCE, "charge", denied, |view: View<'_, Self>, (_,): (u32,)| {
-            let _scope: &OnTier = view.scope();
-            view.instance.1 += view.domain.step;
-            Ok((Ok(view.instance.1),))
-        })
+        linker.func_wrap(
+            INSTANCE,
+            "charge",
+            denied,
+            |view: View<'_, Self>, (_,): (u32,)| {
+                let _scope: &OnTier = view.scope();
+                view.instance.1 += view.domain.step;
+                Ok((Ok(view.instance.1),))
+            },
+        )
     }
 }
 
@@ -387,11 +403,17 @@ async fn each_tier_is_made_when_it_is_needed_and_configured_by_its_table() {
     for (table, said) in [
         ("[tiers]\nstep = 11\n", "step = 11 is too much"),
         ("[tiers]\nsteps = 1\n", "steps"),
-        ("\n[tires]\nstep = 1\n", "line 2: unknown table `tires`; did you mean `tiers`?"),
+        (
+            "\n[tires]\nstep = 1\n",
+            "line 2: unknown table `tires`; did you mean `tiers`?",
+        ),
     ] {
         std::fs::write(&config, table).unwrap();
         let builder = builder().home(home.clone()).domain(Tiers::default());
         let error = not_built(builder).await;
-        assert!(error.contains("config.toml") && error.contains(said), "{error}");
+        assert!(
+            error.contains("config.toml") && error.contains(said),
+            "{error}"
+        );
     }
 }

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 
 use astrid_e2e::guests::Guest;
 use astrid_e2e::published;
+use astrid_host::domain;
 use astrid_host::engine::{self, Allocation};
 use astrid_host::exports;
 use astrid_host::package::ComponentHash;
-use astrid_host::domain;
 use astrid_host::policy::contract::Offered;
 use astrid_host::wasmtime::component::Component;
 use astrid_host::wasmtime::component::types::ComponentItem;

@@ -6,15 +6,15 @@ use astrid_e2e::guests::Guest;
 use astrid_host::bus::Attribution;
 use astrid_host::dispatch::{Conclusion, Event};
 use astrid_host::engine::Allocation;
-use astrid_host::policy::topic::TopicPattern;
 use astrid_host::policy::contract::Interface;
+use astrid_host::policy::topic::TopicPattern;
 use astrid_host::wasmtime;
 use astrid_host::{Call, Capsule, Domain, DomainLinker, Host, Verdict, View};
 use serde_json::json;
 use tokio::time::timeout;
 
 use crate::common::{LONG, builder, call_by, id, said, with_people};
-use crate::domains::{INSTANCE, denied, OPEN_TO_ALL};
+use crate::domains::{INSTANCE, OPEN_TO_ALL, denied};
 
 /// The host, once it is there, and the capsule that calls itself.
 type Around = Arc<OnceLock<(Host, Capsule)>>;

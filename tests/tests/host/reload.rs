@@ -14,7 +14,7 @@ use astrid_host::{CallError, Capsule, Domain, DomainLinker, Host, InstanceState,
 use tokio::sync::Semaphore;
 
 use crate::common::{ask, builder, call_by, id, said, with_people};
-use crate::domains::{INSTANCE, denied, OPEN_TO_ALL};
+use crate::domains::{INSTANCE, OPEN_TO_ALL, denied};
 use crate::load;
 use crate::loops::{ticks, until};
 

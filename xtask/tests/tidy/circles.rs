@@ -51,7 +51,9 @@ fn arrows(house: &str, files: &[(String, String)]) -> (Arrows, Vec<String>) {
                 from.entry((*to).to_owned()).or_insert(at);
             } else if named.segments.first() == Some(&"crate") && to.starts_with(char::is_uppercase)
             {
-                hidden.push(format!("{at}: name `{to}` by its room, not by `crate::{to}`"));
+                hidden.push(format!(
+                    "{at}: name `{to}` by its room, not by `crate::{to}`"
+                ));
             }
         }
     }
@@ -72,14 +74,22 @@ fn circles(arrows: &Arrows) -> Vec<String> {
         }
         reached
     };
-    let reach: BTreeMap<&str, _> = arrows.keys().map(|room| (room.as_str(), reached(room))).collect();
+    let reach: BTreeMap<&str, _> = arrows
+        .keys()
+        .map(|room| (room.as_str(), reached(room)))
+        .collect();
     let mut circles = Vec::new();
     for (from, to, at) in arrows
         .iter()
         .flat_map(|(from, tos)| tos.iter().map(move |(to, at)| (from, to, at)))
     {
-        if reach.get(to.as_str()).is_some_and(|reached| reached.contains(from.as_str())) {
-            circles.push(format!("{at}: `{from}` names `{to}`, which reaches `{from}`"));
+        if reach
+            .get(to.as_str())
+            .is_some_and(|reached| reached.contains(from.as_str()))
+        {
+            circles.push(format!(
+                "{at}: `{from}` names `{to}`, which reaches `{from}`"
+            ));
         }
     }
     circles
@@ -115,7 +125,10 @@ mod tests {
     fn two_rooms_that_name_each_other() {
         let found = check(&[
             ("bus/mod.rs", "use crate::policy::Topic;"),
-            ("bus/index.rs", "use super::super::policy::Topic; use super::Message;"),
+            (
+                "bus/index.rs",
+                "use super::super::policy::Topic; use super::Message;",
+            ),
             ("policy.rs", "use std::fmt;\nuse crate::bus::Message;"),
             ("host.rs", "use crate::{bus, policy};"),
         ]);
@@ -136,7 +149,10 @@ mod tests {
             ("c.rs", "use crate::A;"),
             ("lib.rs", "pub use a::A; mod a;"),
         ]);
-        assert_eq!(found, ["host/src/c.rs:1: name `A` by its room, not by `crate::A`"]);
+        assert_eq!(
+            found,
+            ["host/src/c.rs:1: name `A` by its room, not by `crate::A`"]
+        );
         let found = check(&[
             ("a.rs", "use crate::b::B;"),
             ("b/mod.rs", "use crate::c::C;"),

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use super::{Operator, warn};
+use crate::capsule::Capsule;
 use crate::control::message::{Ask, Heard, MissingHome, Place, Remark, Remarks};
 use crate::control::problem::Problem;
 use crate::control::requests::{
     CallTool, Invoke, Invoked, Publish, Published, PublishedStep, Tools, micros,
 };
 use crate::dispatch::{Conclusion, Event, HandlerFailure, Outcome, Said, Step};
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
+use crate::package::Package;
 use crate::text::cut;
 use crate::tools::{Tool, ToolAnswer};
-use crate::{Capsule, Package};
 
 /// How long observers, and what handlers published themselves, may take once an event's outcome is known, where the host
 /// ends with it.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::calls::DRAIN;
 use super::{Hold, Operator, warn};
+use crate::capsule::{Capsule, LoadError};
 use crate::capsule::{Ceilings, LoopState, OpenCircuit, Readiness};
 use crate::config::{HostConfig, OperatorLimits};
 use crate::control::message::{Ask, Heard, MissingHome, Place, Remark, Remarks};
@@ -14,12 +15,14 @@ use crate::control::requests::{
     Verified, Verify,
 };
 use crate::exports;
-use crate::manifest::CapsuleName;
+use crate::home::Home;
+use crate::host::{BuildError, Host};
+use crate::names::CapsuleName;
+use crate::package::Package;
 use crate::package::consent::Terms;
 use crate::package::{self, ComponentHash, PackageError};
 use crate::principal::Principals;
 use crate::text::cut;
-use crate::{BuildError, Capsule, Home, Host, LoadError, Package};
 
 /// Most bytes of a text in a list.
 const LISTED: usize = 2 * 1024;

@@ -13,8 +13,8 @@ use crate::control::requests::{
     AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Logs, Principals,
 };
 use crate::kind::ErrorKind;
+use crate::names::PrincipalId;
 use crate::package::{self, PackageError};
-use crate::principal::PrincipalId;
 use crate::storage::LogTail;
 
 /// How often a followed log is looked at where no host tells that something was written.

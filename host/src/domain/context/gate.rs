@@ -57,8 +57,9 @@ pub(crate) mod tests {
     use crate::call::TraceId;
     use crate::home::Home;
     use crate::manifest::CapsuleManifest;
+    use crate::names::PrincipalId;
     use crate::policy::gate::Gate;
-    use crate::principal::{PrincipalId, PrincipalScope, Principals};
+    use crate::principal::{PrincipalScope, Principals};
     use crate::registry::CapsuleInfo;
 
     /// A call of a handler for `default`, of a capsule whose manifest ends so.

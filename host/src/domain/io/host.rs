@@ -170,7 +170,8 @@ mod tests {
 
         async fn poll(&mut self) -> Result<Vec<u32>, ErrorCode> {
             let pollables = self.pollables();
-            self.view().poll(pollables)
+            self.view()
+                .poll(pollables)
                 .await
                 .expect("handles of this table")
         }

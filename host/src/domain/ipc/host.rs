@@ -11,15 +11,13 @@ use super::wit::{
     PrincipalAttribution,
 };
 use super::{Heard, INTERFACES, Ipc, Refused, acl};
-use crate::bus::{
-    Attribution, Batch, Draft, Payload, RECV_MAX, Readiness, SubscribeError,
-};
+use crate::bus::{Attribution, Batch, Draft, Payload, RECV_MAX, Readiness, SubscribeError};
 use crate::domain::io::{Pollable, Source, Wait};
 use crate::domain::{Entry, Received, View};
+use crate::names::PrincipalId;
 use crate::policy::contract;
 use crate::policy::gate::{Denied, Row};
 use crate::policy::topic::Topic;
-use crate::principal::PrincipalId;
 
 const RECV: &str = "astrid:ipc/host.recv";
 
@@ -143,7 +141,11 @@ impl Host for View<'_, Ipc> {
             if !self.instance.may_hold_more() {
                 return Err(ErrorCode::Quota);
             }
-            let only = self.instance.listener.is_none().then(|| self.call.principal());
+            let only = self
+                .instance
+                .listener
+                .is_none()
+                .then(|| self.call.principal());
             let subscribed = self.domain.outlet.subscribe(self.load, &pattern, only);
             subscribed.map_err(|error| match error {
                 SubscribeError::Quota { .. } => ErrorCode::Quota,

@@ -18,9 +18,9 @@ use super::{
     CallContext, Domain, DomainLinker, Entry, Own, Parts, PerInstance, PerLoad, Scope, Views,
 };
 use crate::bus::{CAPSULE_BYTES, Draft, Owner, SubscribeError, Subscription};
+use crate::names::PrincipalId;
 use crate::policy::contract::Interface;
 use crate::policy::topic::TopicPattern;
-use crate::principal::PrincipalId;
 use crate::registry::CapsuleInfo;
 use crate::storage::LogLevel;
 

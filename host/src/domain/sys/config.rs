@@ -38,7 +38,9 @@ impl View<'_, Sys> {
         let declared = self.call.capsule.manifest.env.get(key);
         if declared.is_some_and(|env| env.kind == EnvKind::Secret) {
             self.gate(&SECRET)?;
-            let secret = secret(self.domain, self.call, key).await.map_err(ErrorCode::Unknown)?;
+            let secret = secret(self.domain, self.call, key)
+                .await
+                .map_err(ErrorCode::Unknown)?;
             if secret.is_some() {
                 return Ok(secret);
             }

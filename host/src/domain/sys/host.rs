@@ -119,7 +119,10 @@ impl Host for View<'_, Sys> {
             }
         };
         self.call.waits();
-        self.call.waiting.within("astrid:sys/host.sleep-ns", slept).await
+        self.call
+            .waiting
+            .within("astrid:sys/host.sleep-ns", slept)
+            .await
     }
 
     fn random_bytes(&mut self, length: u64) -> Result<Vec<u8>, ErrorCode> {

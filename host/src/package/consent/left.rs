@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
-use crate::manifest::CapsuleName;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 use crate::package::PackageError;
-use crate::principal::{self, PrincipalId};
+use crate::principal;
 use crate::storage::FileSecrets;
 
 /// Most entries that are listed, and most keys of one: who set more is counted.

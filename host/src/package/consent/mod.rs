@@ -21,7 +21,7 @@ use super::{ComponentHash, Files, Package, PackageError, files, source, store};
 use crate::exports;
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Parsed};
-use crate::principal::PrincipalId;
+use crate::names::PrincipalId;
 
 /// A package's bytes: whoever agrees to it agrees to these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

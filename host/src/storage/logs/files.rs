@@ -14,8 +14,8 @@ use jiff::civil::Date;
 use super::Whose;
 use crate::config::LogsConfig;
 use crate::home::{Home, make_dir};
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 
 /// The name of a log file: `<date>.log`, and from the second file of a day on `<date>.<number>.log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,8 +1,8 @@
 //! What is written, to which file, and what is kept of it.
 
 use super::*;
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 
 fn record(principal: &str, message: &str) -> LogRecord {
     LogRecord {

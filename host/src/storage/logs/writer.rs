@@ -14,8 +14,8 @@ use super::files::{self, OpenLog, Room};
 use super::{Dropped, LogLevel, LogRecord, Order, Whose, whose};
 use crate::config::LogsConfig;
 use crate::home::Home;
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::CapsuleName;
+use crate::names::PrincipalId;
 
 /// Files open at once.
 const OPEN_FILES: usize = 64;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::common::LONG;
-use crate::domains::{INSTANCE, denied, OPEN_TO_ALL};
+use crate::domains::{INSTANCE, OPEN_TO_ALL, denied};
 
 /// `charge(0)` answers at once; `charge(n)` says that it is there, and answers when the doors are open.
 #[derive(Clone)]

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use astrid_host::domain;
 use astrid_host::exports::{Binary, EntryPoint};
 use astrid_host::manifest::CapsuleManifest;
-use astrid_host::policy::gate::{Gate, List, Needs};
-use astrid_host::domain;
 use astrid_host::policy::contract::{Interface, Offered};
+use astrid_host::policy::gate::{Gate, List, Needs};
 use astrid_host::policy::imports::{self, ImportError};
 
 use super::{Finding, IMPORT_FINDINGS, quoted};
@@ -47,7 +47,8 @@ fn functions<'a>(binary: &'a Binary, import: &str) -> &'a [String] {
 
 /// Why a host can't link this import.
 fn refusal(binary: &Binary, import: &str) -> Option<Finding> {
-    let error = imports::check_offered(import, functions(binary, import), &domain::contract()).err()?;
+    let error =
+        imports::check_offered(import, functions(binary, import), &domain::contract()).err()?;
     let said = format!("{error}: {}", error.hint());
     // An embedder may offer what isn't in the contract.
     let foreign = matches!(error, ImportError::Unknown { .. });
