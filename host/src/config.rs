@@ -270,7 +270,7 @@ impl HostConfig {
             return Err(format!("[logs] {mistake}"));
         }
         let mut tables: toml::Table = toml::from_str(text).map_err(told)?;
-        tables.retain(|name, _| domains.contains(&&name[..]));
+        tables.retain(|name, _| domains.contains(&name));
         Ok((config, tables))
     }
 }
