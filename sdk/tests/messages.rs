@@ -182,6 +182,12 @@ ASTRID_X = { default = "x" }
 net = ["example.com"]
 host_process = []
 uplink = false
+
+[capabilities."acme:billing"]
+charge = true
+currencies = ["EUR"]
+markets = []
+refund = false
 "#;
 
 #[test]
@@ -222,7 +228,10 @@ fn the_manifest_brings_bindings_capabilities_and_defaults() {
             .map(|one| (one.action.as_str(), one.topic.as_str()))
             .collect();
         assert_eq!(told, [("answer", "b.asked")]);
-        assert_eq!(runtime::capabilities(), ["net"]);
+        assert_eq!(
+            runtime::capabilities(),
+            ["acme:billing.charge", "acme:billing.currencies", "net"]
+        );
         let value = |key| env::var_opt(key).unwrap();
         assert_eq!(value("GREETING").as_deref(), Some("Hello"));
         assert_eq!(value("PORTS").as_deref(), Some(r#"["80","81"]"#));

@@ -65,14 +65,18 @@ fn read(text: &str) -> Result<Manifest, String> {
         }
     }
     for (name, value) in table(&root, "capabilities")? {
-        let listed = value.as_array().map(Vec::as_slice).unwrap_or_default();
-        let topics = listed.iter().filter_map(Value::as_str).map(String::from);
-        match name.as_str() {
-            "ipc_publish" => access.publish.extend(topics),
-            "ipc_subscribe" => access.subscribe.extend(topics),
-            _ if value.as_bool() == Some(true) || !listed.is_empty() => {
-                manifest.capabilities.push((name.clone(), value.clone()));
+        let topics = value.as_array().into_iter().flatten();
+        let topics = topics.filter_map(Value::as_str).map(String::from);
+        match (name.as_str(), value) {
+            ("ipc_publish", _) => access.publish.extend(topics),
+            ("ipc_subscribe", _) => access.subscribe.extend(topics),
+            // The capabilities of an embedder's domain.
+            (namespace, Value::Table(keys)) => {
+                let held = keys.iter().filter(|(_, value)| is_held(value));
+                let named = held.map(|(key, value)| (format!("{namespace}.{key}"), value.clone()));
+                manifest.capabilities.extend(named);
             }
+            _ if is_held(value) => manifest.capabilities.push((name.clone(), value.clone())),
             _ => {}
         }
     }
@@ -82,6 +86,11 @@ fn read(text: &str) -> Result<Manifest, String> {
         }
     }
     Ok(manifest)
+}
+
+/// Whether a capability with this value is held: `true`, or a list with an entry.
+fn is_held(value: &Value) -> bool {
+    value.as_bool() == Some(true) || value.as_array().is_some_and(|list| !list.is_empty())
 }
 
 /// The entries of a table of the manifest; none if it isn't there.

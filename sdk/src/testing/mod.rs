@@ -174,7 +174,7 @@ impl Host {
         self
     }
 
-    /// Lets the capsule hold a capability.
+    /// Lets the capsule hold a capability, such as `uplink`, or `acme:billing.charge` where it is an embedder's.
     pub fn capability(self, name: impl Into<String>) -> Self {
         self.core().capabilities.insert(name.into(), true.into());
         self
