@@ -19,8 +19,6 @@ pub struct CapsuleInfo {
     pub manifest: CapsuleManifest,
     /// Fresh for each load; what it publishes carries it.
     pub session: Uuid,
-    /// The capabilities it holds, sorted.
-    pub capabilities: Vec<&'static str>,
     ready: watch::Sender<bool>,
     /// Its run loop cannot say that it is ready: the component doesn't import the function.
     pub(crate) mute: bool,
@@ -44,7 +42,6 @@ impl CapsuleInfo {
     pub fn new(manifest: CapsuleManifest, host: &CancellationToken) -> Self {
         Self {
             name: manifest.name().clone(),
-            capabilities: manifest.capabilities.held(),
             manifest,
             session: Uuid::new_v4(),
             ready: watch::Sender::new(false),

@@ -165,6 +165,18 @@ fn lists_have_limits() {
     assert!(parse(&hosts(limits::LIST)).is_ok());
     assert!(error(&hosts(limits::LIST + 1)).contains("has 257 entries, more than 256"));
 
+    let namespaces = |count: usize, keys: usize| {
+        let keys = (0..keys).map(|at| format!("k{at} = true, "));
+        let keys = keys.collect::<String>();
+        let tables = (0..count).map(|at| format!("\"acme:n{at}\" = {{ {keys} }}\n"));
+        with_package(&format!("[capabilities]\n{}", tables.collect::<String>()))
+    };
+    let (most, keys) = (limits::NAMESPACES, limits::NAMESPACE_KEYS);
+    assert!(parse(&namespaces(most, keys)).is_ok());
+    assert!(error(&namespaces(most + 1, 1)).contains("17 namespaces of embedders"));
+    let message = error(&namespaces(1, keys + 1));
+    assert!(message.contains("65 entries in [capabilities.\"acme:n0\"], more than 64"));
+
     let interfaces = |count: usize| {
         let entries = (0..count).map(|at| format!("[imports.n{at}]\na = \"1\"\nb = \"1\"\n"));
         with_package(&entries.collect::<String>())
@@ -223,6 +235,12 @@ fn messages_are_short_and_harmless() {
         with_package(&format!("\"{}\\u001b[2J\" = 1\n", "ä".repeat(5000))),
         with_package(&format!("[capabilities]\nnet = [\"https://{long}/\"]\n")),
         with_package(&format!("[capabilities]\nnet_connect = [\"{long}\"]\n")),
+        with_package(&format!(
+            "[capabilities]\n\"{long}:b\" = {{ \"{long}\" = 1 }}\n"
+        )),
+        with_package(&format!(
+            "[capabilities.\"a:b\"]\n\"{long}\" = \"{long}\"\n"
+        )),
         with_package(&format!("[component]\n\"{long}\" = \"\\u0007\"\n")),
         with_package(&format!("[publish]\n{long}.v1 = {{}}\n")),
         with_package(&format!("[exports]\n\"a:b\" = \"v1.0.0+{long}\"\n")),

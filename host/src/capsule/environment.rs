@@ -16,6 +16,7 @@ use crate::dispatch::Lane;
 use crate::domain::{Domains, StoreState};
 use crate::engine::{GuestEngine, MemoryBudget};
 use crate::home::Home;
+use crate::manifest::Capability;
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
 use crate::policy::contract::Offer;
@@ -48,6 +49,8 @@ pub(crate) struct Environment {
     pub(crate) domains: Arc<Domains>,
     /// What its domains offer.
     pub(crate) offer: Offer,
+    /// The capabilities that an embedder's domains declare.
+    pub(crate) capabilities: Vec<Capability>,
     pub(crate) slots: Arc<Slots>,
     /// Those of run loops, which keep theirs.
     pub(crate) loop_slots: Slots,

@@ -13,6 +13,7 @@ use crate::names::CapsuleName;
 use crate::names::PrincipalId;
 use crate::nearest;
 use crate::package::PackageError;
+use crate::policy::custom::UnknownCapability;
 use crate::principal::PrincipalError;
 use crate::registry::Taken;
 
@@ -40,6 +41,14 @@ pub enum LoadError {
         capsule: CapsuleName,
         /// What.
         source: ImportError,
+    },
+    /// Its manifest asks for a capability that no domain of this host declares.
+    #[error("capsule {capsule} cannot be loaded: {source}")]
+    Capability {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// Which.
+        source: UnknownCapability,
     },
     /// The engine refused it.
     #[error(
@@ -111,7 +120,8 @@ impl LoadError {
             Self::Package(error) => error.kind(),
             Self::Principal(error) => error.kind(),
             Self::Binary { .. } | Self::Compile { .. } => ErrorKind::Binary,
-            Self::Import {
+            Self::Capability { .. }
+            | Self::Import {
                 source: ImportError::Denied { .. },
                 ..
             } => ErrorKind::Capability,
@@ -133,6 +143,7 @@ impl LoadError {
             // Its text says what to do.
             Self::Binary { .. } => None,
             Self::Import { source, .. } => Some(source.hint()),
+            Self::Capability { source, .. } => Some(source.hint()),
             Self::Compile { .. } => {
                 Some("build it again with `astrid build`, whose SDK fits this host; the README lists what of WebAssembly is accepted".into())
             }

@@ -24,6 +24,7 @@ use crate::exports::{self, Binary, EntryPoint};
 use crate::manifest::{CapsuleName, Diagnostic};
 use crate::names::PrincipalId;
 use crate::package::{self, ComponentHash, Package};
+use crate::policy::custom::check_custom;
 use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
 use crate::registry::CapsuleInfo;
@@ -77,6 +78,12 @@ impl LoadedCapsule {
         let manifest = package.manifest().clone();
         let mut info = CapsuleInfo::new(manifest, &environment.ending);
         check_workspace(environment, &info)?;
+        check_custom(&info.manifest.capabilities, &environment.capabilities).map_err(|source| {
+            LoadError::Capability {
+                capsule: info.name.clone(),
+                source,
+            }
+        })?;
         let known = compiled(environment, &info, &package, known)?;
         let said = package::overrides(&info.manifest.runtime);
         let binary = known.binary.clone().with_overrides(said);
@@ -187,7 +194,7 @@ fn compiled(
         source,
     };
     let offered = |imports: &Imports| {
-        imports::check(imports, &environment.offer, &info.capabilities).map_err(import)
+        imports::check(imports, &environment.offer, &info.manifest.capabilities).map_err(import)
     };
     let known = known.filter(|known| known.hash == *package.hash());
     let known = match known.or_else(|| environment.components.find(package.hash())) {

@@ -279,6 +279,7 @@ impl HostBuilder {
             engine,
             linker,
             offer: domains.offer(),
+            capabilities: Vec::new(),
             domains: Arc::new(domains),
         };
         Ok(Host {

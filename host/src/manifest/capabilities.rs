@@ -1,162 +1,150 @@
 //! `[capabilities]`: what a capsule asks to be allowed.
 
-use serde::Serialize;
+mod custom;
+mod table;
 
+use std::borrow::Cow;
+
+pub use self::custom::{Custom, CustomValue};
+pub use self::table::{CAPABILITIES, Capabilities};
+
+use super::capability::Capability;
 use super::legacy::Legacy;
-use super::patterns::{self, Wrong};
+use super::patterns::Wrong;
 use super::reader::{Table, Value};
 
-/// What a capsule asks for. Absent or empty is denied.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Capabilities {
-    /// It may speak for a chat platform.
-    pub uplink: bool,
-    /// Hosts reached by HTTP, in lower case: `*`, a host (which also admits its sub-domains), or
-    /// `*.host`.
-    pub net: Vec<String>,
-    /// Scopes of its key-value store; `true` in the file is `*`. The store needs no capability:
-    /// older manifests ask for it all the same.
-    pub kv: Vec<String>,
-    /// Files it may read: `*` (the workspace), or a subtree `workspace://…`, `cwd://…`, `home://…`.
-    pub fs_read: Vec<String>,
-    /// Files it may write; entries as in `fs_read`.
-    pub fs_write: Vec<String>,
-    /// Programs of the host: a command, or how a command line begins.
-    pub host_process: Vec<String>,
-    /// Its programs may outlive a call.
-    pub allow_persistent: bool,
-    /// What it may bind: `unix:*`, `host:port`, `host:*`.
-    pub net_bind: Vec<String>,
-    /// Whom it may connect to: `host:port`, `host:*`.
-    pub net_connect: Vec<String>,
-    /// With whom it may exchange datagrams: `host:port`, `host:*`.
-    pub net_udp: Vec<String>,
-    /// What it may do with identities: `resolve`, `link`, `admin`, each implying the one before.
-    pub identity: Vec<String>,
-    /// It may put text into prompts.
-    pub allow_prompt_injection: bool,
-    /// It is linked with a WASI that has no files, sockets or environment.
-    pub wasi: bool,
+/// Keys of older manifests.
+const LEGACY: &[&str] = &["ipc_publish", "ipc_subscribe"];
+
+/// A capability that is held, with what the manifest says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted<'a> {
+    /// Its name: the key, behind namespace and dot where it is an embedder's.
+    pub name: Cow<'static, str>,
+    /// What it lets the capsule do.
+    pub doc: Cow<'static, str>,
+    /// The entries of its list; none where it is a flag.
+    pub entries: &'a [String],
 }
 
-/// The levels of `identity`, the least first.
-const IDENTITY: &[(&str, &str)] = &[("resolve", "resolve"), ("link", "link"), ("admin", "admin")];
-
 impl Capabilities {
-    /// The names of all capabilities, sorted.
-    pub const NAMES: [&'static str; 13] = [
-        "allow_persistent",
-        "allow_prompt_injection",
-        "fs_read",
-        "fs_write",
-        "host_process",
-        "identity",
-        "kv",
-        "net",
-        "net_bind",
-        "net_connect",
-        "net_udp",
-        "uplink",
-        "wasi",
-    ];
+    /// The capabilities that are held: flags that are true and lists with an entry. The contract's come first.
+    pub fn granted(&self) -> impl Iterator<Item = Granted<'_>> {
+        let rows = CAPABILITIES.iter().zip(self.asked());
+        let held = rows.filter(|(_, asked)| asked.is_held());
+        let own = held.map(|(row, asked)| Granted {
+            name: row.key.into(),
+            doc: row.doc.into(),
+            entries: asked.entries(),
+        });
+        own.chain(custom::granted(&self.custom))
+    }
 
-    /// The names of the capabilities that are held, sorted: flags that are true and lists with an
-    /// entry.
-    pub fn held(&self) -> Vec<&'static str> {
-        let held = Self::NAMES.iter().zip(self.flags());
-        held.filter(|(_, held)| *held)
-            .map(|(name, _)| *name)
-            .collect()
+    /// The names of the capabilities that are held, sorted.
+    pub fn held(&self) -> Vec<String> {
+        let names = self.granted().map(|granted| granted.name.into_owned());
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        names
     }
 
     /// Whether the capability of this name is held; false for a name that is none.
     pub fn has(&self, name: &str) -> bool {
-        Self::NAMES
-            .iter()
-            .zip(self.flags())
-            .any(|(known, held)| held && *known == name)
+        match name.split_once('.') {
+            Some((namespace, key)) => self.holds_key(Some(namespace), key),
+            None => self.holds_key(None, name),
+        }
     }
 
-    /// Whether each is held, in the order of [`Self::NAMES`].
-    fn flags(&self) -> [bool; 13] {
-        // Without `..`, so a new field can't be forgotten.
-        let Self {
-            uplink,
-            net,
-            kv,
-            fs_read,
-            fs_write,
-            host_process,
-            allow_persistent,
-            net_bind,
-            net_connect,
-            net_udp,
-            identity,
-            allow_prompt_injection,
-            wasi,
-        } = self;
-        [
-            *allow_persistent,
-            *allow_prompt_injection,
-            !fs_read.is_empty(),
-            !fs_write.is_empty(),
-            !host_process.is_empty(),
-            !identity.is_empty(),
-            !kv.is_empty(),
-            !net.is_empty(),
-            !net_bind.is_empty(),
-            !net_connect.is_empty(),
-            !net_udp.is_empty(),
-            *uplink,
-            *wasi,
-        ]
+    /// Whether a capability is held. Allocates nothing.
+    pub fn holds(&self, capability: &Capability) -> bool {
+        self.holds_key(capability.namespace, capability.key)
+    }
+
+    fn holds_key(&self, namespace: Option<&str>, key: &str) -> bool {
+        match namespace {
+            Some(namespace) => {
+                let keys = self.custom.get(namespace);
+                keys.and_then(|keys| keys.get(key))
+                    .is_some_and(|value| value.asked().is_held())
+            }
+            None => {
+                let mut rows = CAPABILITIES.iter().zip(self.asked());
+                rows.any(|(row, asked)| row.key == key && asked.is_held())
+            }
+        }
     }
 
     /// Adds what a table asks for: lists are appended, flags or-ed.
     pub(super) fn merge<'a>(&mut self, table: &'a Table<'a>, legacy: &mut Legacy) {
-        table.only(&Self::NAMES, &["ipc_publish", "ipc_subscribe"]);
-        let flag = |name| {
-            table
-                .get(name)
-                .and_then(|value| value.flag())
-                .unwrap_or(false)
-        };
-        self.uplink |= flag("uplink");
-        self.allow_persistent |= flag("allow_persistent");
-        self.allow_prompt_injection |= flag("allow_prompt_injection");
-        self.wasi |= flag("wasi");
-
-        let checked = [
-            (
-                "net",
-                &mut self.net,
-                patterns::http_host as fn(&str) -> Result<String, Wrong>,
-            ),
-            ("fs_read", &mut self.fs_read, patterns::files),
-            ("fs_write", &mut self.fs_write, patterns::files),
-            ("host_process", &mut self.host_process, patterns::command),
-            ("net_bind", &mut self.net_bind, patterns::bind),
-            ("net_connect", &mut self.net_connect, patterns::connect),
-            ("net_udp", &mut self.net_udp, patterns::udp),
-        ];
-        for (name, list, check) in checked {
-            let values = table
-                .get(name)
-                .map(|value| value.list())
-                .unwrap_or_default();
-            append(list, values.iter().filter_map(|value| value.check(check)));
-        }
-        let kv = table.get("kv").map(scopes).unwrap_or_default();
-        append(&mut self.kv, kv.into_iter());
-        let identity = table
-            .get("identity")
-            .map(|value| value.list())
-            .unwrap_or_default();
-        let levels = identity.iter().filter_map(|value| value.choice(IDENTITY));
-        append(&mut self.identity, levels.map(str::to_owned));
-
+        let mut keys: Vec<_> = CAPABILITIES.iter().map(|row| row.key).collect();
+        keys.sort_unstable();
+        table.only_beside(&keys, LEGACY, custom::is_namespace);
+        self.read(table);
+        custom::read(&mut self.custom, table);
         legacy.ipc(table.get("ipc_publish"), table.get("ipc_subscribe"));
     }
+}
+
+/// What a manifest asks for as one capability.
+trait Asked {
+    /// Whether that is anything.
+    fn is_held(&self) -> bool;
+    /// The entries of a list.
+    fn entries(&self) -> &[String];
+    /// Adds what another table asks for.
+    fn add(&mut self, more: Self)
+    where
+        Self: Sized;
+}
+
+impl Asked for bool {
+    fn is_held(&self) -> bool {
+        *self
+    }
+
+    fn entries(&self) -> &[String] {
+        &[]
+    }
+
+    fn add(&mut self, more: Self) {
+        *self |= more;
+    }
+}
+
+impl Asked for Vec<String> {
+    fn is_held(&self) -> bool {
+        !self.is_empty()
+    }
+
+    fn entries(&self) -> &[String] {
+        self
+    }
+
+    fn add(&mut self, more: Self) {
+        for entry in more {
+            if !self.contains(&entry) {
+                self.push(entry);
+            }
+        }
+    }
+}
+
+/// A list of entries that `check` accepts.
+fn checked(value: Value<'_>, check: fn(&str) -> Result<String, Wrong>) -> Vec<String> {
+    let values = value.list();
+    values
+        .iter()
+        .filter_map(|value| value.check(check))
+        .collect()
+}
+
+/// A list of some of these words.
+fn levels(value: Value<'_>, levels: &[&str]) -> Vec<String> {
+    let choices: Vec<_> = levels.iter().map(|level| (*level, *level)).collect();
+    let values = value.list();
+    let chosen = values.iter().filter_map(|value| value.choice(&choices));
+    chosen.map(str::to_owned).collect()
 }
 
 /// `kv`: a list, or a flag.
@@ -168,30 +156,78 @@ fn scopes(value: Value<'_>) -> Vec<String> {
     }
 }
 
-/// Appends what the list doesn't hold yet.
-fn append(list: &mut Vec<String>, more: impl Iterator<Item = String>) {
-    for entry in more {
-        if !list.contains(&entry) {
-            list.push(entry);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::CapsuleManifest;
+
+    fn parse(capabilities: &str) -> Capabilities {
+        let text = format!("[package]\nname = \"a\"\nversion = \"1.0.0\"\n{capabilities}");
+        let parsed = CapsuleManifest::parse(&text, "Capsule.toml").expect("a manifest");
+        parsed.manifest.capabilities
+    }
 
     #[test]
-    fn held_names() {
-        assert!(Capabilities::default().held().is_empty());
-        let some = Capabilities {
-            uplink: true,
-            net: vec!["*".into()],
-            fs_read: vec!["*".into()],
-            ..Capabilities::default()
-        };
-        assert_eq!(some.held(), ["fs_read", "net", "uplink"]);
-        assert!(some.has("net") && !some.has("net_bind") && !some.has("ipc_publish"));
-        assert!(Capabilities::NAMES.is_sorted());
+    fn an_example_grants_its_capability_alone() {
+        for row in CAPABILITIES {
+            let held = parse(&format!("{}\n{}\n", row.table(), row.line()));
+            assert_eq!(held.held(), [row.key]);
+            assert!(held.has(row.key) && held.holds(row));
+            assert!(row.doc.ends_with('.') && !row.doc.starts_with(' '), "{row}");
+            assert_eq!(Capability::find(row.key), Some(row));
+        }
+    }
+
+    #[test]
+    fn what_is_false_or_empty_is_not_held() {
+        let none = "[capabilities]\nuplink = false\nnet = []\nkv = false\n\
+                    [capabilities.\"acme:billing\"]\ncharge = false\ncurrencies = []\n";
+        let none = parse(none);
+        assert!(none.held().is_empty());
+        for name in ["uplink", "net", "kv", "acme:billing.charge", "acme:billing"] {
+            assert!(!none.has(name), "{name}");
+        }
+        assert!(none.custom["acme:billing"].contains_key("charge"));
+    }
+
+    #[test]
+    fn names_are_sorted_and_an_embedders_have_their_namespace() {
+        let some = parse(
+            "[capabilities]\nuplink = true\nnet = [\"*\"]\nfs_read = [\"*\"]\n\
+             [capabilities.\"acme:billing\"]\ncharge = true\ncurrencies = [\"EUR\"]\n",
+        );
+        let billing = ["acme:billing.charge", "acme:billing.currencies"];
+        assert_eq!(
+            some.held(),
+            [&billing[..], &["fs_read", "net", "uplink"]].concat()
+        );
+        assert!(billing.iter().all(|name| some.has(name)));
+        for name in [
+            "charge",
+            "acme:billing.refund",
+            "acme:other.charge",
+            "net_bind",
+            "ipc_publish",
+            "",
+        ] {
+            assert!(!some.has(name), "{name}");
+        }
+        let list = Capability::list(
+            "acme:billing",
+            "currencies",
+            "a code",
+            "[\"EUR\"]",
+            "Charges in them.",
+        );
+        assert!(some.holds(&list));
+        let granted = some.granted().last().expect("held");
+        assert_eq!(
+            (&*granted.name, granted.entries),
+            (billing[1], &["EUR".to_owned()][..])
+        );
+        assert_eq!(
+            granted.doc,
+            "What the embedder's domain acme:billing calls `currencies`."
+        );
     }
 }

@@ -44,6 +44,12 @@ pub const TABLES: usize = 64;
 /// Entries of one array of strings, and of one list of capabilities.
 pub const LIST: usize = 256;
 
+/// Namespaces of embedders in one table of capabilities.
+pub const NAMESPACES: usize = 16;
+
+/// Keys of one of these namespaces.
+pub const NAMESPACE_KEYS: usize = 64;
+
 /// A name, an identifier or an environment key, in bytes.
 pub const NAME_BYTES: usize = 64;
 

@@ -6,6 +6,7 @@
 //! that it names exist, and what its grants mean is decided elsewhere.
 
 mod capabilities;
+mod capability;
 mod diagnostic;
 mod env;
 mod interfaces;
@@ -21,6 +22,8 @@ mod syntax;
 mod topics;
 mod values;
 
+pub use capabilities::CAPABILITIES;
+pub use capability::{Capability, Evidence, Kind, table};
 pub use diagnostic::{Diagnostic, ManifestErrors};
 pub use model::*;
 

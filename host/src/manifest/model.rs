@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use semver::{Version, VersionReq};
 use serde::Serialize;
 
-pub use super::capabilities::Capabilities;
+pub use super::capabilities::{Capabilities, Custom, CustomValue, Granted};
 pub use crate::names::{CapsuleName, NameError};
 use crate::policy::topic::TopicPattern;
 

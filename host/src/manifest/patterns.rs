@@ -268,6 +268,62 @@ pub(super) fn interface_part(text: &str) -> bool {
         && text.bytes().all(inner)
 }
 
+/// A package by its WIT name, `namespace:package`: each half a letter, then letters, digits and `-`, in lower case.
+pub(super) const fn is_package(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (mut at, mut begin, mut colons) = (0, 0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b':' if at > begin && at - begin <= limits::NAME_BYTES => {
+                (begin, colons) = (at + 1, colons + 1)
+            }
+            b'a'..=b'z' => {}
+            b'0'..=b'9' | b'-' if at > begin => {}
+            _ => return false,
+        }
+        at += 1;
+    }
+    colons == 1 && at > begin && at - begin <= limits::NAME_BYTES
+}
+
+/// Whether a package is one of the contract.
+pub(super) const fn is_contract(package: &str) -> bool {
+    matches!(
+        package.as_bytes(),
+        [b'a', b's', b't', b'r', b'i', b'd', b':', ..]
+    )
+}
+
+/// The key of an embedder's capability: `[a-z][a-z0-9_-]*`, at most [`limits::NAME_BYTES`].
+pub(super) const fn is_capability_key(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'a'..=b'z' => {}
+            b'0'..=b'9' | b'_' | b'-' if at > 0 => {}
+            _ => return false,
+        }
+        at += 1;
+    }
+    at > 0 && at <= limits::NAME_BYTES
+}
+
+/// The key of an embedder's capability.
+pub(super) fn capability_key(text: &str) -> Checked {
+    if is_capability_key(text) {
+        return Ok(text.to_owned());
+    }
+    let lower = text.to_ascii_lowercase();
+    let instead = is_capability_key(&lower).then(|| format!("write {lower}"));
+    Err(Wrong {
+        message:
+            "a capability's key is 1 to 64 characters of a-z, 0-9, `_` and `-`, the first a letter"
+                .to_owned(),
+        suggestion: instead,
+    })
+}
+
 /// `64MiB`, `512KiB`, `1GiB`, in bytes.
 pub(super) fn size(text: &str) -> Result<u64, Wrong> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -402,6 +458,51 @@ mod tests {
                 "cwd://a/*",
                 "cwd:///a",
             ],
+        );
+    }
+
+    #[test]
+    fn packages_and_keys() {
+        let half = "a".repeat(limits::NAME_BYTES);
+        let longest = format!("{half}:{half}");
+        for good in ["acme:billing", "a:b", "a1-b:c-2", longest.as_str()] {
+            assert!(is_package(good), "{good}");
+        }
+        let long = [format!("{half}a:b"), format!("a:{half}b")];
+        let bad = [
+            "",
+            ":",
+            "a",
+            "a:",
+            ":a",
+            "a:b:c",
+            "a::b",
+            "A:b",
+            "a:B",
+            "1:b",
+            "a:1",
+            "-a:b",
+            "a:-b",
+            "a_b:c",
+            "a.b:c",
+            "a:b/c",
+            "a:b@1.0.0",
+            "a:b ",
+            "ä:b",
+            &long[0],
+            &long[1],
+        ];
+        for bad in bad {
+            assert!(!is_package(bad), "{bad}");
+        }
+        check(
+            capability_key,
+            &["charge", "a", "a1_b-c", &half],
+            &["", "1", "_a", "-a", "A", "a.b", "a:b", "a b", "ä", &long[0]],
+        );
+        assert_eq!(
+            capability_key("Charge").unwrap_err().suggestion.unwrap(),
+            "write charge"
         );
     }
 

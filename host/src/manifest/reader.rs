@@ -98,9 +98,19 @@ impl<'a> Table<'a> {
 
     /// Reports each key that is neither in `keys` nor in `legacy`. Suggestions come from `keys`.
     pub(super) fn only(&self, keys: &[&str], legacy: &[&str]) {
-        for key in self.entries.keys() {
+        self.only_beside(keys, legacy, |_, _| false);
+    }
+
+    /// As [`Self::only`], beside entries that are read in another way.
+    pub(super) fn only_beside(
+        &self,
+        keys: &[&str],
+        legacy: &[&str],
+        other: impl Fn(&str, &DeValue<'_>) -> bool,
+    ) {
+        for (key, value) in self.entries {
             let name = key.get_ref().as_ref();
-            if keys.contains(&name) || legacy.contains(&name) {
+            if keys.contains(&name) || legacy.contains(&name) || other(name, value.get_ref()) {
                 continue;
             }
             if self.report.is_full() {
@@ -214,6 +224,23 @@ impl Entry<'_> {
         self.value
             .report
             .error(self.key_offset, key, message.to_string(), suggestion);
+    }
+
+    /// The key, if `check` accepts it, in the form that it gives.
+    pub(super) fn check_key<T>(&self, check: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
+        match check(self.key) {
+            Ok(checked) => Some(checked),
+            Err(Wrong {
+                message,
+                suggestion,
+            }) => {
+                self.key_error(
+                    format!("bad key {}: {message}", quoted(self.key)),
+                    suggestion,
+                );
+                None
+            }
+        }
     }
 
     /// The key, if `parse` accepts it.

@@ -5,16 +5,19 @@
 
 use std::fmt;
 
+use crate::manifest::{Capabilities, Capability};
+
 /// What a host function asks for. Closed unless everything that it asks for is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gate {
     needs: Needs,
+    custom: &'static [Capability],
     list: Option<List>,
     lifecycle: bool,
     verified: bool,
 }
 
-/// Which capabilities open a gate.
+/// Which of the contract's capabilities open a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
     /// None.
@@ -37,8 +40,8 @@ pub enum List {
 /// What a call shows at a gate.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing<'a> {
-    /// The capabilities that the capsule holds.
-    pub held: &'a [&'a str],
+    /// What the capsule may do.
+    pub held: &'a Capabilities,
     /// Whether the host itself knows on whose behalf the call is; false where an uplink claims it.
     pub verified: bool,
     /// Whether an install or upgrade hook is called.
@@ -57,8 +60,9 @@ pub struct Row<'a> {
 }
 
 /// A capability that is missing; its text ends with the line to add to Capsule.toml.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing(&'static str);
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the capability `{0}` is missing; {addition}", addition = .0.addition())]
+pub struct Missing(pub &'static Capability);
 
 /// Why a gate is closed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,25 +113,68 @@ impl Gate {
     /// Open to all.
     pub const OPEN: Self = Self {
         needs: Needs::Nothing,
+        custom: &[],
         list: None,
         lifecycle: false,
         verified: false,
     };
 
-    /// Opened by these capabilities together.
+    /// Opened by these capabilities of the contract together.
+    ///
+    /// # Panics
+    /// If one is none; in a constant that is an error of the compiler.
     pub const fn capability(names: &'static [&'static str]) -> Self {
+        assert_known(names);
         Self {
             needs: Needs::All(names),
             ..Self::OPEN
         }
     }
 
-    /// Opened by any one of these capabilities.
+    /// Opened by any one of these capabilities of the contract.
+    ///
+    /// # Panics
+    /// If one is none; in a constant that is an error of the compiler.
     pub const fn any_capability(names: &'static [&'static str]) -> Self {
+        assert_known(names);
         Self {
             needs: Needs::Any(names),
             ..Self::OPEN
         }
+    }
+
+    /// The same, closed without these capabilities of an embedder's domain: each must be held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use astrid_host::manifest::{Capabilities, Capability};
+    /// use astrid_host::policy::gate::Gate;
+    ///
+    /// const CHARGE: Capability = Capability::flag("acme:billing", "charge", "Charges customers.");
+    /// const GATE: Gate = Gate::OPEN.custom(&[CHARGE]).verified();
+    /// let missing = GATE.check(&Capabilities::default()).unwrap_err();
+    /// assert_eq!(
+    ///     missing.to_string(),
+    ///     "the capability `acme:billing.charge` is missing; \
+    ///      add to [capabilities.\"acme:billing\"] in Capsule.toml: charge = true"
+    /// );
+    /// ```
+    ///
+    /// # Panics
+    /// If one is the contract's; in a constant that is an error of the compiler.
+    #[must_use]
+    pub const fn custom(mut self, capabilities: &'static [Capability]) -> Self {
+        let mut at = 0;
+        while at < capabilities.len() {
+            assert!(
+                capabilities[at].namespace.is_some(),
+                "this is for the capabilities of an embedder's domain"
+            );
+            at += 1;
+        }
+        self.custom = capabilities;
+        self
     }
 
     /// The same, closed to a claimed principal.
@@ -152,9 +199,14 @@ impl Gate {
         self
     }
 
-    /// Which capabilities it asks for.
+    /// Which of the contract's capabilities it asks for.
     pub const fn needs(&self) -> Needs {
         self.needs
+    }
+
+    /// Which capabilities of an embedder's domain it asks for.
+    pub const fn custom_needs(&self) -> &'static [Capability] {
+        self.custom
     }
 
     /// Which table must list the topic.
@@ -171,14 +223,21 @@ impl Gate {
     ///
     /// # Errors
     /// [`Missing`]: the first capability that is not held.
-    pub fn check(&self, held: &[&str]) -> Result<(), Missing> {
-        let missing = |name: &&'static str| !held.contains(name);
+    pub fn check(&self, held: &Capabilities) -> Result<(), Missing> {
+        let missing = |name: &&'static str| !held.has(name);
         let wanting = match self.needs {
             Needs::All(names) => names.iter().find(|name| missing(name)),
             Needs::Any(names) if names.iter().all(missing) => names.first(),
             Needs::Any(_) | Needs::Nothing => None,
         };
-        wanting.map_or(Ok(()), |name| Err(Missing(name)))
+        let own = wanting.map(|name| {
+            Capability::find(name).expect("the gate was made of capabilities that are known")
+        });
+        let mut custom = self.custom.iter();
+        match own.or_else(|| custom.find(|capability| !held.holds(capability))) {
+            Some(missing) => Err(Missing(missing)),
+            None => Ok(()),
+        }
     }
 
     /// Whether a call may pass. Where the topic must be listed, `listed` is asked last.
@@ -220,77 +279,93 @@ impl fmt::Display for List {
     }
 }
 
-impl Missing {
-    /// The capability's key.
-    pub fn capability(&self) -> &'static str {
-        self.0
-    }
-
-    /// The line to add below `[capabilities]`.
-    pub fn line(&self) -> String {
-        let value = match self.0 {
-            "uplink" | "allow_persistent" | "allow_prompt_injection" | "wasi" => "true",
-            "fs_read" | "fs_write" => r#"["workspace://"]"#,
-            "identity" => r#"["resolve"]"#,
-            "host_process" => r#"["the-command"]"#,
-            "net" => r#"["example.com"]"#,
-            _ => r#"["*"]"#,
-        };
-        format!("{} = {value}", self.0)
+/// Fails for a name that no capability of the contract has.
+const fn assert_known(names: &[&str]) {
+    let mut at = 0;
+    while at < names.len() {
+        assert!(
+            Capability::find(names[at]).is_some(),
+            "no capability of the contract has this name"
+        );
+        at += 1;
     }
 }
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the capability `{}` is missing; add to [capabilities] in Capsule.toml: {}",
-            self.0,
-            self.line()
-        )
-    }
-}
-
-impl std::error::Error for Missing {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{CAPABILITIES, CapsuleManifest};
 
-    const HANDLER: Standing<'static> = Standing {
-        held: &["net"],
-        verified: true,
-        lifecycle: false,
-    };
-    const CLAIMED: Standing<'static> = Standing {
-        verified: false,
-        ..HANDLER
-    };
-    const HOOK: Standing<'static> = Standing {
-        lifecycle: true,
-        ..HANDLER
-    };
+    const CHARGE: Capability = Capability::flag("acme:billing", "charge", "Charges customers.");
 
-    /// Whether each of the three may pass.
+    /// What a manifest with these lines below `[capabilities]` asks for.
+    fn asking(lines: &str) -> Capabilities {
+        let text = format!("[package]\nname = \"a\"\nversion = \"1.0.0\"\n[capabilities]\n{lines}");
+        let parsed = CapsuleManifest::parse(&text, "Capsule.toml").expect("a manifest");
+        parsed.manifest.capabilities
+    }
+
+    /// A handler's call by a capsule with the capability `net`.
+    fn handler(held: &Capabilities) -> Standing<'_> {
+        Standing {
+            held,
+            verified: true,
+            lifecycle: false,
+        }
+    }
+
+    /// Whether that call, the same for a claimed principal, and an install hook's may pass.
     fn admits(gate: Gate) -> [bool; 3] {
-        [HANDLER, CLAIMED, HOOK].map(|standing| gate.admit(standing, |_| Ok(())).is_ok())
+        let held = asking("net = [\"*\"]");
+        let handler = handler(&held);
+        let claimed = Standing {
+            verified: false,
+            ..handler
+        };
+        let hook = Standing {
+            lifecycle: true,
+            ..handler
+        };
+        [handler, claimed, hook].map(|standing| gate.admit(standing, |_| Ok(())).is_ok())
+    }
+
+    /// The name of the first capability that a gate misses.
+    fn misses(gate: Gate, lines: &str) -> Option<String> {
+        let checked = gate.check(&asking(lines));
+        checked
+            .err()
+            .map(|Missing(capability)| capability.to_string())
     }
 
     #[test]
     fn gates_fail_closed() {
-        assert_eq!(Gate::OPEN.check(&[]), Ok(()));
+        assert_eq!(misses(Gate::OPEN, ""), None);
         let persistent = Gate::capability(&["host_process", "allow_persistent"]);
+        let process = "host_process = [\"git\"]\n";
         assert_eq!(
-            persistent.check(&["host_process"]),
-            Err(Missing("allow_persistent"))
+            misses(persistent, process).as_deref(),
+            Some("allow_persistent")
         );
         assert_eq!(
-            persistent.check(&["allow_persistent", "host_process"]),
-            Ok(())
+            misses(persistent, &format!("{process}allow_persistent = true")),
+            None
         );
         let lookup = Gate::any_capability(&["net_connect", "net_udp"]);
-        assert_eq!(lookup.check(&["net"]), Err(Missing("net_connect")));
-        assert_eq!(lookup.check(&["net_udp"]), Ok(()));
+        assert_eq!(
+            misses(lookup, "net = [\"*\"]").as_deref(),
+            Some("net_connect")
+        );
+        assert_eq!(misses(lookup, "net_udp = [\"a.example:53\"]"), None);
+        let both = Gate::capability(&["net"]).custom(&[CHARGE]);
+        let charge = "\"acme:billing\" = { charge = true }\n";
+        assert_eq!(misses(both, charge).as_deref(), Some("net"));
+        assert_eq!(
+            misses(both, "net = [\"*\"]").as_deref(),
+            Some("acme:billing.charge")
+        );
+        assert_eq!(misses(both, &format!("{charge}net = [\"*\"]")), None);
+        let false_ = "net = [\"*\"]\n\"acme:billing\" = { charge = false }";
+        assert_eq!(misses(both, false_).as_deref(), Some("acme:billing.charge"));
     }
 
     #[test]
@@ -307,28 +382,45 @@ mod tests {
         assert_eq!(admits(listed), [true; 3]);
         let not_listed = |list| Err(Closed::NoTopic(list));
         assert_eq!(
-            listed.admit(HOOK, not_listed),
+            listed.admit(handler(&Capabilities::default()), not_listed),
             Err(Closed::NoTopic(List::Publish))
         );
     }
 
     #[test]
     fn a_denial_ends_with_the_line_to_add() {
-        let row = Row {
-            interface: "astrid:uplink/host",
-            function: "uplink-send",
-            gate: Gate::capability(&["uplink"]),
+        let denial = |gate: Gate| {
+            let row = Row {
+                interface: "acme:billing/host",
+                function: "charge",
+                gate,
+            };
+            let none = Capabilities::default();
+            let closed = row.gate.admit(handler(&none), |_| Ok(()));
+            row.denied(closed.expect_err("denied")).to_string()
         };
-        let closed = row.gate.admit(HANDLER, |_| Ok(())).expect_err("denied");
-        let text = row.denied(closed).to_string();
-        assert!(
-            text.starts_with("`astrid:uplink/host.uplink-send`") && text.ends_with("uplink = true"),
-            "{text}"
-        );
+        for row in CAPABILITIES {
+            let text = denial(Gate::capability(std::slice::from_ref(&row.key)));
+            assert!(
+                text.starts_with("`acme:billing/host.charge` is denied"),
+                "{text}"
+            );
+            let addition = format!("; add to [capabilities] in Capsule.toml: {}", row.line());
+            assert!(text.ends_with(&addition), "{text}");
+        }
+        let text = denial(Gate::OPEN.custom(&[CHARGE]));
+        let addition = "; add to [capabilities.\"acme:billing\"] in Capsule.toml: charge = true";
+        assert!(text.ends_with(addition), "{text}");
         let unlisted = Closed::Unlisted {
             list: List::Publish,
             topic: "a.b".into(),
         };
         assert!(unlisted.to_string().ends_with(r#""a.b" = {}"#));
+    }
+
+    #[test]
+    #[should_panic(expected = "no capability of the contract has this name")]
+    fn a_gate_names_no_capability_that_is_none() {
+        let _ = Gate::capability(&["nett"]);
     }
 }

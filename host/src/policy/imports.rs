@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::contract::{Offer, Offered};
 use super::gate::Missing;
+use crate::manifest::Capabilities;
 
 /// An import that a host doesn't offer to this capsule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +77,7 @@ impl ImportError {
             Self::Unknown { .. } => {
                 "a host whose embedder adds it with HostBuilder::domain would run it".into()
             }
-            Self::Denied { missing, .. } => format!("add to [capabilities] in Capsule.toml: {}", missing.line()),
+            Self::Denied { missing, .. } => missing.0.addition(),
         }
     }
 }
@@ -89,7 +90,7 @@ pub type Imports = BTreeMap<String, Vec<String>>;
 ///
 /// # Errors
 /// The first import that is not offered, or whose gate is closed.
-pub fn check(imports: &Imports, offer: &Offer, held: &[&str]) -> Result<(), ImportError> {
+pub fn check(imports: &Imports, offer: &Offer, held: &Capabilities) -> Result<(), ImportError> {
     imports.iter().try_for_each(|(import, functions)| {
         let Offered::Custom(interface) = check_offered(import, functions, offer)? else {
             return Ok(());
@@ -181,7 +182,7 @@ mod tests {
     fn judge(import: &str, function: &str) -> Result<(), ImportError> {
         let imports = Imports::from([(import.into(), vec![function.into()])]);
         let offer = Offer::new(CONTRACT, &BILLING);
-        check(&imports, &offer, &["uplink"])
+        check(&imports, &offer, &Capabilities::default())
     }
 
     #[test]

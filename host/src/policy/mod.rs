@@ -4,6 +4,7 @@
 //! here does I/O, keeps state, or knows wasmtime.
 
 pub mod contract;
+pub mod custom;
 pub mod gate;
 pub mod imports;
 pub mod paths;

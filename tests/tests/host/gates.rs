@@ -6,6 +6,7 @@ use std::sync::Arc;
 use astrid_e2e::folders;
 use astrid_e2e::guests::Guest;
 use astrid_host::domain::{self, CONTRACT};
+use astrid_host::manifest::Capabilities;
 use astrid_host::policy::contract::Interface;
 use astrid_host::policy::gate::{Closed, Gate, Standing};
 use astrid_host::{Call, CallScope, Capsule, Host};
@@ -213,31 +214,36 @@ impl As<'_> {
     }
 }
 
-const NOTHING: As<'static> = As {
-    standing: Standing {
-        held: &[],
-        verified: true,
-        lifecycle: false,
-    },
-    listed: false,
-    handles: false,
-};
+impl<'a> As<'a> {
+    /// A handler's call by a capsule that may do this.
+    fn holding(held: &'a Capabilities) -> Self {
+        let standing = Standing {
+            held,
+            verified: true,
+            lifecycle: false,
+        };
+        Self {
+            standing,
+            listed: false,
+            handles: false,
+        }
+    }
 
-const CLAIMED: Standing<'static> = Standing {
-    verified: false,
-    ..NOTHING.standing
-};
+    /// The same for a principal that an uplink claims.
+    fn claimed(mut self) -> Self {
+        self.standing.verified = false;
+        self
+    }
+}
 
 #[tokio::test]
 pub(crate) async fn each_call_is_judged_by_the_row_of_its_function() {
     let host = host().await;
     let gates = host.load(Guest::Gates.package()).await.unwrap();
-    NOTHING.calls_each(&host, &gates).await;
-    let claimed = As {
-        standing: CLAIMED,
-        ..NOTHING
-    };
-    claimed.calls_each(&host, &gates).await;
+    let held = Capabilities::default();
+    let nothing = As::holding(&held);
+    nothing.calls_each(&host, &gates).await;
+    nothing.claimed().calls_each(&host, &gates).await;
 }
 
 #[tokio::test]
@@ -249,24 +255,16 @@ async fn a_method_is_judged_by_its_row_whoever_made_the_handle() {
         .load(Guest::Gates.package_with(&manifest))
         .await
         .unwrap();
+    let held = &gates.manifest().capabilities;
+    assert_eq!(held.held(), ["uplink"]);
     let all = As {
-        standing: Standing {
-            held: &["uplink"],
-            ..NOTHING.standing
-        },
         listed: true,
         handles: true,
+        ..As::holding(held)
     };
     assert_eq!(all.ask(&host, &gates, "keep", "").await, "ok");
     all.calls_each(&host, &gates).await;
-    let claimed = As {
-        standing: Standing {
-            verified: false,
-            ..all.standing
-        },
-        ..all
-    };
-    claimed.calls_each(&host, &gates).await;
+    all.claimed().calls_each(&host, &gates).await;
 }
 
 #[tokio::test]
@@ -278,13 +276,9 @@ async fn an_install_hook_passes_the_same_gates() {
     host.install(&alone, package, "a test", &id("alice"))
         .await
         .unwrap();
-    let hook = As {
-        standing: Standing {
-            lifecycle: true,
-            ..NOTHING.standing
-        },
-        ..NOTHING
-    };
+    let held = Capabilities::default();
+    let mut hook = As::holding(&held);
+    hook.standing.lifecycle = true;
     let lines = lines.messages();
     let came: BTreeMap<&str, &str> = lines
         .iter()
@@ -310,13 +304,11 @@ async fn a_secret_is_refused_to_a_claimed_caller() {
         .load(Guest::Gates.package_with(&manifest))
         .await
         .unwrap();
-    let claimed = As {
-        standing: CLAIMED,
-        ..NOTHING
-    };
-    let config = async |caller: As<'static>, key| caller.ask(&host, &gates, "config", key).await;
-    assert_eq!(config(NOTHING, "TOKEN").await, "Some(\"hush\")");
-    let refused = config(claimed, "TOKEN").await;
+    let held = Capabilities::default();
+    let nothing = As::holding(&held);
+    let config = async |caller: As<'_>, key| caller.ask(&host, &gates, "config", key).await;
+    assert_eq!(config(nothing, "TOKEN").await, "Some(\"hush\")");
+    let refused = config(nothing.claimed(), "TOKEN").await;
     assert!(refused.contains("CapabilityDenied"), "{refused}");
-    assert_eq!(config(claimed, "NAME").await, "Some(\"x\")");
+    assert_eq!(config(nothing.claimed(), "NAME").await, "Some(\"x\")");
 }

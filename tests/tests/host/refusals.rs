@@ -197,6 +197,26 @@ async fn a_workspace_that_holds_the_home() {
     host.load(Guest::Noop.package()).await.unwrap();
 }
 
+/// Also where it is false: a misspelt one must never be overlooked.
+#[tokio::test]
+async fn a_capability_that_no_domain_declares() {
+    let host = host().await;
+    for asked in ["charge = true", "charge = false", ""] {
+        let manifest = format!(
+            "{}\n[capabilities.\"acme:billing\"]\n{asked}\n",
+            Guest::Noop.manifest()
+        );
+        let package = Guest::Noop.package_with(&manifest);
+        let (kind, message, hint) = parts(&host.load(package).await.unwrap_err());
+        assert_eq!(kind, "capability");
+        assert!(
+            message.contains("noop") && message.contains("`acme:billing`"),
+            "{message}"
+        );
+        assert!(hint.contains("HostBuilder::domain"), "{hint}");
+    }
+}
+
 /// A host on whose home `noop` is installed, the folder of the installed capsule, and its component.
 async fn with_noop() -> (Host, PathBuf, PathBuf) {
     let host = host().await;

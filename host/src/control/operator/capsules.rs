@@ -195,13 +195,12 @@ impl Inspected {
         let manifest = package.manifest();
         let binary = exports::analyse(package.component())?;
         let terms = Terms::of(manifest, Some(&binary), &package.files()?);
-        let held = manifest.capabilities.held().into_iter();
         Ok(Self {
             hash: package.hash().clone(),
             manifest: Some(InspectedManifest {
                 name: manifest.name().clone(),
                 version: manifest.package.version.to_string(),
-                capabilities: held.map(str::to_owned).collect(),
+                capabilities: manifest.capabilities.held(),
                 source: None,
                 terms,
                 limits: call_limits(home, package, limits),

@@ -26,7 +26,7 @@ impl CallContext {
         listed: impl FnOnce(List) -> Result<(), Closed>,
     ) -> Result<(), Denied> {
         let standing = Standing {
-            held: &self.capsule.capabilities,
+            held: &self.capsule.manifest.capabilities,
             verified: self.claimed_by.is_none(),
             lifecycle: self.entry.is_lifecycle(),
         };

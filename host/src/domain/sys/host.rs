@@ -146,13 +146,12 @@ impl Host for View<'_, Sys> {
             .parse()
             .ok()
             .and_then(|session| self.domain.registry.by_session(session))
-            .is_some_and(|capsule| capsule.capabilities.contains(&request.capability.as_str()));
+            .is_some_and(|capsule| capsule.manifest.capabilities.has(&request.capability));
         Ok(CapabilityCheckResponse { allowed })
     }
 
     fn enumerate_capabilities(&mut self) -> wasmtime::Result<Vec<String>> {
         self.gate(const { &row("enumerate-capabilities") })?;
-        let held = self.call.capsule.capabilities.iter();
-        Ok(held.map(|&name| name.to_owned()).collect())
+        Ok(self.call.capsule.manifest.capabilities.held())
     }
 }

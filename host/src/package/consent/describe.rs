@@ -20,8 +20,15 @@ pub(super) fn word(value: &impl Serialize) -> String {
 }
 
 /// A text between quotation marks.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
+}
+
+/// A sentence as it is behind a colon: its first letter small, no full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut rest = text.trim_end_matches('.').chars();
+    let first = rest.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(rest).collect()
 }
 
 pub(super) fn fanout(fanout: Option<Fanout>) -> String {

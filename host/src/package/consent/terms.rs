@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::describe;
 use crate::exports::{Binary, EntryPoint};
-use crate::manifest::{CapsuleManifest, Runtime, TOOL_ACTION};
+use crate::manifest::{CapsuleManifest, Granted, Runtime, TOOL_ACTION};
 use crate::package::Files;
 
 /// What a term is about. The order is that in which terms are shown.
@@ -118,8 +117,9 @@ impl Terms {
             runtime,
         } = manifest;
         let mut terms = Collected::default();
-        let capabilities = serde_json::to_value(capabilities).unwrap_or_default();
-        terms.capabilities("", &capabilities);
+        for granted in capabilities.granted() {
+            terms.capability(&granted);
+        }
         for entry in publish {
             let detail = describe::fanout(entry.fanout);
             terms.add(Area::Publish, entry.topic.to_string(), detail);
@@ -224,22 +224,17 @@ impl Collected {
             .push(detail.into());
     }
 
-    /// One term for each entry of a list and each flag that is set, whichever capabilities there are.
-    fn capabilities(&mut self, path: &str, value: &Value) {
-        match value {
-            Value::Bool(true) => self.add(Area::Capability, path, ""),
-            Value::Array(entries) => {
-                for entry in entries {
-                    self.add(Area::Capability, format!("{path} = {entry}"), "");
-                }
-            }
-            Value::Object(named) => {
-                for (name, value) in named {
-                    let dot = if path.is_empty() { "" } else { "." };
-                    self.capabilities(&format!("{path}{dot}{name}"), value);
-                }
-            }
-            _ => {}
+    /// One term for a flag, and one for each entry of a list.
+    fn capability(&mut self, granted: &Granted<'_>) {
+        let Granted { name, doc, entries } = granted;
+        let doc = describe::sentence(doc);
+        if entries.is_empty() {
+            self.add(Area::Capability, name.as_ref(), doc);
+            return;
+        }
+        for entry in *entries {
+            let name = format!("{name} = {}", describe::quoted(entry));
+            self.add(Area::Capability, name, doc.as_str());
         }
     }
 

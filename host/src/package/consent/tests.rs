@@ -75,9 +75,20 @@ fn whatever_changes_rights_or_protection_is_a_change() {
     for (now, line) in [
         (
             "[capabilities]\nnet = [\"a.example\"]",
-            "new capability net = \"a.example\"",
+            "new capability net = \"a.example\": sends HTTP requests to these hosts",
         ),
-        ("[capabilities]\nuplink = true", "new capability uplink"),
+        (
+            "[capabilities]\nallow_prompt_injection = true",
+            "new capability allow_prompt_injection: puts text into prompts",
+        ),
+        (
+            "[capabilities.\"acme:billing\"]\ncharge = true",
+            "new capability acme:billing.charge: what the embedder's domain acme:billing calls `charge`",
+        ),
+        (
+            "[capabilities.\"acme:billing\"]\ncurrencies = [\"EUR\"]",
+            "new capability acme:billing.currencies = \"EUR\": what the embedder's domain acme:billing calls `currencies`",
+        ),
         ("[publish]\n\"a.b\" = \"@x/y/z\"", "new publish a.b"),
         (
             "[publish]\n\"a.b\" = { fanout = 2 }",

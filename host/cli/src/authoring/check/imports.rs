@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use astrid_host::domain;
 use astrid_host::exports::{Binary, EntryPoint};
-use astrid_host::manifest::CapsuleManifest;
+use astrid_host::manifest::{self, Capability, CapsuleManifest, Evidence};
 use astrid_host::policy::contract::{Interface, Offered};
-use astrid_host::policy::gate::{Gate, List, Needs};
+use astrid_host::policy::gate::{Gate, List, Missing, Needs};
 use astrid_host::policy::imports::{self, ImportError};
 
 use super::{Finding, IMPORT_FINDINGS, quoted};
@@ -27,6 +27,7 @@ pub(super) fn check(manifest: &CapsuleManifest, binary: &Binary) -> Vec<Finding>
     let taken = taken(binary);
     findings.extend(missing(manifest, binary, &taken));
     findings.extend(unused(manifest, binary, &taken));
+    findings.extend(embedders(manifest));
     findings
 }
 
@@ -79,17 +80,15 @@ fn missing(
     binary: &Binary,
     taken: &[(&'static str, Gate)],
 ) -> Vec<Finding> {
-    let held = manifest.capabilities.held();
     let lifecycle = binary.is_real(EntryPoint::Install) || binary.is_real(EntryPoint::Upgrade);
     let mut denied: BTreeMap<(String, Option<String>), BTreeSet<&str>> = BTreeMap::new();
     for (name, gate) in taken {
-        let lacking = match (gate.check(&held), gate.list()) {
-            (Err(missing), _) => {
-                let capability = missing.capability();
+        let lacking = match (gate.check(&manifest.capabilities), gate.list()) {
+            (Err(Missing(capability)), _) => {
                 let why = format!(
                     "the capability `{capability}` is missing, so every call is denied; add to [capabilities]"
                 );
-                Some((why, Some(missing.line())))
+                Some((why, Some(capability.line())))
             }
             (Ok(()), Some(List::Publish)) if manifest.publish.is_empty() => Some((
                 "[publish] names no topic: nothing can be published".to_owned(),
@@ -131,35 +130,46 @@ fn unused(
             .iter()
             .any(|import| import.starts_with(prefix))
     };
-    let used = |capability: &str| match capability {
-        // What it allows is said in a message, not by a function of its own.
-        "allow_prompt_injection" => true,
-        "wasi" => imports("wasi:"),
-        // No function asks for it.
-        "kv" => imports("astrid:kv/"),
-        // It also lets answers to approval and elicit be published.
-        "uplink"
-            if taken
-                .iter()
-                .any(|(_, gate)| gate.list() == Some(List::Publish)) =>
-        {
-            true
-        }
-        _ => taken.iter().any(|(_, gate)| match gate.needs() {
-            Needs::All(names) | Needs::Any(names) => names.contains(&capability),
+    let asked_for = |key| {
+        let mut gates = taken.iter().map(|(_, gate)| gate.needs());
+        gates.any(|needs| match needs {
+            Needs::All(names) | Needs::Any(names) => names.contains(&key),
             Needs::Nothing => false,
-        }),
+        })
+    };
+    let publishes = || {
+        taken
+            .iter()
+            .any(|(_, gate)| gate.list() == Some(List::Publish))
+    };
+    let used = |capability: &Capability| match capability.evidence {
+        Evidence::Gate => asked_for(capability.key),
+        Evidence::GateOrPublish => asked_for(capability.key) || publishes(),
+        Evidence::Import(prefix) => imports(prefix),
+        Evidence::None => true,
     };
     let held = manifest.capabilities.held();
-    let unused: Vec<String> = held
-        .into_iter()
+    let own = held.iter().filter_map(|name| Capability::find(name));
+    let unused: Vec<String> = own
         .filter(|capability| !used(capability))
-        .map(quoted)
+        .map(|capability| quoted(capability.key))
         .collect();
     (!unused.is_empty()).then(|| {
         Finding::warning(format!(
             "[capabilities] asks for {}, and no function that needs it is imported: leave it out",
             unused.join(", ")
+        ))
+    })
+}
+
+/// What is asked of the domains of embedders, which only a host that has them can judge.
+fn embedders(manifest: &CapsuleManifest) -> impl Iterator<Item = Finding> {
+    manifest.capabilities.custom.keys().map(|namespace| {
+        Finding::warning(format!(
+            "{} asks for what an embedder's domain declares, which cannot be judged here: a host without the domain \
+             {} refuses the capsule",
+            manifest::table(namespace),
+            quoted(namespace)
         ))
     })
 }
@@ -286,6 +296,18 @@ mod tests {
             "[capabilities]\nnet = [\"*\"]\nkv = [\"*\"]\nwasi = true\nallow_prompt_injection = true",
             &["astrid:sys/host@1.0.0 log"],
             &["warning: [capabilities] asks for `kv`, `net`, `wasi`, and no function"],
+        );
+    }
+
+    #[test]
+    fn what_an_embedders_domain_declares_is_not_judged() {
+        case(
+            "[capabilities.\"acme:billing\"]\ncharge = true\n[capabilities.\"acme:mail\"]",
+            &[],
+            &[
+                "warning: [capabilities.\"acme:billing\"] asks for … without the domain `acme:billing` refuses the capsule",
+                "warning: [capabilities.\"acme:mail\"] asks for … without the domain `acme:mail` refuses the capsule",
+            ],
         );
     }
 
