@@ -1,14 +1,15 @@
 //! `[capabilities]`: what a capsule asks to be allowed.
 
+mod capability;
 mod custom;
 mod table;
 
 use std::borrow::Cow;
 
+pub use self::capability::{Capability, Evidence, Kind, namespace_table};
 pub use self::custom::{Custom, CustomValue};
 pub use self::table::{CAPABILITIES, Capabilities};
 
-use super::capability::Capability;
 use super::legacy::Legacy;
 use super::patterns::Wrong;
 use super::reader::{Table, Value};

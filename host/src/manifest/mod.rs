@@ -6,7 +6,6 @@
 //! that it names exist, and what its grants mean is decided elsewhere.
 
 mod capabilities;
-mod capability;
 mod diagnostic;
 mod env;
 mod interfaces;
@@ -22,8 +21,7 @@ mod syntax;
 mod topics;
 mod values;
 
-pub use capabilities::CAPABILITIES;
-pub use capability::{Capability, Evidence, Kind, table};
+pub use capabilities::{CAPABILITIES, Capability, Evidence, Kind, namespace_table};
 pub use diagnostic::{Diagnostic, ManifestErrors};
 pub use model::*;
 

@@ -124,6 +124,11 @@ fn imports(told: &mut Told<'_>) {
         "[capabilities]\nnet = [\"a.example\"]\nfs_read = [\"*\"]\nkv = [\"*\"]\nuplink = true\n",
         Guest::Noop.component(),
     );
+    told.check(
+        "check_capability_custom",
+        "[capabilities.\"acme:billing\"]\ncharge = true\n",
+        Guest::Noop.component(),
+    );
 }
 
 /// What the manifest says of entry points, memory and size.

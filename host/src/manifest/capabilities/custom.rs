@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use toml::de::DeValue;
 
-use super::super::capability::{Capability, table};
 use super::super::diagnostic::quoted;
 use super::super::limits;
 use super::super::patterns::{self, Wrong};
 use super::super::reader::{Entry, Table, Value};
+use super::capability::{Capability, namespace_table};
 use super::{Asked, Granted, LEGACY};
 
 /// What is asked for by namespace, such as `acme:billing`, and key.
@@ -98,7 +98,10 @@ fn namespace(key: &str, value: Value<'_>) -> Result<String, Wrong> {
             } else {
                 "true"
             };
-            Some(format!("write {key} = {value} in {}", table(package)))
+            Some(format!(
+                "write {key} = {value} in {}",
+                namespace_table(package)
+            ))
         }
         _ => Some("write it as in [capabilities.\"acme:billing\"]".to_owned()),
     };
@@ -113,7 +116,7 @@ fn keys<'a>(entry: &Entry<'a>) -> Option<Table<'a>> {
     if entry.value.raw().is_table() {
         return entry.value.table();
     }
-    let suggestion = format!("write {} and its keys below", table(entry.key));
+    let suggestion = format!("write {} and its keys below", namespace_table(entry.key));
     entry.value.wrong_type("a table", Some(suggestion))
 }
 

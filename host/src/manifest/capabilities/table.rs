@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::super::capability::{Capability, Evidence, Kind};
 use super::super::patterns;
 use super::super::reader::{Table, Value};
+use super::capability::{Capability, Evidence, Kind};
 use super::{Asked, Custom, checked, levels, scopes};
 
 const HTTP_HOST: &str = "`*`, a host, which also admits its sub-domains, or `*.host`";
@@ -105,4 +105,28 @@ capabilities! {
 
 fn flag(value: Value<'_>) -> bool {
     value.flag().unwrap_or(false)
+}
+
+impl Capability {
+    /// The contract's capability with this key.
+    pub const fn find(key: &str) -> Option<&'static Self> {
+        let mut at = 0;
+        while at < CAPABILITIES.len() {
+            if same(CAPABILITIES[at].key, key) {
+                return Some(&CAPABILITIES[at]);
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+/// `==`, which is not for constants.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }

@@ -168,7 +168,7 @@ fn embedders(manifest: &CapsuleManifest) -> impl Iterator<Item = Finding> {
         Finding::warning(format!(
             "{} asks for what an embedder's domain declares, which cannot be judged here: a host without the domain \
              {} refuses the capsule",
-            manifest::table(namespace),
+            manifest::namespace_table(namespace),
             quoted(namespace)
         ))
     })

@@ -1,12 +1,11 @@
 //! A capability: its key in Capsule.toml, what is written there, and what it lets a capsule do.
 //!
-//! The contract's own are the rows of one table, [`CAPABILITIES`]; an embedder's domain declares rows of the same type.
-//! What a certain manifest asks for is [`Capabilities`](super::Capabilities).
+//! The contract's own are the rows of one table, [`CAPABILITIES`](super::CAPABILITIES); an embedder's domain declares
+//! rows of the same type. What a certain manifest asks for is [`Capabilities`](super::Capabilities).
 
 use std::fmt;
 
-use super::capabilities::CAPABILITIES;
-use super::patterns;
+use super::super::patterns;
 
 /// One capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,18 +116,6 @@ impl Capability {
         }
     }
 
-    /// The contract's capability with this key.
-    pub const fn find(key: &str) -> Option<&'static Self> {
-        let mut at = 0;
-        while at < CAPABILITIES.len() {
-            if same(CAPABILITIES[at].key, key) {
-                return Some(&CAPABILITIES[at]);
-            }
-            at += 1;
-        }
-        None
-    }
-
     /// The line of Capsule.toml that asks for it.
     pub fn line(&self) -> String {
         format!("{} = {}", self.key, self.example)
@@ -137,7 +124,7 @@ impl Capability {
     /// The table of Capsule.toml in which that line stands.
     pub fn table(&self) -> String {
         self.namespace
-            .map_or_else(|| "[capabilities]".to_owned(), table)
+            .map_or_else(|| "[capabilities]".to_owned(), namespace_table)
     }
 
     /// What to do where it is missing; ends with [the line](Self::line).
@@ -167,16 +154,6 @@ impl fmt::Display for Kind {
 }
 
 /// The table of an embedder's namespace.
-pub fn table(namespace: &str) -> String {
+pub fn namespace_table(namespace: &str) -> String {
     format!("[capabilities.\"{namespace}\"]")
-}
-
-/// `==`, which is not for constants.
-const fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
-        at += 1;
-    }
-    at == one.len() && at == other.len()
 }
