@@ -1,4 +1,4 @@
-//! Texts that others make as long as they like.
+//! Texts: cut where others make them as long as they like, compared where they are constants.
 
 /// At most `most` bytes of a text; one that is cut says so, and how long it was.
 pub(crate) fn cut(mut text: String, most: usize) -> String {
@@ -12,9 +12,25 @@ pub(crate) fn cut(mut text: String, most: usize) -> String {
     text
 }
 
+/// `==`, in constants too.
+pub(crate) const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_is_the_whole() {
+        assert!(same("", "") && same("net", "net"));
+        assert!(!same("net", "net_bind") && !same("net_bind", "net") && !same("net", "nit"));
+    }
 
     #[test]
     fn a_cut_is_at_a_character_and_seen() {

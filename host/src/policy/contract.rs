@@ -4,6 +4,7 @@
 //! row cannot be called, so a new one is closed until somebody has decided.
 
 use super::gate::{Gate, Row};
+use crate::text::same;
 
 /// One interface, with all the versions in which it is known.
 #[derive(Debug)]
@@ -48,16 +49,6 @@ pub const fn row(
         at += 1;
     }
     panic!("the gate table has no row for this function")
-}
-
-/// `==`, which is not for constants.
-const fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
-        at += 1;
-    }
-    at == one.len() && at == other.len()
 }
 
 /// Everything that a host knows how to judge: the interfaces of the contract, and those of an embedder's domains.

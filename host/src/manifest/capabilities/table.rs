@@ -6,6 +6,7 @@ use super::super::patterns;
 use super::super::reader::{Table, Value};
 use super::capability::{Capability, Evidence, Kind};
 use super::{Asked, Custom, checked, levels, scopes};
+use crate::text::same;
 
 const HTTP_HOST: &str = "`*`, a host, which also admits its sub-domains, or `*.host`";
 const FILES: &str =
@@ -119,14 +120,4 @@ impl Capability {
         }
         None
     }
-}
-
-/// `==`, which is not for constants.
-const fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
-        at += 1;
-    }
-    at == one.len() && at == other.len()
 }
