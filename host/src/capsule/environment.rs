@@ -50,7 +50,7 @@ pub(crate) struct Environment {
     /// What its domains offer.
     pub(crate) offer: Offer,
     /// The capabilities that an embedder's domains declare.
-    pub(crate) capabilities: Vec<Capability>,
+    pub(crate) capabilities: Vec<&'static Capability>,
     pub(crate) slots: Arc<Slots>,
     /// Those of run loops, which keep theirs.
     pub(crate) loop_slots: Slots,

@@ -28,7 +28,7 @@ pub enum UnknownCapability {
     #[error("it asks for the capability `{capability}` with a value of another kind than {}", .capability.kind)]
     Kind {
         /// The capability.
-        capability: Capability,
+        capability: &'static Capability,
     },
 }
 
@@ -63,7 +63,10 @@ impl UnknownCapability {
 ///
 /// # Errors
 /// The first namespace or key that none of them declares, or declares otherwise.
-pub fn check_custom(asked: &Capabilities, known: &[Capability]) -> Result<(), UnknownCapability> {
+pub fn check_custom(
+    asked: &Capabilities,
+    known: &[&'static Capability],
+) -> Result<(), UnknownCapability> {
     for (namespace, keys) in &asked.custom {
         let declared = || {
             known
@@ -87,7 +90,7 @@ pub fn check_custom(asked: &Capabilities, known: &[Capability]) -> Result<(), Un
                 });
             };
             if !fits(row.kind, value) {
-                return Err(UnknownCapability::Kind { capability: *row });
+                return Err(UnknownCapability::Kind { capability: row });
             }
         }
     }
@@ -123,10 +126,13 @@ mod tests {
     ];
 
     /// Why a manifest that ends so is refused, and what would help.
-    fn refusal(rest: &str, known: &[Capability]) -> Option<String> {
+    fn refusal(rest: &str, known: &'static [Capability]) -> Option<String> {
         let text = format!("[package]\nname = \"a\"\nversion = \"1.0.0\"\n{rest}");
         let parsed = CapsuleManifest::parse(&text, "Capsule.toml").expect("a manifest");
-        let checked = check_custom(&parsed.manifest.capabilities, known);
+        let checked = check_custom(
+            &parsed.manifest.capabilities,
+            &known.iter().collect::<Vec<_>>(),
+        );
         checked
             .err()
             .map(|error| format!("{error}: {}", error.hint()))
