@@ -58,6 +58,7 @@ mod sync;
 pub mod temporary;
 mod text;
 pub mod tools;
+pub mod topic;
 
 pub use call::{Call, CallDraft, CallScope, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};

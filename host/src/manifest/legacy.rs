@@ -3,7 +3,7 @@
 //! Each form is read in full, and reported once per file, at its first use, with what to write
 //! instead.
 
-use crate::policy::topic::TopicPattern;
+use crate::topic::TopicPattern;
 
 use super::limits;
 use super::model::{Binding, Mode, OnError, Subscribe, TopicSchema};

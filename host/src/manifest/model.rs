@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use super::capabilities::{Capabilities, Custom, CustomValue, Granted};
 pub use crate::names::{CapsuleName, NameError};
-use crate::policy::topic::TopicPattern;
+use crate::topic::TopicPattern;
 
 /// A whole `Capsule.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

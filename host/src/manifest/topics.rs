@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use crate::policy::topic::TopicPattern;
+use crate::topic::TopicPattern;
 
 use super::diagnostic::{nearest, quoted};
 use super::legacy::Legacy;

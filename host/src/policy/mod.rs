@@ -9,4 +9,6 @@ pub mod gate;
 pub mod imports;
 pub mod paths;
 pub mod speech;
-pub mod topic;
+
+/// Topics stand below this room: manifests hold them, too.
+pub use crate::topic;

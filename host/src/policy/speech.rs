@@ -1,6 +1,6 @@
 //! Who may speak on a topic, whatever an access list says: some speak for the host, or for a person.
 
-use super::topic::Topic;
+use crate::topic::Topic;
 
 /// Who may publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
