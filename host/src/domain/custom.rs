@@ -8,7 +8,8 @@ use wasmtime::component::Linker;
 use super::linking::DomainLinker;
 use super::view::InScope;
 use super::{Domain, PerInstance, PerLoad, Scopes, StoreState, View};
-use crate::policy::contract::Interface;
+use crate::manifest::Capability;
+use crate::policy::contract::{self, Interface};
 use crate::registry::CapsuleInfo;
 
 /// A domain of an embedder, whatever its types.
@@ -19,6 +20,7 @@ pub(crate) trait AnyDomain: Send + Sync {
     /// The name of its type, for errors.
     fn name(&self) -> &'static str;
     fn interfaces(&self) -> &'static [Interface];
+    fn capabilities(&self) -> &'static [Capability];
     fn section(&self) -> Option<&'static str>;
     fn configure(&mut self, section: toml::Table) -> Result<(), String>;
     fn link(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()>;
@@ -51,6 +53,11 @@ impl<D: Domain> AnyDomain for Custom<D> {
 
     fn interfaces(&self) -> &'static [Interface] {
         D::INTERFACES
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        const { contract::assert_declared(D::INTERFACES, D::CAPABILITIES) }
+        D::CAPABILITIES
     }
 
     fn section(&self) -> Option<&'static str> {

@@ -12,6 +12,7 @@ use super::{
     Domain, Own, Parts, PerInstance, PerLoad, StoreState, View, approval, elicit, fs, guest, http,
     identity, io, ipc, kv, net, process, request_context, sys, uplink,
 };
+use crate::manifest::Capability;
 use crate::policy::contract::{Interface, Offer};
 use crate::registry::CapsuleInfo;
 
@@ -131,6 +132,12 @@ impl Domains {
     pub(crate) fn offer(&self) -> Offer {
         let custom = self.custom.iter();
         Offer::new(CONTRACT, custom.flat_map(|domain| domain.interfaces()))
+    }
+
+    /// What domains of an embedder let manifests ask for.
+    pub(crate) fn capabilities(&self) -> Vec<&'static Capability> {
+        let custom = self.custom.iter();
+        custom.flat_map(|domain| domain.capabilities()).collect()
     }
 }
 

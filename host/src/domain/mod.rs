@@ -36,6 +36,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::blocking::Blocking;
+use crate::manifest::Capability;
 use crate::policy::contract::Interface;
 use crate::registry::Registry;
 use crate::storage::SecretStore;
@@ -66,6 +67,9 @@ pub trait Domain: Send + Sync + Sized + 'static {
 
     /// Its interfaces, each function with the gate that opens it. What has no row here cannot be called.
     const INTERFACES: &'static [Interface];
+    /// The capabilities of its own that it knows: what its gates ask for beside the contract's, and what it looks up in
+    /// the manifest itself. A gate that asks for another does not compile.
+    const CAPABILITIES: &'static [Capability] = &[];
     /// The name of its table in etc/config.toml; none if it has none.
     const SECTION: Option<&'static str> = None;
 

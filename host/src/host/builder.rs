@@ -22,6 +22,7 @@ use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
 use crate::events::{Events, Required};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
+use crate::manifest::Capability;
 use crate::names::CapsuleName;
 use crate::policy::topic::TopicPattern;
 use crate::principal::Principals;
@@ -279,7 +280,7 @@ impl HostBuilder {
             engine,
             linker,
             offer: domains.offer(),
-            capabilities: Vec::new(),
+            capabilities: domains.capabilities(),
             domains: Arc::new(domains),
         };
         Ok(Host {
@@ -319,6 +320,17 @@ fn check_domains(custom: &[Box<dyn AnyDomain>]) -> Result<(), BuildError> {
             let mut others = before.iter().flat_map(|other| other.interfaces());
             if others.any(|other| other.name == name) {
                 let reason = format!("`{name}` is served by a domain that was added before");
+                return Err(refused(reason));
+            }
+        }
+        for capability in domain.capabilities() {
+            let same = |other: &&Capability| {
+                (other.namespace, other.key) == (capability.namespace, capability.key)
+            };
+            let mut others = before.iter().flat_map(|other| other.capabilities());
+            if others.any(|other| same(&other)) {
+                let reason =
+                    format!("`{capability}` is a capability of a domain that was added before");
                 return Err(refused(reason));
             }
         }

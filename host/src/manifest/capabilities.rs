@@ -51,27 +51,33 @@ impl Capabilities {
 
     /// Whether the capability of this name is held; false for a name that is none.
     pub fn has(&self, name: &str) -> bool {
-        match name.split_once('.') {
-            Some((namespace, key)) => self.holds_key(Some(namespace), key),
-            None => self.holds_key(None, name),
-        }
+        let asked = match name.split_once('.') {
+            Some((namespace, key)) => self.asked_for(Some(namespace), key),
+            None => self.asked_for(None, name),
+        };
+        asked.is_some_and(Asked::is_held)
     }
 
     /// Whether a capability is held. Allocates nothing.
     pub fn holds(&self, capability: &Capability) -> bool {
-        self.holds_key(capability.namespace, capability.key)
+        self.asked_for(capability.namespace, capability.key)
+            .is_some_and(Asked::is_held)
     }
 
-    fn holds_key(&self, namespace: Option<&str>, key: &str) -> bool {
+    /// The entries of the list that is given for a capability; none where it is not held, or is a flag.
+    pub fn entries(&self, capability: &Capability) -> &[String] {
+        match self.asked_for(capability.namespace, capability.key) {
+            Some(asked) => asked.entries(),
+            None => &[],
+        }
+    }
+
+    fn asked_for(&self, namespace: Option<&str>, key: &str) -> Option<&dyn Asked> {
         match namespace {
-            Some(namespace) => {
-                let keys = self.custom.get(namespace);
-                keys.and_then(|keys| keys.get(key))
-                    .is_some_and(|value| value.asked().is_held())
-            }
+            Some(namespace) => Some(self.custom.get(namespace)?.get(key)?.asked()),
             None => {
                 let mut rows = CAPABILITIES.iter().zip(self.asked());
-                rows.any(|(row, asked)| row.key == key && asked.is_held())
+                rows.find(|(row, _)| row.key == key).map(|(_, asked)| asked)
             }
         }
     }
@@ -221,6 +227,9 @@ mod tests {
             "Charges in them.",
         );
         assert!(some.holds(&list));
+        assert_eq!(some.entries(&list), ["EUR"]);
+        let flag = Capability::flag("acme:billing", "charge", "Charges customers.");
+        assert!(some.holds(&flag) && some.entries(&flag).is_empty());
         let granted = some.granted().last().expect("held");
         assert_eq!(
             (&*granted.name, granted.entries),

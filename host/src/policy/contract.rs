@@ -4,6 +4,7 @@
 //! row cannot be called, so a new one is closed until somebody has decided.
 
 use super::gate::{Gate, Row};
+use crate::manifest::Capability;
 use crate::text::same;
 
 /// One interface, with all the versions in which it is known.
@@ -51,6 +52,46 @@ pub const fn row(
     panic!("the gate table has no row for this function")
 }
 
+/// Fails for a gate that asks for a capability of an embedder's which is not among these.
+///
+/// # Panics
+/// If there is one; in a constant that is an error of the compiler.
+pub(crate) const fn assert_declared(interfaces: &[Interface], declared: &[Capability]) {
+    let mut at = 0;
+    while at < interfaces.len() {
+        let rows = interfaces[at].functions;
+        let mut row = 0;
+        while row < rows.len() {
+            let needs = rows[row].1.custom_needs();
+            let mut need = 0;
+            while need < needs.len() {
+                assert!(
+                    is_among(&needs[need], declared),
+                    "a gate asks for a capability that its domain does not declare in CAPABILITIES"
+                );
+                need += 1;
+            }
+            row += 1;
+        }
+        at += 1;
+    }
+}
+
+const fn is_among(capability: &Capability, all: &[Capability]) -> bool {
+    let mut at = 0;
+    while at < all.len() {
+        let namespaces = match (all[at].namespace, capability.namespace) {
+            (Some(one), Some(other)) => same(one, other),
+            _ => false,
+        };
+        if namespaces && same(all[at].key, capability.key) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
 /// Everything that a host knows how to judge: the interfaces of the contract, and those of an embedder's domains.
 #[derive(Debug, Clone)]
 pub struct Offer {
@@ -96,5 +137,35 @@ impl Interface {
         let mut rows = self.functions.iter();
         rows.find(|(name, _)| *name == function)
             .map(|(_, gate)| *gate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHARGE: Capability = Capability::flag("acme:billing", "charge", "Charges customers.");
+    const REFUND: Capability = Capability::flag("acme:billing", "refund", "Gives it back.");
+    const BILLING: &[Interface] = &[Interface {
+        name: "acme:billing/host",
+        versions: &["1.0.0"],
+        served: true,
+        denial: None,
+        functions: &[
+            ("look", Gate::OPEN),
+            ("charge", Gate::OPEN.custom(&[CHARGE])),
+        ],
+    }];
+
+    #[test]
+    fn a_gate_asks_for_what_its_domain_declares() {
+        assert_declared(BILLING, &[REFUND, CHARGE]);
+        assert_declared(&[], &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "does not declare")]
+    fn a_gate_that_asks_for_another_does_not_compile_where_it_is_a_constant() {
+        assert_declared(BILLING, &[REFUND]);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use astrid_e2e::guests::Guest;
 use astrid_host::domain::{PerInstance, PerLoad, PerScope};
+use astrid_host::manifest::Capability;
 use astrid_host::policy::contract::Interface;
 use astrid_host::policy::gate::{Denied, Gate};
 use astrid_host::principal::PrincipalScope;
@@ -41,6 +42,9 @@ pub(crate) fn denied(denied: Denied) -> Charged {
     Ok((Err(denied.to_string()),))
 }
 
+/// What a manifest asks for to charge.
+const CHARGE: Capability = Capability::flag("acme:billing", "charge", "Charges customers.");
+
 /// What everybody begins with, in cents.
 const CREDIT: u32 = 100;
 
@@ -72,6 +76,16 @@ impl<G: Behind> Domain for Billing<G> {
     type Instance = ();
 
     const INTERFACES: &'static [Interface] = G::ROWS;
+    const CAPABILITIES: &'static [Capability] = &[
+        CHARGE,
+        Capability::list(
+            "acme:billing",
+            "currencies",
+            "a currency's code",
+            "[\"EUR\"]",
+            "Charges in these currencies.",
+        ),
+    ];
 
     fn link(&self, linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
         linker.func_wrap(
@@ -105,6 +119,7 @@ macro_rules! behind {
 }
 
 behind!(Net, Gate::capability(&["net"]));
+behind!(Charging, Gate::OPEN.custom(&[CHARGE]));
 behind!(Verified, Gate::OPEN.verified());
 behind!(Lifecycle, Gate::OPEN.in_lifecycle());
 behind!(
@@ -212,16 +227,60 @@ async fn a_function_with_no_error_to_answer_traps_with_the_denial() {
 #[tokio::test]
 pub(crate) async fn without_the_domain_its_functions_are_unknown() {
     let host = with_people(builder()).await;
-    for (guest, instance) in [
-        (Guest::Billing, INSTANCE),
-        (Guest::Ledger, "acme:ledger/host@1.0.0"),
+    for (guest, kind, name) in [
+        (Guest::Billing, "import", INSTANCE),
+        (Guest::Ledger, "capability", "`acme:ledger`"),
     ] {
         let error = host.load(guest.package()).await.unwrap_err();
-        assert_eq!(error.kind(), "import");
-        assert!(error.to_string().contains(instance), "{error}");
+        assert_eq!(error.kind(), kind);
+        assert!(error.to_string().contains(name), "{error}");
         let hint = error.hint().unwrap();
         assert!(hint.contains("HostBuilder::domain"), "{hint}");
     }
+}
+
+/// The manifest of the billing guest, which asks for this of the domain.
+fn asking(capabilities: &str) -> String {
+    format!(
+        "{}\n[capabilities.\"acme:billing\"]\n{capabilities}\n",
+        Guest::Billing.manifest()
+    )
+}
+
+#[tokio::test]
+pub(crate) async fn a_capability_of_the_domain_opens_its_gate() {
+    let host = with_people(builder().domain(billing::<Charging>())).await;
+    let package = |asked: &str| Guest::Billing.package_with(&asking(asked));
+    for (asked, named, hint) in [
+        (
+            "charge = false",
+            "the capability `acme:billing.charge` is missing",
+            "add to [capabilities.\"acme:billing\"] in Capsule.toml: charge = true",
+        ),
+        (
+            "chrage = true",
+            "`acme:billing.chrage`",
+            "did you mean `charge`?",
+        ),
+        (
+            "charge = [\"all\"]",
+            "`acme:billing.charge`",
+            "charge = true",
+        ),
+    ] {
+        let error = host.load(package(asked)).await.unwrap_err();
+        assert_eq!(error.kind(), "capability");
+        assert!(error.to_string().contains(named), "{error}");
+        assert!(error.hint().unwrap().ends_with(hint), "{error}");
+    }
+    let capsule = host
+        .load(package("charge = true\ncurrencies = [\"EUR\"]"))
+        .await
+        .unwrap();
+    let held = ["acme:billing.charge", "acme:billing.currencies", "net"];
+    assert_eq!(capsule.manifest().capabilities.held(), held);
+    let reply = host.invoke(&capsule, call_by("alice", "charge", 30)).await;
+    assert_eq!(said(&reply.unwrap()), ("final", json!(70)));
 }
 
 /// A domain that is refused when the host is built.
@@ -299,6 +358,23 @@ async fn a_domain_twice_and_an_interface_twice_are_refused() {
     let error = not_built(other).await;
     assert!(
         error.contains("`acme:billing/host` is served by a domain"),
+        "{error}"
+    );
+    struct Idle;
+    impl Domain for Idle {
+        type Config = ();
+        type Load = ();
+        type Scope = ();
+        type Instance = ();
+        const INTERFACES: &'static [Interface] = &[];
+        const CAPABILITIES: &'static [Capability] = &[CHARGE];
+        fn link(&self, _linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
+            Ok(())
+        }
+    }
+    let error = not_built(with_billing().domain(Idle)).await;
+    assert!(
+        error.contains("`acme:billing.charge` is a capability of a domain that was added"),
         "{error}"
     );
 }
