@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use astrid_host::manifest::{
-    CapsuleManifest, Handler, ManifestErrors, Mode, OnError, Parsed, limits,
+    CAPABILITIES, CapsuleManifest, Handler, ManifestErrors, Mode, OnError, Parsed, limits,
 };
 use proptest::prelude::*;
 
@@ -74,6 +74,32 @@ fn invalid_manifests() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+/// The page's table of capabilities, as the rows of the code have it.
+fn capabilities_for_people() -> String {
+    let mut table =
+        "| key | value | what it lets a capsule do | example |\n|---|---|---|---|\n".to_owned();
+    for row in CAPABILITIES {
+        let (kind, doc, line) = (row.kind, row.doc, row.line());
+        table += &format!("| `{row}` | {kind} | {doc} | `{line}` |\n");
+    }
+    table
+}
+
+#[test]
+fn the_page_lists_every_capability() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/manifest.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once("writes it anew. -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of the table -->").unwrap();
+    let table = capabilities_for_people();
+    let expected = format!("{before}writes it anew. -->\n{table}<!-- end of the table -->{after}");
+    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
+        fs::write(&path, expected).unwrap();
+    } else {
+        assert_eq!(page, expected);
+    }
 }
 
 fn parse(text: &str) -> Result<Parsed, ManifestErrors> {
