@@ -100,9 +100,8 @@ fn imports(told: &mut Told<'_>) {
     };
     let refused = importing(&[
         ("astrid:sys/host@1.7.0", &["log"]),
-        ("astrid:kv/host@1.0.0", &["kv-get"]),
         ("astrid:sys/host@1.0.0", &["shout"]),
-        ("astrid:warp/host@1.0.0", &["go"]),
+        ("astrid:nowhere/host@1.0.0", &["go"]),
         ("wasi:cli/environment@0.2.0", &["get"]),
         ("acme:billing/host@1.0.0", &["charge"]),
     ]);

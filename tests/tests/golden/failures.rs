@@ -232,9 +232,9 @@ fn binaries(told: &mut Told<'_>, here: &Path) {
     };
     refused(
         "import_not_served",
-        "stores",
+        "lost",
         "",
-        &importing("astrid:kv/host@1.0.0", "kv-get"),
+        &importing("astrid:nowhere/host@1.0.0", "go"),
     );
     refused(
         "import_version",

@@ -127,11 +127,11 @@ async fn an_import_that_nobody_knows() {
 
 #[tokio::test]
 async fn an_import_that_is_not_served() {
-    let bytes = importing("astrid:kv/host@1.0.0", "kv-get");
+    let bytes = importing("astrid:nowhere/host@1.0.0", "go");
     let (kind, text, hint) = parts(&refused(package(&bytes)).await);
     assert_eq!(kind, "import");
-    assert!(text.contains("astrid:kv/host@1.0.0"), "{text}");
-    assert!(hint.contains("astrid:kv"), "{hint}");
+    assert!(text.contains("astrid:nowhere/host@1.0.0"), "{text}");
+    assert!(hint.contains("a newer host"), "{hint}");
 }
 
 #[tokio::test]

@@ -26,18 +26,18 @@ const OTHERS: [&str; 12] = [
     "astrid:sys/host@2.0.0",
     "astrid:sys/host",
     "astrid:sys/other@1.0.0",
-    "astrid:kv/host@1.0.0",
+    "astrid:nowhere/host@1.0.0",
     "wasi:cli/environment@0.2.0",
     "acme:billing/host@1.0.1",
     "acme:else/thing",
     "plain-name",
-    "locked-dep=<astrid:kv/host@1.0.0>",
+    "locked-dep=<astrid:nowhere/host@1.0.0>",
     "url=<https://example.com/astrid>",
 ];
 
 /// Functions that the specimens take, and other names for them.
 const FUNCTIONS: [&str; 4] = ["log", "charge", "get-config", "publish"];
-const OTHER_FUNCTIONS: [&str; 4] = ["shout", "refund", "clock-ms", "kv-get"];
+const OTHER_FUNCTIONS: [&str; 4] = ["shout", "refund", "clock-ms", "go"];
 
 /// One change.
 #[derive(Debug, Clone)]

@@ -225,13 +225,8 @@ mod tests {
         );
         case(
             "",
-            &["astrid:kv/host@1.0.0 kv-get"],
-            &["error: it imports `astrid:kv/host@1.0.0`, which this host doesn't serve"],
-        );
-        case(
-            "",
-            &["astrid:warp/host@1.0.0 go"],
-            &["error: it imports `astrid:warp/host@1.0.0`, which no version of the contract has"],
+            &["astrid:nowhere/host@1.0.0 go"],
+            &["error: it imports `astrid:nowhere/host@1.0.0`, which no version of the contract has"],
         );
         case(
             "",
