@@ -171,6 +171,7 @@ mod verdict;
 pub mod collections;
 pub mod env;
 pub mod ipc;
+pub mod kv;
 pub mod log;
 pub mod poll;
 pub mod runtime;
@@ -213,7 +214,7 @@ pub mod astrid {
 
 /// What almost every capsule wants in scope: `use astrid_sdk::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Error, Result, Verdict, astrid, capsule, env, ipc, log, poll, runtime, time};
+    pub use crate::{Error, Result, Verdict, astrid, capsule, env, ipc, kv, log, poll, runtime, time};
 }
 
 /// The version of this crate, as a component built with it states it.

@@ -118,8 +118,8 @@ macro_rules! packages {
 }
 
 packages! {
-    known: [approval, elicit, fs, guest, http, identity, kv, net, process, request_context, uplink],
-    served: [io: io::Io, ipc: ipc::Ipc, sys: sys::Sys]
+    known: [approval, elicit, fs, guest, http, identity, net, process, request_context, uplink],
+    served: [io: io::Io, ipc: ipc::Ipc, kv: kv::Kv, sys: sys::Sys]
 }
 
 /// What a host without domains of an embedder offers.

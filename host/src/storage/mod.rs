@@ -1,5 +1,6 @@
-//! What outlives a call: logs and secrets, each behind a small trait, with defaults that need no server.
+//! What outlives a call: keys and values, logs and secrets, each behind a small trait, with defaults that need no server.
 
+pub mod kv;
 mod logs;
 mod secrets;
 mod tail;

@@ -30,6 +30,13 @@ const IMPORTS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "astrid:kv/host@1.0.0",
+        &[
+            ("error-code", "crate::kv::Error"),
+            ("key-page", "crate::kv::Page"),
+        ],
+    ),
+    (
         "astrid:sys/host@1.0.0",
         &[
             ("caller-context", "crate::sys::Caller"),

@@ -1,4 +1,4 @@
-//! Asks the host for everything that `astrid:sys`, `astrid:ipc` and `astrid:io/poll` have, and tells what it answered.
+//! Asks the host for everything that the packages of the contract have, and tells what it answered.
 //!
 //! [`CASES`] says what is asked and what must come of it, a file for each package of the contract. [`DENIED`] and
 //! [`REFUSED`] say what comes of odd calls, [`LOOP_EXPECTED`] what a run loop is told. The same lists are checked here
@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod ipc;
+mod kv;
 mod poll;
 mod sys;
 
@@ -32,7 +33,7 @@ const fn case(name: &'static str, ask: fn() -> Result<String>, expected: &'stati
 }
 
 /// The cases, package by package.
-pub const CASES: &[&[Case]] = &[ipc::CASES, poll::CASES, sys::CASES];
+pub const CASES: &[&[Case]] = &[ipc::CASES, kv::CASES, poll::CASES, sys::CASES];
 
 /// The action that takes a case's name, and answers what came of it.
 pub const ASK: &str = "ask";

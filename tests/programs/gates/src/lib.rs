@@ -15,6 +15,7 @@ wit_bindgen::generate!({
             import astrid:sys/host@1.0.0;
             import astrid:ipc/host@1.0.0;
             import astrid:io/poll@1.0.0;
+            import astrid:kv/host@1.0.0;
         }
     ",
     world: "test:gates/all",
@@ -23,10 +24,11 @@ wit_bindgen::generate!({
 
 use crate::astrid::io::poll::{self, Pollable};
 use crate::astrid::ipc::host::{self as ipc_host, Subscription};
+use crate::astrid::kv::host as kv_host;
 use crate::astrid::sys::host as sys_host;
 
 /// Every function that it knows.
-pub const FUNCTIONS: [&str; 20] = [
+pub const FUNCTIONS: [&str; 27] = [
     "astrid:io/poll.[method]pollable.ready",
     "astrid:io/poll.[method]pollable.block",
     "astrid:io/poll.poll",
@@ -37,6 +39,13 @@ pub const FUNCTIONS: [&str; 20] = [
     "astrid:ipc/host.publish-as",
     "astrid:ipc/host.subscribe",
     "astrid:ipc/host.get-interceptor-bindings",
+    "astrid:kv/host.kv-get",
+    "astrid:kv/host.kv-set",
+    "astrid:kv/host.kv-delete",
+    "astrid:kv/host.kv-list-keys",
+    "astrid:kv/host.kv-list-keys-page",
+    "astrid:kv/host.kv-clear-prefix",
+    "astrid:kv/host.kv-cas",
     "astrid:sys/host.get-config",
     "astrid:sys/host.get-caller",
     "astrid:sys/host.log",
@@ -115,6 +124,16 @@ fn outcome(function: &str) -> String {
         "astrid:ipc/host.publish-as" => said(ipc_host::publish_as(TOPIC, "1", "alice")),
         "astrid:ipc/host.subscribe" => said(ipc_host::subscribe(TOPIC)),
         "astrid:ipc/host.get-interceptor-bindings" => said(ipc_host::get_interceptor_bindings()),
+        "astrid:kv/host.kv-get" => said(kv_host::kv_get("key")),
+        "astrid:kv/host.kv-set" => said(kv_host::kv_set("key", b"1")),
+        "astrid:kv/host.kv-delete" => said(kv_host::kv_delete("key")),
+        "astrid:kv/host.kv-list-keys" => said(kv_host::kv_list_keys("")),
+        "astrid:kv/host.kv-list-keys-page" => said(kv_host::kv_list_keys_page("", None, 1)),
+        "astrid:kv/host.kv-clear-prefix" => said(kv_host::kv_clear_prefix("other")),
+        "astrid:kv/host.kv-cas" => {
+            let expected = kv_host::kv_get("swapped").ok().flatten();
+            said(kv_host::kv_cas("swapped", expected.as_deref(), b"1"))
+        }
         "astrid:sys/host.get-config" => said(sys_host::get_config("KEY")),
         "astrid:sys/host.get-caller" => said(sys_host::get_caller()),
         "astrid:sys/host.log" => {
