@@ -33,7 +33,7 @@ pub use rate::{PUBLISH_RATE, PublishRate, RateLimited};
 pub use subscription::{RECV_MAX, Readiness, Subscription};
 
 use self::mailbox::Pushed;
-use self::subscription::Subscriber;
+use self::owner::Subscriber;
 use crate::policy::topic::Topic;
 
 /// Most subscriptions that may hear a guest's message (abi.md, "ipc").

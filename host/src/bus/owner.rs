@@ -1,13 +1,16 @@
-//! Whose a subscription is: subscriptions are counted, bounded in what they hold, and closed together with those of the
+//! The owner of subscriptions: they are counted, bounded in what they hold, and closed together with those of the
 //! same owner.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RawMutex};
 
-use super::subscription::Subscriber;
+use super::mailbox::Mailbox;
+use super::message::Attribution;
+use crate::names::PrincipalId;
+use crate::policy::topic::TopicPattern;
 
 /// Bytes that all subscriptions of a capsule may hold together: as much as one may alone, so that subscribing often
 /// holds no more than subscribing once; 128 of them could hold 8 GiB. It is also what an instance's own memory is
@@ -43,6 +46,25 @@ pub struct Owner {
     /// Bytes that they hold: the sum of what the mailboxes hold, each of which changes it with its own.
     held: Arc<AtomicUsize>,
     members: Arc<Mutex<Members>>,
+}
+
+/// One subscription as the bus sees it.
+pub(super) struct Subscriber {
+    pub(super) mailbox: Mailbox<RawMutex>,
+    pub(super) pattern: TopicPattern,
+    pub(super) owner: Owner,
+    /// Hears only what is published for this principal, and what the host says.
+    pub(super) only: Option<PrincipalId>,
+}
+
+impl Subscriber {
+    /// Whether a message on a topic that the pattern admits is for it, by whom it was published for.
+    pub(super) fn hears(&self, attribution: &Attribution) -> bool {
+        match (&self.only, attribution.principal()) {
+            (Some(only), Some(principal)) => only == principal,
+            _ => true,
+        }
+    }
 }
 
 #[derive(Default)]

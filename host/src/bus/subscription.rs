@@ -6,38 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::RawMutex;
 use tokio::time::timeout;
 
 use super::index::{EntryId, PatternUse};
 use super::mailbox::{Batch, Closed, Mailbox, Taken};
-use super::message::{Attribution, Message};
-use super::owner::{Owner, SubscribeError};
+use super::message::Message;
+use super::owner::{Owner, SubscribeError, Subscriber};
 use super::{EventBus, Shared};
 use crate::names::PrincipalId;
 use crate::policy::topic::TopicPattern;
 
 /// The longest that [`Subscription::recv`] waits (abi.md, "ipc").
 pub const RECV_MAX: Duration = Duration::from_secs(60);
-
-/// One subscription as the bus sees it.
-pub(super) struct Subscriber {
-    pub(super) mailbox: Mailbox<RawMutex>,
-    pub(super) pattern: TopicPattern,
-    pub(super) owner: Owner,
-    /// Hears only what is published for this principal, and what the host says.
-    pub(super) only: Option<PrincipalId>,
-}
-
-impl Subscriber {
-    /// Whether a message on a topic that the pattern admits is for it, by whom it was published for.
-    pub(super) fn hears(&self, attribution: &Attribution) -> bool {
-        match (&self.only, attribution.principal()) {
-            (Some(only), Some(principal)) => only == principal,
-            _ => true,
-        }
-    }
-}
 
 /// The messages whose topic matches a pattern, published from when it was made. Dropping it ends it.
 pub struct Subscription {
