@@ -12,7 +12,7 @@ use crate::{assert_none, source, tree};
 const HOUSES: [&str; 2] = ["host/src/", "host/cli/src/"];
 
 /// Rooms, each with those that it names and one place where it does.
-type Arrows = BTreeMap<String, BTreeMap<String, String>>;
+pub(crate) type Arrows = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The room of a file, and its module as a path from `crate`; none for the root, tests and programs.
 fn place<'a>(house: &str, file: &'a str) -> Option<(&'a str, Vec<&'a str>)> {
@@ -28,7 +28,7 @@ fn place<'a>(house: &str, file: &'a str) -> Option<(&'a str, Vec<&'a str>)> {
 }
 
 /// The arrows of one house, and names at its root that hide one.
-fn arrows(house: &str, files: &[(String, String)]) -> (Arrows, Vec<String>) {
+pub(crate) fn arrows(house: &str, files: &[(String, String)]) -> (Arrows, Vec<String>) {
     let placed = || {
         files
             .iter()

@@ -3,6 +3,7 @@
 //! A rule's module holds the rule as a function from text to problems, so that what it must catch is tested on
 //! examples as well. Nothing is compiled here but the tests: rules read sources, or ask cargo; they link nothing.
 
+mod architecture;
 mod bindings;
 mod circles;
 mod clocks;

@@ -10,8 +10,7 @@ use std::pin::Pin;
 
 pub use memory::MemoryKv;
 
-use crate::manifest::CapsuleName;
-use crate::principal::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 
 /// Whose keys: no two scopes meet, whatever their names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
