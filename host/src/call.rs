@@ -6,16 +6,10 @@ use uuid::Uuid;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::limits::call::{MAX_ACTION, MAX_DEPTH, MAX_REASON};
 use crate::names::PrincipalId;
 pub use crate::payload::MAX_PAYLOAD;
 use crate::payload::{Payload, PayloadError};
-
-/// Most bytes that are kept of the reason of a Deny, as many as of a line of log; a longer one is cut, and says so.
-pub const MAX_REASON: usize = 16 * 1024;
-/// Most bytes of an action's name.
-pub const MAX_ACTION: usize = 256;
-/// How deep a call may be nested in others.
-pub const MAX_DEPTH: u8 = 8;
 
 /// What can't be handed to a guest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
+use crate::limits::operator;
+use crate::limits::{Amount, Limit};
 use crate::nearest::nearest;
 
 /// What the operator set; everything has a default. Tables that are not here belong to a domain, or are an error.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct HostConfig {
     /// `[engine]`.
@@ -29,7 +31,7 @@ pub struct HostConfig {
 }
 
 /// `[engine]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineConfig {
     /// Whether room for instances is reserved at the start, where the machine allows it; true. A host that
@@ -49,16 +51,16 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             pool: true,
-            instances: 1_000,
-            run_loops: 1_000,
-            instance_calls: 10_000,
+            instances: operator::INSTANCES,
+            run_loops: operator::RUN_LOOPS,
+            instance_calls: operator::INSTANCE_CALLS,
         }
     }
 }
 
 /// `[limits]`: ceilings, not defaults. A capsule gets what its manifest's `[runtime]` asks for, else 64 MiB, 5 s and
 /// 300 s, and never more than these.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OperatorLimits {
     /// Linear memory of an instance, in bytes; 1 GiB.
@@ -75,16 +77,16 @@ pub struct OperatorLimits {
 impl Default for OperatorLimits {
     fn default() -> Self {
         Self {
-            memory: 1 << 30,
-            cpu_ms: 60_000,
-            wall_ms: 600_000,
+            memory: operator::MEMORY,
+            cpu_ms: operator::CPU_MS,
+            wall_ms: operator::WALL_MS,
             total_memory: None,
         }
     }
 }
 
 /// `[dispatch]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DispatchConfig {
     /// Topics with the capsules without whose answer they are denied.
@@ -92,7 +94,7 @@ pub struct DispatchConfig {
 }
 
 /// `[security]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecurityConfig {
     /// For a capsule, `host:port` pairs that it may reach though the airlock would refuse them.
@@ -100,7 +102,7 @@ pub struct SecurityConfig {
 }
 
 /// `[secrets]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretsConfig {
     /// Where secrets are kept.
@@ -108,7 +110,7 @@ pub struct SecretsConfig {
 }
 
 /// Where secrets are kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretsBackend {
     /// Files in the home that only its owner may read.
@@ -117,7 +119,7 @@ pub enum SecretsBackend {
 }
 
 /// `[logs]`: how much is kept of what guests log. Beyond it the oldest lines go, a file at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogsConfig {
     /// Bytes of a file, after which the next one is begun; 8 MiB, and at least 128 KiB: a line may have 100.
@@ -134,10 +136,10 @@ pub struct LogsConfig {
 impl Default for LogsConfig {
     fn default() -> Self {
         Self {
-            file: 8 << 20,
-            capsule: 64 << 20,
-            home: 1 << 30,
-            days: 7,
+            file: operator::LOG_FILE,
+            capsule: operator::LOG_CAPSULE,
+            home: operator::LOG_HOME,
+            days: operator::LOG_DAYS,
         }
     }
 }
@@ -244,6 +246,17 @@ impl HostConfig {
 }
 
 impl HostConfig {
+    /// The value of a limit on this host: what the operator set, else the limit's own.
+    pub fn amount(&self, limit: &Limit) -> Amount {
+        let set = || {
+            let (table, key) = limit.key?.split_once('.')?;
+            let tables = toml::Table::try_from(self).ok()?;
+            let value = tables.get(table)?.get(key)?.as_integer()?;
+            u64::try_from(value).ok()
+        };
+        set().map_or(limit.amount, |value| limit.amount.with(value))
+    }
+
     /// The tables of the host itself.
     const TABLES: [&str; 6] = [
         "engine", "limits", "dispatch", "security", "secrets", "logs",
@@ -295,6 +308,27 @@ mod tests {
         std::fs::write(&path, "[limits]\nmemroy = 1\n").expect("written");
         let error = HostConfig::read(&home).expect_err("refused").to_string();
         assert!(error.contains("memroy") && error.contains('2'), "{error}");
+    }
+
+    #[test]
+    fn a_limit_is_what_the_operator_set() {
+        let mut config = HostConfig::default();
+        config.limits.memory = 5;
+        config.logs.days = 2;
+        for limit in crate::limits::TABLE {
+            let amount = match limit.key {
+                Some("limits.memory") => Amount::Bytes(5),
+                Some("logs.days") => Amount::Count(2),
+                _ => limit.amount,
+            };
+            assert_eq!(config.amount(limit), amount, "{}", limit.name);
+            assert_eq!(HostConfig::default().amount(limit), limit.amount);
+            // A key that is none would be shown as if it could be set.
+            if let Some((table, key)) = limit.key.and_then(|key| key.split_once('.')) {
+                let tables = toml::Table::try_from(&config).expect("tables");
+                assert!(tables[table].get(key).is_some(), "{table}.{key}");
+            }
+        }
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub mod exports;
 pub mod home;
 mod host;
 pub mod kind;
+pub mod limits;
 pub mod manifest;
 pub mod names;
 mod nearest;

@@ -13,15 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
 use self::grammar::Refused;
+pub use crate::limits::payload::{MAX_NESTING, MAX_PAYLOAD};
 
 mod grammar;
 mod structure;
-
-/// Most bytes of a payload, in either direction (abi.md's bound for messages too).
-pub const MAX_PAYLOAD: usize = 1024 * 1024;
-/// Most arrays and objects of a payload that lie in each other. `serde_json` reads one level less, and says so in the
-/// guest.
-pub const MAX_NESTING: usize = 128;
 
 /// Why bytes are no payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -8,13 +8,8 @@
 use std::borrow::Borrow;
 use std::fmt;
 
+pub use crate::limits::topic::{MAX_BYTES, MAX_SEGMENTS};
 use serde::Serialize;
-
-/// The longest topic or pattern, in bytes.
-pub const MAX_BYTES: usize = 256;
-
-/// The most segments that a topic or pattern may have.
-pub const MAX_SEGMENTS: usize = 8;
 
 /// The segment that stands for any other.
 const WILDCARD: &str = "*";

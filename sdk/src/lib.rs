@@ -214,7 +214,9 @@ pub mod astrid {
 
 /// What almost every capsule wants in scope: `use astrid_sdk::prelude::*;`.
 pub mod prelude {
-    pub use crate::{Error, Result, Verdict, astrid, capsule, env, ipc, kv, log, poll, runtime, time};
+    pub use crate::{
+        Error, Result, Verdict, astrid, capsule, env, ipc, kv, log, poll, runtime, time,
+    };
 }
 
 /// The version of this crate, as a component built with it states it.

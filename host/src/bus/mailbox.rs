@@ -17,17 +17,8 @@ use tokio::time::Instant;
 
 use super::message::Message;
 use super::waiters::Waiters;
+pub use crate::limits::bus::{BATCH_BYTES, BATCH_MESSAGES, QUEUE_BYTES, QUEUE_MESSAGES};
 
-/// Most messages that wait in one subscription (formats.md, "Defaults").
-pub const QUEUE_MESSAGES: usize = 1_024;
-/// Most bytes that wait in one subscription: 64 of the largest messages, or a gibibyte could be held by a reader that
-/// doesn't read.
-pub const QUEUE_BYTES: usize = 64 * 1024 * 1024;
-/// Most messages of one batch.
-pub const BATCH_MESSAGES: usize = 256;
-/// Most bytes of one batch, about: a quarter of a guest's default memory at most, as it may hold them twice while it
-/// parses.
-pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// The least time between two reports that a subscription lags.
 pub const REPORT_EVERY: Duration = Duration::from_secs(10);
 /// Room for messages that an empty queue may keep.

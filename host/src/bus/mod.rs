@@ -34,10 +34,9 @@ pub use subscription::{RECV_MAX, Readiness, Subscription};
 
 use self::mailbox::Pushed;
 use self::owner::Subscriber;
+pub use crate::limits::bus::FAN_OUT;
 use crate::policy::topic::Topic;
 
-/// Most subscriptions that may hear a guest's message (abi.md, "ipc").
-pub const FAN_OUT: usize = 256;
 /// Where the bus says that a subscription lost messages.
 pub const LAGGED: &str = "astrid.v1.event_bus.lagged";
 

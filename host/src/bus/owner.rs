@@ -9,13 +9,9 @@ use parking_lot::{Mutex, RawMutex};
 
 use super::mailbox::Mailbox;
 use super::message::Attribution;
+pub use crate::limits::bus::CAPSULE_BYTES;
 use crate::names::PrincipalId;
 use crate::policy::topic::TopicPattern;
-
-/// Bytes that all subscriptions of a capsule may hold together: as much as one may alone, so that subscribing often
-/// holds no more than subscribing once; 128 of them could hold 8 GiB. It is also what an instance's own memory is
-/// bounded by, unless its manifest asks for more (formats.md, "Defaults").
-pub const CAPSULE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why there is no subscription.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

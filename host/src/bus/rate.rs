@@ -10,14 +10,14 @@ use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
 use super::message::ENVELOPE;
+use crate::limits::bus::BUCKETS;
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
 
 /// Bytes a second for each (capsule, principal); a second's worth may come at once (abi.md, "ipc"). A message costs its
 /// payload and [`ENVELOPE`]: so no more than 40,960 come in a second, however short.
-pub const PUBLISH_RATE: NonZeroU32 = NonZeroU32::new(10 * 1024 * 1024).expect("more than zero");
-/// Pairs that are kept; of more, those that are heard of least begin anew with a full second's worth.
-const BUCKETS: usize = 16_384;
+pub const PUBLISH_RATE: NonZeroU32 =
+    NonZeroU32::new(crate::limits::bus::PUBLISH_RATE).expect("more than zero");
 
 /// The pair has published more than [`PUBLISH_RATE`] allows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

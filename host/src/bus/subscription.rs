@@ -13,11 +13,9 @@ use super::mailbox::{Batch, Closed, Mailbox, Taken};
 use super::message::Message;
 use super::owner::{Owner, SubscribeError, Subscriber};
 use super::{EventBus, Shared};
+pub use crate::limits::bus::RECV_MAX;
 use crate::names::PrincipalId;
 use crate::policy::topic::TopicPattern;
-
-/// The longest that [`Subscription::recv`] waits (abi.md, "ipc").
-pub const RECV_MAX: Duration = Duration::from_secs(60);
 
 /// The messages whose topic matches a pattern, published from when it was made. Dropping it ends it.
 pub struct Subscription {

@@ -3,15 +3,9 @@
 use std::time::Duration;
 
 use crate::config::OperatorLimits;
+use crate::limits::capsule::{CPU_MS, MEMORY, WALL_MS};
 use crate::manifest::Runtime;
 use crate::principal::PrincipalLimits;
-
-/// Linear memory unless the manifest asks otherwise: 64 MiB.
-const MEMORY: u64 = 64 << 20;
-/// CPU time of a call unless the manifest asks otherwise: 5 s.
-const CPU_MS: u64 = 5_000;
-/// Wall time of a call unless the manifest asks otherwise: 300 s.
-const WALL_MS: u64 = 300_000;
 
 /// What one call of one capsule for one principal may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

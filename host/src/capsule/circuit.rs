@@ -12,11 +12,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::limits::capsule::{FAILURES, WINDOW};
 use crate::names::PrincipalId;
 
-/// So many failures within [`WINDOW`] open the circuit.
-const FAILURES: usize = 5;
-const WINDOW: Duration = Duration::from_secs(60);
 /// The first pause, doubled each time the circuit opens again without having been closed.
 const PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause.

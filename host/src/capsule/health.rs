@@ -5,11 +5,9 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::LoadedCapsule;
+use crate::limits::capsule::REASON;
 use crate::names::PrincipalId;
 use crate::policy::speech::HEALTH_FAILED;
-
-/// Most bytes of a reason; what a guest says in its panic may be long.
-const REASON: usize = 512;
 
 impl LoadedCapsule {
     /// Calls of its handlers are refused for a principal, for so long at least.

@@ -20,14 +20,10 @@ use crate::call::{
 use crate::dispatch::Turn;
 use crate::domain::{CallContext, Entry};
 use crate::exports::EntryPoint;
+use crate::limits::capsule::{LIFECYCLE_WALL, UNORDERED};
 use crate::manifest::Isolation;
 use crate::names::PrincipalId;
 use crate::text::cut;
-
-/// Wall time of an install or upgrade hook: ten minutes.
-const LIFECYCLE_WALL: Duration = Duration::from_secs(600);
-/// Calls of one principal that run at once where the manifest lifts the order and names no number.
-const UNORDERED: usize = 4;
 
 /// Why a load gave no answer.
 enum Unserved {

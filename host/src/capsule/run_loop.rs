@@ -16,14 +16,10 @@ use super::loop_state::{LoopState, Over};
 use super::request::Request;
 use super::{CallError, Ceilings};
 use crate::domain::{Entry, Resolving, ScopeSource};
+use crate::limits::capsule::{RESTARTS, SPIN};
 use crate::names::PrincipalId;
 use crate::principal::PrincipalError;
 
-/// CPU time that a loop may use without waiting on anything (formats.md, "Defaults"), unless its manifest's `cpu_ms` is
-/// less.
-const SPIN: Duration = Duration::from_secs(15);
-/// How often a loop is started again.
-const RESTARTS: u32 = 5;
 /// The pause before the first restart; each further one is twice as long.
 const PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause. A loop that ran for longer than this has its restarts back.

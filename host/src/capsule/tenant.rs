@@ -16,10 +16,9 @@ use super::slots::{Candidate, Evict};
 use crate::call::TraceId;
 use crate::dispatch;
 use crate::domain::Scope;
+pub(super) use crate::limits::capsule::TENANTS;
 use crate::names::PrincipalId;
 
-/// How many tenants a capsule keeps; further ones replace those not in use.
-pub(super) const TENANTS: usize = 4_096;
 /// How many there is room for before the table grows: room for all of them costs a load tens of microseconds.
 pub(super) const TENANTS_AT_FIRST: usize = 32;
 

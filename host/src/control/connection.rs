@@ -17,10 +17,9 @@ use super::operator::Operator;
 use super::places::{Places, Silent};
 use crate::host::Host;
 use crate::kind::ErrorKind;
+use crate::limits::control::PATIENCE;
 use crate::storage::LogRecord;
 
-/// How long a connection may take to ask for something.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection that was told that all is over may take to hear it.
 pub(super) const FAREWELL: Duration = Duration::from_millis(200);
 /// Remarks that may wait for a client to take them.

@@ -11,13 +11,7 @@ use tokio::time::timeout;
 
 use super::error::ControlError;
 use super::socket::SOCKET;
-
-/// Most bytes of a frame, 16 MiB: an event's payload and the answer to it have 1 MiB each, and JSON within JSON may
-/// take six bytes for one.
-pub const MAX_FRAME: usize = 16 << 20;
-
-/// How long a frame waits for its reader to take any of it.
-pub const UNREAD: Duration = Duration::from_secs(60);
+pub use crate::limits::control::{MAX_FRAME, UNREAD};
 
 /// Bytes of a length.
 const LENGTH: usize = 4;

@@ -12,15 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
 use super::message::Place;
-
-/// Most connections at once that have asked for nothing yet.
-pub(super) const SILENT: usize = 64;
-/// Most requests at once that are over in a moment.
-const SHORT: usize = 64;
-/// Most requests at once that wait for a guest.
-const CALLS: usize = 64;
-/// Most requests at once that go on until their client has had enough.
-const FOLLOWERS: usize = 32;
+pub(super) use crate::limits::control::SILENT;
+use crate::limits::control::{CALLS, FOLLOWERS, SHORT};
 
 /// The places of a host.
 pub(super) struct Places {

@@ -9,14 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use super::lane::Lane;
 use super::runtime::{Runtime, within};
+use crate::limits::dispatch::{CAPSULES, LANES};
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
 use crate::sync::{AtomicUsize, Mutex};
-
-/// How many lanes a capsule keeps before those that nobody holds go. For many principals.
-const LANES: usize = 4_096;
-/// How many capsules are known before those that nobody holds go.
-const CAPSULES: usize = 1_024;
 
 /// Turns were still out when the time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

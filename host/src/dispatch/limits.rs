@@ -3,6 +3,7 @@
 //! These are the host's own numbers: no key of the configuration changes them.
 
 use crate::bus::ENVELOPE;
+use crate::limits::dispatch as limits;
 
 use super::event::Event;
 
@@ -39,25 +40,20 @@ pub struct Limits {
     pub observers: Budget,
 }
 
-const MIB: usize = 1024 * 1024;
-
 impl Default for Limits {
     fn default() -> Self {
         let budget = Budget {
             principal: Amount {
-                events: 256,
-                // A lane's worth of the largest payloads, and what all subscriptions of a capsule hold together.
-                bytes: 64 * MIB,
+                events: limits::PRINCIPAL_EVENTS,
+                bytes: limits::PRINCIPAL_BYTES,
             },
             host: Amount {
-                events: 4_096,
-                // Eight principals with as much as each may have; beside it stands the guests' own memory, half of the
-                // machine's.
-                bytes: 512 * MIB,
+                events: limits::HOST_EVENTS,
+                bytes: limits::HOST_BYTES,
             },
         };
         Self {
-            lane: 64,
+            lane: limits::LANE,
             events: budget,
             observers: budget,
         }

@@ -8,9 +8,7 @@ use wasmtime::component::ResourceTable;
 use super::list::{Loads, Made};
 use super::{CallContext, LastWords};
 use crate::engine::MemoryLimiter;
-
-/// Handles that an instance may hold at once, of all domains together.
-pub const HANDLES: usize = 1_024;
+pub use crate::limits::domain::HANDLES;
 
 /// The state of one instance's store.
 pub struct StoreState {

@@ -3,16 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
+use crate::limits::engine::TABLE_ELEMENTS;
+pub(super) use crate::limits::engine::{CORE_INSTANCES, MEMORIES, TABLES};
 use wasmtime::ResourceLimiter;
-
-/// Core instances of a component; the same for every allocation.
-pub(super) const CORE_INSTANCES: u32 = 8;
-/// Memories of a component.
-pub(super) const MEMORIES: u32 = 1;
-/// Tables of a component.
-pub(super) const TABLES: u32 = 4;
-/// Elements that all tables of an instance may hold together; the pool's own bound.
-const TABLE_ELEMENTS: usize = 20_000;
 
 /// Ends one idle instance, so that its memory is free; false when there is none.
 pub type Reclaim = Box<dyn Fn() -> bool + Send + Sync>;

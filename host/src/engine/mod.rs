@@ -17,6 +17,7 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures,
 };
 
+pub use crate::limits::engine::LIFT_LIMIT;
 pub use cache::{CacheKey, CompileCache};
 pub use clock::{CpuClock, GRACE, Stopped, timed};
 pub use limits::{MemoryBudget, MemoryLimiter, Reclaim, Refusal};
@@ -32,9 +33,6 @@ const MAPS_RESERVED: usize = 4_096;
 
 /// Bytes of memory that a slot of the pool keeps mapped between two instances.
 const KEEP_RESIDENT: usize = 64 * 1024;
-/// Bytes that one host call, or one result of an export, may lift out of a guest: a 10 MiB write and
-/// 16 MiB of process injections have to pass.
-pub const LIFT_LIMIT: usize = 24 * 1024 * 1024;
 
 /// Where instances come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,55 +4,11 @@
 //! unsure, which counts as real.
 
 use crate::escape;
-
-/// Bytes of a component: 64 MiB. Capsules have 14 KB to a few MB; beyond this, compiling would
-/// take minutes.
-pub const COMPONENT_BYTES: usize = 64 << 20;
-
-/// Bytes of one function's code: 512 KiB. The largest of a JavaScript engine has 171,628.
-pub const FUNCTION_BYTES: usize = 512 << 10;
-
-/// Calls in one function's code. Compiling is quadratic in them where values live across them. The most in a JavaScript
-/// engine are 2,064; in a large Rust program, 3,831.
-pub const FUNCTION_CALLS: usize = 8_192;
-
-/// Loops in one function's code. Compiling is quadratic in them, and each costs as much as several calls. The most in a
-/// JavaScript engine are 392.
-pub const FUNCTION_LOOPS: usize = 2_048;
-
-/// Loops within each other. Compiling a function of little else is worse than quadratic in their depth. The most in a
-/// JavaScript engine are 6; in a large Rust program, 16.
-pub const FUNCTION_LOOP_DEPTH: usize = 64;
-
-/// Variables of one function, its parameters aside. Optimised code has about a hundred, unoptimised code of Rust some
-/// hundreds.
-pub const FUNCTION_LOCALS: usize = 4_096;
-
-/// Assignments to variables in one function's loops, each once for each loop around it. The most in a JavaScript engine
-/// are 19,582; in a large Rust program, 27,536.
-pub const FUNCTION_LOOP_SETS: usize = 65_536;
-
-/// Functions, imports, exports, segments, instances, arguments and aliases of a whole binary. The
-/// limit of WebAssembly engines on functions alone; it keeps the declarations below about 100 MB
-/// of memory.
-pub const ITEMS: usize = 1_000_000;
-
-/// Components within components.
-pub const DEPTH: usize = 64;
-
-/// Bytes of the custom section `astrid:exports`: 64 KiB, a kilobyte for each handler.
-pub const SECTION_BYTES: usize = 64 << 10;
-
-/// Handlers of one capsule.
-pub const HANDLERS: usize = 64;
-
-/// Steps in wiring a component. A component that `wit-component` makes needs some hundreds; only
-/// one that instantiates components over and over gets here.
-pub(super) const LINK_STEPS: u64 = 1 << 17;
-
-/// Core instances of a component, those that only rename exports included. `wit-component` makes about
-/// ten; the engine unrolls each, at a cost of its own.
-pub(super) const INSTANCES: usize = 1_024;
+pub use crate::limits::exports::{
+    COMPONENT_BYTES, DEPTH, FUNCTION_BYTES, FUNCTION_CALLS, FUNCTION_LOCALS, FUNCTION_LOOP_DEPTH,
+    FUNCTION_LOOP_SETS, FUNCTION_LOOPS, HANDLERS, ITEMS, SECTION_BYTES,
+};
+pub(super) use crate::limits::exports::{INSTANCES, LINK_STEPS};
 
 /// Steps in following calls, for a binary of `bytes` bytes. Each of the four entry points may
 /// visit each function and each call once, and each of these is at least a byte. A component that

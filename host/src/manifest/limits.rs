@@ -4,63 +4,11 @@
 //! are bounded before anything else looks at it. The limits are far above what a real capsule
 //! needs; where another limit of the host decides, the entry names it.
 
+pub use crate::limits::manifest::{
+    ACTION_BYTES, DIAGNOSTICS, ENTRY_BYTES, ENV_KEYS, HANDLERS, INTERFACES, KEY_DOTS, LIST,
+    NAME_BYTES, NAMESPACES, NAMESPACE_KEYS, NESTING, PROSE_BYTES, TABLES, TEXT_BYTES, TOOLS, TOPICS, UPLINKS,
+};
 use std::ops::RangeInclusive;
-
-/// Text of a manifest, in bytes.
-pub const TEXT_BYTES: usize = 256 * 1024;
-
-/// How deep inline tables and arrays may nest. Real manifests need three.
-pub const NESTING: usize = 16;
-
-/// Dots in one TOML key. With [`NESTING`] this bounds how deep a parsed document is, and so how
-/// much stack it takes to build and to drop it.
-pub const KEY_DOTS: usize = 8;
-
-/// Mistakes reported for one file; how many more there were is said in one further line.
-pub const DIAGNOSTICS: usize = 100;
-
-/// Handlers of one capsule.
-pub const HANDLERS: usize = 64;
-
-/// Entries of `[publish]`, and of `[subscribe]`.
-pub const TOPICS: usize = 256;
-
-/// Entries of `[imports]`, and of `[exports]`; as many again in their nested tables.
-pub const INTERFACES: usize = 128;
-
-/// Entries of `[env]`.
-pub const ENV_KEYS: usize = 128;
-
-/// `[[tool]]` entries.
-pub const TOOLS: usize = 128;
-
-/// `[[uplink]]` entries: a capsule may register no more.
-pub const UPLINKS: usize = 32;
-
-/// Entries of every other array of tables (`[[command]]`, `[[mcp_server]]`, `[[context_file]]`,
-/// `[[skill]]`, `[[cron]]`, `[[topic]]`).
-pub const TABLES: usize = 64;
-
-/// Entries of one array of strings, and of one list of capabilities.
-pub const LIST: usize = 256;
-
-/// Namespaces of embedders in one table of capabilities.
-pub const NAMESPACES: usize = 16;
-
-/// Keys of one of these namespaces.
-pub const NAMESPACE_KEYS: usize = 64;
-
-/// A name, an identifier or an environment key, in bytes.
-pub const NAME_BYTES: usize = 64;
-
-/// A handler's name, in bytes: the longest action that a host passes to a guest.
-pub const ACTION_BYTES: usize = 256;
-
-/// One entry of a list, a path or a reference, in bytes.
-pub const ENTRY_BYTES: usize = 1024;
-
-/// Text for people or models (descriptions and the like), in bytes.
-pub const PROSE_BYTES: usize = 16 * 1024;
 
 /// `timeout_ms`, `wall_ms` and `cpu_ms`: a millisecond to a day.
 pub const MILLIS: RangeInclusive<u64> = 1..=24 * 60 * 60 * 1000;

@@ -19,7 +19,7 @@ pub struct NameError;
 
 impl CapsuleName {
     /// The longest name, in bytes.
-    pub const MAX_BYTES: usize = 64;
+    pub const MAX_BYTES: usize = crate::limits::names::NAME_BYTES;
 
     /// Parses a name.
     ///

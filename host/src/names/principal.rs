@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest name, in bytes.
-const MAX_NAME: usize = 64;
+use crate::limits::names::NAME_BYTES;
 
 /// The name of a principal: `[a-z0-9][a-z0-9_-]{0,63}`. Cloning it is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,10 +41,12 @@ impl FromStr for PrincipalId {
             .bytes()
             .next()
             .is_some_and(|byte| byte != b'_' && byte != b'-');
-        if first && name.len() <= MAX_NAME && name.bytes().all(known) {
+        if first && name.len() <= NAME_BYTES && name.bytes().all(known) {
             Ok(Self(name.into()))
         } else {
-            Err(InvalidPrincipal(name.chars().take(MAX_NAME + 1).collect()))
+            Err(InvalidPrincipal(
+                name.chars().take(NAME_BYTES + 1).collect(),
+            ))
         }
     }
 }

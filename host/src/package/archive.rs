@@ -12,12 +12,8 @@ use flate2::bufread::GzDecoder;
 use tar::{Archive, Entry, EntryType};
 
 use super::{Package, PackageError, source};
+pub use crate::limits::package::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
 use crate::temporary::Temporary;
-
-/// Most entries of an archive.
-pub const ARCHIVE_ENTRIES: usize = 4_096;
-/// Most bytes of an archive when unpacked, headers and padding included: 256 MiB.
-pub const ARCHIVE_BYTES: u64 = 256 << 20;
 
 /// A package, with the temporary folder that its other files are in.
 pub(super) fn open(path: &Path) -> Result<Package, PackageError> {

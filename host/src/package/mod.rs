@@ -27,6 +27,7 @@ pub use source::{component, manifest_in, manifest_of};
 pub use store::{installed, record, verify};
 
 use crate::home::Home;
+use crate::limits::package::{META_BYTES, TEXT_BYTES};
 use crate::manifest::{CapsuleManifest, CapsuleName, Diagnostic, Parsed};
 use crate::names::PrincipalId;
 
@@ -34,10 +35,6 @@ use crate::names::PrincipalId;
 pub const MANIFEST: &str = "Capsule.toml";
 /// The file that records an installation.
 pub const META: &str = "meta.json";
-/// Most bytes of a manifest.
-const TEXT_BYTES: u64 = 1024 * 1024;
-/// Most bytes of a meta.json: a kilobyte for each file that an archive may have.
-const META_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A manifest with the component it belongs to, checked against each other's hash.
 #[derive(Debug, Clone)]

@@ -6,14 +6,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde::Deserialize;
 
+pub(crate) use crate::limits::people::OPEN;
+use crate::limits::people::TIME;
 use crate::names::CapsuleName;
 use crate::policy::speech;
 use crate::policy::topic::Topic;
-
-/// Questions of one capsule that may be open at once.
-pub(crate) const OPEN: usize = 64;
-/// How long a question is open: the longest that a person has for an answer (abi.md, "elicit").
-const TIME: Duration = Duration::from_secs(120);
 
 /// The open questions of capsules that may answer others'.
 #[derive(Default)]

@@ -11,11 +11,7 @@ use tokio::sync::watch;
 use super::{InvalidPrincipal, PrincipalId, PrincipalProfile};
 use crate::home::{Home, HomeError, io_error, names, write_private};
 use crate::kind::ErrorKind;
-
-/// How many principals are kept resolved; more are resolved again when they come back.
-const KEPT: usize = 4_096;
-/// Most bytes of a profile.
-const PROFILE_BYTES: u64 = 64 * 1024;
+use crate::limits::principal::{KEPT, PROFILE_BYTES};
 
 /// Why a principal can't be acted for, or changed.
 #[derive(Debug, thiserror::Error)]

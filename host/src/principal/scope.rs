@@ -10,18 +10,17 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::{Principal, PrincipalError, PrincipalId};
 use crate::home::{Home, names};
+pub use crate::limits::principal::LOG_LINE;
+use crate::limits::principal::OVERLAY_BYTES;
 use crate::names::CapsuleName;
 use crate::storage::{LogLevel, LogRecord, LogSink};
 use crate::text::cut;
 
 /// Bytes of log a second for each (capsule, principal), as they are in the file; a second's worth may come at once.
-pub const LOG_RATE: NonZeroU32 = NonZeroU32::new(256 * 1024).expect("more than zero");
-/// Most bytes of one line; a longer one is cut, and says so.
-pub const LOG_LINE: usize = 16 * 1024;
+pub const LOG_RATE: NonZeroU32 =
+    NonZeroU32::new(crate::limits::principal::LOG_RATE).expect("more than zero");
 /// Most bytes of the line that tells how many were dropped.
 const REPORT: usize = 512;
-/// Most bytes of an env overlay.
-const OVERLAY_BYTES: u64 = 1024 * 1024;
 
 /// One principal with one capsule: its configuration and its log. More stores join as domains come to be served.
 pub struct PrincipalScope {

@@ -21,11 +21,7 @@ use writer::{Inbox, Writer};
 
 use crate::config::LogsConfig;
 use crate::home::Home;
-
-/// Records that may wait for the writer.
-const QUEUE: usize = 4_096;
-/// Records that whoever hears them may be behind.
-const HEARD: usize = 1_024;
+use crate::limits::storage::{HEARD, QUEUE};
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,11 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::home::{Home, HomeError, make_dir, names, write_private};
+use crate::limits::storage::SECRET_BYTES;
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
 
-/// Most bytes of a secret.
-const SECRET_BYTES: u64 = 64 * 1024;
 /// The folder of secrets that belong to no principal; no principal's name begins so.
 const HOST_WIDE: &str = "_host";
 

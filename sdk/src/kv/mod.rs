@@ -63,7 +63,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::InvalidKey => "the key is not 1 to 256 bytes of text in normal form C without control characters",
+            Self::InvalidKey => {
+                "the key is not 1 to 256 bytes of text in normal form C without control characters"
+            }
             Self::TooLarge => "the value has more than 1 MiB, or there are more than 1,024 keys",
             Self::Quota => "there is no room for more keys and values of this principal",
             Self::CasMismatch => "another value is there than was expected",

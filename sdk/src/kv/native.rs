@@ -27,7 +27,11 @@ fn checked(key: &str, may_be_empty: bool) -> Result<(), Error> {
         && (may_be_empty || !key.is_empty())
         && !key.chars().any(char::is_control)
         && is_nfc(key);
-    if is_valid { Ok(()) } else { Err(Error::InvalidKey) }
+    if is_valid {
+        Ok(())
+    } else {
+        Err(Error::InvalidKey)
+    }
 }
 
 pub fn kv_get(key: &str) -> Result<Option<Vec<u8>>, Error> {

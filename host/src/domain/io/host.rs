@@ -8,13 +8,12 @@ use wasmtime::component::Resource;
 use super::wit::{ErrorCode, Host, HostPollable};
 use super::{INTERFACES, Io, Pollable};
 use crate::domain::View;
+use crate::limits::io::MOST;
 use crate::policy::contract;
 use crate::policy::gate::{Denied, Row};
 
 const BLOCK: &str = "astrid:io/poll.block";
 const POLL: &str = "astrid:io/poll.poll";
-/// Handles that one wait may be for.
-const MOST: usize = 256;
 
 /// The row of a function of the interface.
 const fn row(function: &'static str) -> Row<'static> {

@@ -47,17 +47,11 @@ mod bindings {
     });
 }
 
+pub use crate::limits::ipc::{HANDLER_SUBSCRIPTIONS, SUBSCRIPTIONS};
 pub use bindings::astrid::ipc::host as wit;
 pub use gates::INTERFACES;
 #[cfg(test)]
 pub(super) use host::row as host_row;
-
-/// Subscriptions that a capsule may have at once, and its run loop alone (abi.md, "ipc").
-pub const SUBSCRIPTIONS: usize = 128;
-
-/// Subscriptions of these that an instance for handlers may hold (abi.md, "ipc"). There is one for each principal and
-/// more where calls are nested: without this, one of them could take all.
-pub const HANDLER_SUBSCRIPTIONS: usize = 16;
 
 /// A guest's subscription.
 pub struct Heard(Subscription);

@@ -5,18 +5,10 @@ use unicode_normalization::is_nfc;
 use super::wit::{ErrorCode, Host, KeyPage};
 use super::{INTERFACES, Kv};
 use crate::domain::View;
+use crate::limits::kv::{MAX_KEY, MAX_KEYS, MAX_VALUE, QUOTA};
 use crate::policy::contract;
 use crate::policy::gate::{Denied, Row};
 use crate::storage::kv::{Expected, KvError};
-
-/// Most bytes of a key.
-const MAX_KEY: usize = 256;
-/// Most bytes of a value: 1 MiB.
-const MAX_VALUE: usize = 1 << 20;
-/// Most keys of a page or a list.
-const MAX_KEYS: usize = 1_024;
-/// Most bytes of the keys and values of one principal with one capsule: 64 MiB.
-const QUOTA: u64 = 64 << 20;
 
 /// The row of a function of the interface.
 const fn row(function: &'static str) -> Row<'static> {
@@ -129,9 +121,8 @@ impl View<'_, Kv> {
         let (store, scope) = (&self.domain.store, self.scope());
         let after = cursor.map(str::as_bytes);
         let page = store.page(scope, prefix.as_bytes(), after, limit).await?;
-        let text = |key| {
-            String::from_utf8(key).map_err(|_| ErrorCode::Unknown("a key is no text".into()))
-        };
+        let text =
+            |key| String::from_utf8(key).map_err(|_| ErrorCode::Unknown("a key is no text".into()));
         let keys = page.keys.into_iter().map(text);
         let keys: Vec<String> = keys.collect::<Result<_, _>>()?;
         Ok(KeyPage {

@@ -8,14 +8,10 @@ use super::wit::{
 };
 use super::{INTERFACES, Sys};
 use crate::domain::{Entry, LastWords, View};
+use crate::limits::sys::{MAX_RANDOM, MAX_SLEEP};
 use crate::policy::contract;
 use crate::policy::gate::{Denied, Row};
 use crate::storage::LogLevel;
-
-/// Most bytes of entropy for one call.
-const MAX_RANDOM: u64 = 4_096;
-/// The longest sleep, in nanoseconds: 60 s.
-const MAX_SLEEP: u64 = 60_000_000_000;
 
 /// The row of a function of the interface.
 const fn row(function: &'static str) -> Row<'static> {

@@ -153,7 +153,10 @@ mod tests {
             let set = store.set(&ada, key.as_bytes(), b"x".to_vec(), Expected::Anything, 100);
             set.await.expect("there is room");
         }
-        let page = store.page(&ada, b"a/", Some(b"a/1"), 1).await.expect("read");
+        let page = store
+            .page(&ada, b"a/", Some(b"a/1"), 1)
+            .await
+            .expect("read");
         assert_eq!((page.keys, page.more), (vec![b"a/10".to_vec()], true));
         let none = store.page(&bob, b"", None, 10).await.expect("read");
         assert_eq!(none, Page::default());

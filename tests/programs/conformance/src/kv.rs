@@ -12,10 +12,18 @@ pub const CASES: &[Case] = &[
     case("a value that is read back", write_and_read, "= hello"),
     case("an empty value", empty, "= "),
     case("a value that is removed", remove, "none"),
-    case("a key that is removed without being there", remove_none, "ok"),
+    case(
+        "a key that is removed without being there",
+        remove_none,
+        "ok",
+    ),
     case("an empty key", || got(""), "invalid-key"),
     case("a key with a line break", || got("a\nb"), "invalid-key"),
-    case("a key not in normal form C", || got("e\u{301}"), "invalid-key"),
+    case(
+        "a key not in normal form C",
+        || got("e\u{301}"),
+        "invalid-key",
+    ),
     case("a key in normal form C", || got("\u{e9}"), "none"),
     case(
         "a key up to the limit",
@@ -28,7 +36,11 @@ pub const CASES: &[Case] = &[
         "invalid-key",
     ),
     case("a value up to the limit", || large(MAX_VALUE), "ok"),
-    case("a value above the limit", || large(MAX_VALUE + 1), "too-large"),
+    case(
+        "a value above the limit",
+        || large(MAX_VALUE + 1),
+        "too-large",
+    ),
     case("keys below a prefix", list, "list/1 list/10 list/2"),
     case("keys by pages", pages, "2 1"),
     case("a page from a cursor on", cursor, "page/b page/c"),
@@ -97,12 +109,18 @@ fn pages() -> Result<String> {
     let first = kv::list_keys_page("paged/", None, 2)?;
     let next = kv::list_keys_page("paged/", first.next_cursor.as_deref(), 2)?;
     let is_last = next.next_cursor.is_none();
-    Ok(format!("{} {}", first.keys.len(), if is_last { next.keys.len() } else { 0 }))
+    Ok(format!(
+        "{} {}",
+        first.keys.len(),
+        if is_last { next.keys.len() } else { 0 }
+    ))
 }
 
 fn cursor() -> Result<String> {
     fill(&["page/a", "page/b", "page/c"])?;
-    Ok(kv::list_keys_page("page/", Some("page/a"), 0)?.keys.join(" "))
+    Ok(kv::list_keys_page("page/", Some("page/a"), 0)?
+        .keys
+        .join(" "))
 }
 
 fn crowd() -> Result<String> {
@@ -129,7 +147,10 @@ fn once() -> Result<String> {
 fn swap() -> Result<String> {
     kv::set("swapped", b"1")?;
     let wrong = told(kv::cas("swapped", Some(b"2"), b"3"));
-    Ok(format!("{wrong} {}", told(kv::cas("swapped", Some(b"1"), b"3"))))
+    Ok(format!(
+        "{wrong} {}",
+        told(kv::cas("swapped", Some(b"1"), b"3"))
+    ))
 }
 
 fn swap_none() -> Result<String> {

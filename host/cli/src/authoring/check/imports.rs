@@ -226,7 +226,9 @@ mod tests {
         case(
             "",
             &["astrid:nowhere/host@1.0.0 go"],
-            &["error: it imports `astrid:nowhere/host@1.0.0`, which no version of the contract has"],
+            &[
+                "error: it imports `astrid:nowhere/host@1.0.0`, which no version of the contract has",
+            ],
         );
         case(
             "",

@@ -11,6 +11,7 @@ mod inspect;
 mod install;
 mod invoke;
 mod json;
+mod limits;
 mod list;
 mod logs;
 mod new;
@@ -88,6 +89,7 @@ enum Command {
     Call(call::Args),
     Logs(logs::Args),
     Principal(principal::Args),
+    Limits(limits::Args),
 }
 
 fn main() -> ExitCode {
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
         Command::Call(args) => call::run(&session, &args),
         Command::Logs(args) => logs::run(&session, &args),
         Command::Principal(args) => principal::run(&session, &args),
+        Command::Limits(args) => limits::run(&session, &args),
     };
     let code = match done {
         Ok(code) => code,
