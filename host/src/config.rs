@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
+use crate::files::FileError;
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::limits::operator;
@@ -235,12 +236,7 @@ impl HostConfig {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Ok((Self::default(), toml::Table::new()))
             }
-            Err(source) => Err(HomeError::Io {
-                doing: "read",
-                path,
-                source,
-            }
-            .into()),
+            Err(error) => Err(HomeError::from(FileError::at("read", &path)(error)).into()),
         }
     }
 }

@@ -28,19 +28,20 @@
 //! }
 //! ```
 
+mod backoff;
 mod blocking;
 pub mod bus;
 pub mod call;
 pub mod capsule;
 pub mod config;
 pub mod control;
-mod disk;
 pub mod dispatch;
 pub mod domain;
 pub mod engine;
 pub mod escape;
 pub mod events;
 pub mod exports;
+pub mod files;
 pub mod home;
 mod host;
 pub mod kind;

@@ -12,15 +12,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::limits::capsule::{FAILURES, WINDOW};
+use crate::backoff::CAPSULE;
+use crate::limits::capsule::{FAILURES, REASON, WINDOW};
 use crate::names::PrincipalId;
-
-/// The first pause, doubled each time the circuit opens again without having been closed.
-const PAUSE: Duration = Duration::from_secs(2);
-/// The longest pause.
-const LONGEST: Duration = Duration::from_secs(120);
-/// Most bytes of the reason that is kept.
-const REASON: usize = 512;
 
 /// Whether calls are let through. Begins closed: they are.
 #[derive(Default)]
@@ -154,9 +148,7 @@ impl State {
         }
         self.failures.clear();
         self.trying = false;
-        let pause = PAUSE
-            .saturating_mul(1 << self.openings.min(16))
-            .min(LONGEST);
+        let pause = CAPSULE.after(self.openings);
         self.openings = self.openings.saturating_add(1);
         let pause = pause + pause.mul_f64(share / 4.0);
         self.retry_at = Some(now + pause);
@@ -196,7 +188,7 @@ mod tests {
         let open = circuit.enter().expect_err("open");
         assert_eq!(open.reason, "a trap");
         assert!(
-            open.retry_in >= PAUSE && open.retry_in <= PAUSE.mul_f64(1.25),
+            open.retry_in >= CAPSULE.first && open.retry_in <= CAPSULE.first.mul_f64(1.25),
             "{open:?}"
         );
 
@@ -222,7 +214,7 @@ mod tests {
     async fn each_failed_trial_doubles_the_pause_to_a_bound() {
         let circuit = Circuit::default();
         fails(&circuit, 5);
-        let mut expected = PAUSE;
+        let mut expected = CAPSULE.first;
         for _ in 0..12 {
             let open = circuit.refusal().expect("open");
             assert!(
@@ -231,7 +223,7 @@ mod tests {
             );
             tokio::time::advance(open.retry_in).await;
             fails(&circuit, 1);
-            expected = (expected * 2).min(LONGEST);
+            expected = (expected * 2).min(CAPSULE.longest);
         }
     }
 
@@ -239,7 +231,7 @@ mod tests {
     async fn a_trial_that_is_given_up_leaves_it_to_the_next() {
         let circuit = Circuit::default();
         fails(&circuit, 5);
-        tokio::time::advance(LONGEST).await;
+        tokio::time::advance(CAPSULE.longest).await;
         drop(circuit.enter().expect("let through"));
         circuit.enter().expect("let through").succeeded();
         assert_eq!(circuit.refusal(), None);

@@ -15,15 +15,12 @@ use super::load::LoadedCapsule;
 use super::loop_state::{LoopState, Over};
 use super::request::Request;
 use super::{CallError, Ceilings};
+use crate::backoff::CAPSULE;
 use crate::domain::{Entry, Resolving, ScopeSource};
 use crate::limits::capsule::{RESTARTS, SPIN};
 use crate::names::PrincipalId;
 use crate::principal::PrincipalError;
 
-/// The pause before the first restart; each further one is twice as long.
-const PAUSE: Duration = Duration::from_secs(2);
-/// The longest pause. A loop that ran for longer than this has its restarts back.
-const LONGEST: Duration = Duration::from_secs(120);
 /// The pause before an owner whose profile or configuration cannot be read is looked up again.
 const OWNER_RETRY: Duration = Duration::from_secs(10);
 
@@ -77,7 +74,8 @@ impl LoadedCapsule {
                 }
                 Err(error) => error,
             };
-            if began.elapsed() > LONGEST {
+            // A loop that ran for longer than the longest pause has its restarts back.
+            if began.elapsed() > CAPSULE.longest {
                 (restarts, attempts) = (0, 0);
             }
             // What it said of itself holds no longer; said before its state tells that it failed.
@@ -93,7 +91,7 @@ impl LoadedCapsule {
                 return;
             }
             restarts += u32::from(!starved);
-            let pause = PAUSE.saturating_mul(1 << attempts.min(16)).min(LONGEST);
+            let pause = CAPSULE.after(attempts);
             attempts += 1;
             self.tell_loop_failed(&reason, Some(pause));
             self.run_loop.restarts.fetch_add(1, Relaxed);

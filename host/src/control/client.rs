@@ -12,7 +12,7 @@ use super::message::{Answer, Ask, Remarks, Request, seal, unseal};
 use super::operator::{Held, Hold};
 use super::problem::Problem;
 use super::socket;
-use crate::home::{ExclusiveLock, Home, HomeError, LOCK_PATIENCE, LOCK_POLL};
+use crate::home::{ExclusiveLock, Home, HomeError, LOCK_PATIENCE, Patience};
 
 /// How long a host may take to say hello.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ async fn taken<T>(
     home: &Home,
     attempt: impl Fn() -> Result<Option<T>, HomeError>,
 ) -> Result<Result<T, Client>, Problem> {
-    let began = Instant::now();
+    let patience = Patience::new(LOCK_PATIENCE);
     loop {
         if let Some(held) = attempt()? {
             return Ok(Ok(held));
@@ -70,24 +70,22 @@ async fn taken<T>(
         if let Some(client) = Client::connect(home).await? {
             return Ok(Err(client));
         }
-        if began.elapsed() > LOCK_PATIENCE {
-            return Err(home.busy().into());
-        }
-        sleep(LOCK_POLL).await;
+        let pause = patience.pause().ok_or_else(|| home.busy())?;
+        sleep(pause).await;
     }
 }
 
 /// Waits until nobody holds a home alone; false if that takes longer than `limit`.
 ///
 /// # Errors
-/// [`HomeError::Io`].
+/// [`HomeError::File`].
 pub async fn freed(home: &Home, limit: Duration) -> Result<bool, HomeError> {
-    let began = Instant::now();
+    let patience = Patience::new(limit);
     while home.try_lock_shared()?.is_none() {
-        if began.elapsed() > limit {
+        let Some(pause) = patience.pause() else {
             return Ok(false);
-        }
-        sleep(LOCK_POLL).await;
+        };
+        sleep(pause).await;
     }
     Ok(true)
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::VERSION;
 use super::frame::MAX_FRAME;
 use super::problem::Problem;
-use crate::home::{HomeError, io_hint};
+use crate::files::FileError;
+use crate::home::HomeError;
 use crate::kind::ErrorKind;
 
 /// Most characters that are quoted of what makes no sense.
@@ -108,23 +109,16 @@ pub enum ControlError {
     /// The home can't be written.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// The system refused.
-    #[error("can't {doing} {path}: {source}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// The socket, or what belongs to it.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
+    /// The system refused something with the socket, or with what belongs to it.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 impl ControlError {
     /// One word for programs.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Running { .. } | Self::Io { .. } | Self::LongPath { .. } => ErrorKind::Home,
+            Self::Running { .. } | Self::File(_) | Self::LongPath { .. } => ErrorKind::Home,
             Self::Home(error) => error.kind(),
             Self::NotRunning { .. }
             | Self::Garbage { .. }
@@ -161,16 +155,7 @@ impl ControlError {
             }
             Self::LongPath { .. } => "use a --home with a shorter path".into(),
             Self::Home(error) => error.hint(),
-            Self::Io { path, source, .. } => io_hint(path, source),
-        }
-    }
-
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            doing,
-            path,
-            source,
+            Self::File(error) => error.hint(),
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::error::ControlError;
 use super::socket::SOCKET;
+use crate::files::FileError;
 pub use crate::limits::control::{MAX_FRAME, UNREAD};
 
 /// Bytes of a length.
@@ -66,7 +67,7 @@ async fn take(
     match limited.read_to_end(into).await {
         Ok(_) => Ok(()),
         Err(error) if is_over(&error) => Err(ControlError::HungUp),
-        Err(source) => Err(ControlError::io("read from", SOCKET.as_ref())(source)),
+        Err(source) => Err(FileError::at("read from", SOCKET.as_ref())(source).into()),
     }
 }
 
@@ -81,7 +82,7 @@ pub async fn write(to: &mut (impl AsyncWrite + Unpin), frame: &[u8]) -> Result<(
             Ok(Ok(0)) => return Err(ControlError::HungUp),
             Ok(Ok(taken)) => taken,
             Ok(Err(error)) if is_over(&error) => return Err(ControlError::HungUp),
-            Ok(Err(error)) => return Err(ControlError::io("write to", SOCKET.as_ref())(error)),
+            Ok(Err(error)) => return Err(FileError::at("write to", SOCKET.as_ref())(error).into()),
             Err(_) => return Err(ControlError::Unread { limit: UNREAD }),
         };
         rest = &rest[taken..];

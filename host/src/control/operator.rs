@@ -47,7 +47,7 @@ impl Held {
     /// Takes the home without waiting; none if somebody else holds it.
     ///
     /// # Errors
-    /// [`HomeError::Io`].
+    /// [`HomeError::File`].
     pub fn attempt(home: &Home, hold: Hold) -> Result<Option<Self>, HomeError> {
         Ok(match hold {
             Hold::Not => Some(Self::Not),

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::error::ControlError;
-use crate::home::{self, Home, make_dir, write_private};
+use crate::files::{self, FileError, make_dir, write_whole};
+use crate::home::Home;
 
 /// Its name in `run/`.
 pub(super) const SOCKET: &str = "control.sock";
@@ -47,21 +48,21 @@ impl Socket {
         make_dir(&run)?;
         // So that there is no moment in which others could connect, whatever the mode of new files is.
         fs::set_permissions(&run, fs::Permissions::from_mode(0o700))
-            .map_err(ControlError::io("set the mode of", &run))?;
+            .map_err(FileError::at("set the mode of", &run))?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(ControlError::io("replace", &path)(error));
+                return Err(FileError::at("replace", &path)(error).into());
             }
             _ => {}
         }
         let reachable = Reachable::new(&run, &path)?;
         let listener =
-            UnixListener::bind(&reachable.path).map_err(ControlError::io("listen on", &path))?;
+            UnixListener::bind(&reachable.path).map_err(FileError::at("listen on", &path))?;
         let private = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(&path, private).map_err(ControlError::io("set the mode of", &path))?;
+        fs::set_permissions(&path, private).map_err(FileError::at("set the mode of", &path))?;
         let file = Made::new(path)?;
         let pid = run.join(PID);
-        write_private(&pid, format!("{}\n", std::process::id()).as_bytes())?;
+        write_whole(&pid, format!("{}\n", std::process::id()).as_bytes())?;
         Ok(Self {
             listener,
             file,
@@ -95,7 +96,7 @@ impl Socket {
 
 impl Made {
     fn new(path: PathBuf) -> Result<Self, ControlError> {
-        let identity = identity(&path).map_err(ControlError::io("look at", &path))?;
+        let identity = identity(&path).map_err(FileError::at("look at", &path))?;
         Ok(Self {
             path,
             identity: Some(identity),
@@ -108,7 +109,7 @@ impl Made {
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    fs::symlink_metadata(path).map(|found| home::identity(&found))
+    fs::symlink_metadata(path).map(|found| files::identity(&found))
 }
 
 impl Drop for Made {
@@ -127,7 +128,7 @@ pub(super) async fn connect(home: &Home) -> Result<Option<UnixStream>, ControlEr
     let found = match fs::symlink_metadata(&path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(ControlError::io("look at", &path)(error)),
+        Err(error) => return Err(FileError::at("look at", &path)(error).into()),
     };
     let us = us();
     if found.uid() != us {
@@ -139,7 +140,7 @@ pub(super) async fn connect(home: &Home) -> Result<Option<UnixStream>, ControlEr
         Ok(stream) => stream,
         // A dead host's, or one whose queue is full just now.
         Err(error) if is_nobody(&error) => return Ok(None),
-        Err(error) => return Err(ControlError::io("connect to", &path)(error)),
+        Err(error) => return Err(FileError::at("connect to", &path)(error).into()),
     };
     admit(&stream)?;
     Ok(Some(stream))
@@ -154,7 +155,7 @@ fn is_nobody(error: &io::Error) -> bool {
 pub(super) fn admit(stream: &UnixStream) -> Result<(), ControlError> {
     let peer = stream
         .peer_cred()
-        .map_err(ControlError::io("ask who is at", SOCKET.as_ref()))?;
+        .map_err(FileError::at("ask who is at", SOCKET.as_ref()))?;
     admitted(peer.uid(), us())
 }
 
@@ -191,7 +192,7 @@ impl Reachable {
                 most: SUN_PATH - 1,
             });
         }
-        let folder = File::open(run).map_err(ControlError::io("open", run))?;
+        let folder = File::open(run).map_err(FileError::at("open", run))?;
         Ok(Self {
             path: Path::new("/proc/self/fd")
                 .join(folder.as_raw_fd().to_string())

@@ -4,16 +4,17 @@
 //! checked. The key lies in `etc/cache.key`; the MAC covers the component's hash and the engine's name too,
 //! so an entry can't stand in for another one. A stale, damaged or forged entry is a miss, never an error.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::files::{FileError, write_new, write_whole};
+use crate::home::{Home, HomeError, compiled, private};
+
 /// Changes when the layout of an entry, or of the facts kept in it, does.
 const FORMAT: &[u8] = b"astrid cache entry 1";
-/// An entry that is being written begins so.
-const UNFINISHED: &str = ".new-";
 const MAC: usize = blake3::OUT_LEN;
 
 /// The secret that entries are authenticated with.
@@ -25,6 +26,43 @@ impl CacheKey {
     /// A key of these bytes.
     pub fn new(bytes: [u8; blake3::KEY_LEN]) -> Self {
         Self(bytes)
+    }
+
+    /// The key of a home's cache; made at its first use.
+    ///
+    /// # Errors
+    /// [`HomeError::File`]; [`HomeError::Untrusted`] if others may read it.
+    pub fn of(home: &Home) -> Result<Self, HomeError> {
+        let path = home.cache_key();
+        if let Some(key) = Self::read(&path)? {
+            return Ok(key);
+        }
+        let mut key = [0; blake3::KEY_LEN];
+        getrandom::fill(&mut key).map_err(|error| {
+            FileError::at("make a key for", &path)(io::Error::other(error.to_string()))
+        })?;
+        if write_new(&path, &key)? {
+            return Ok(Self(key));
+        }
+        // Another process made one meanwhile: theirs is the key.
+        if let Some(key) = Self::read(&path)? {
+            return Ok(key);
+        }
+        write_whole(&path, &key)?;
+        Ok(Self(key))
+    }
+
+    /// The key in a file. None if there is no file, or none of the right length, which only comes from damage: a new
+    /// key makes old entries misses.
+    fn read(path: &Path) -> Result<Option<Self>, HomeError> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(FileError::at("read", path)(error).into()),
+        };
+        let found = std::fs::metadata(path).map_err(FileError::at("look at", path))?;
+        private(path, &found)?;
+        Ok(bytes.try_into().ok().map(Self))
     }
 }
 
@@ -80,14 +118,14 @@ impl CompileCache {
         body.extend_from_slice(&code);
         // Renamed into place whole: two processes that write the same entry don't mix their bytes.
         let mut file = tempfile::Builder::new()
-            .prefix(UNFINISHED)
+            .prefix(compiled::UNFINISHED)
             .tempfile_in(&self.folder)?;
         file.write_all(self.mac(component_hash, &body).as_bytes())?;
         file.write_all(&body)?;
         let path = self.path(component_hash);
         file.persist(&path)?;
         // What other engines made of it is stale: most likely they are older ones.
-        for other in Self::entries(&self.folder, component_hash) {
+        for other in compiled::entries(&self.folder, component_hash) {
             if other != path {
                 std::fs::remove_file(other)?;
             }
@@ -95,23 +133,9 @@ impl CompileCache {
         Ok(())
     }
 
-    /// What is kept in `folder` of the component of this hash, whichever engine made it.
-    pub(crate) fn entries(folder: &Path, component_hash: &str) -> Vec<PathBuf> {
-        files(folder, |name| {
-            name.strip_prefix(component_hash)
-                .is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".cwasm"))
-        })
-    }
-
-    /// What is in `folder` of entries that are being written, or were when their process ended.
-    pub(crate) fn unfinished(folder: &Path) -> Vec<PathBuf> {
-        files(folder, |name| name.starts_with(UNFINISHED))
-    }
-
     /// Where the entry of this component is, whether or not there is one.
     pub fn path(&self, component_hash: &str) -> PathBuf {
-        self.folder
-            .join(format!("{component_hash}-{}.cwasm", self.engine_name))
+        compiled::entry(&self.folder, component_hash, &self.engine_name)
     }
 
     fn mac(&self, component_hash: &str, body: &[u8]) -> blake3::Hash {
@@ -127,17 +151,10 @@ impl CompileCache {
     }
 }
 
-/// The files of a folder whose names are of this kind.
-fn files(folder: &Path, of_kind: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(&of_kind))
-        .map(|entry| entry.path())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
     use super::*;
     use crate::engine::{Allocation, config};
 
@@ -269,5 +286,45 @@ mod tests {
             std::fs::write(&path, &entry[..at]).expect("written");
             assert!(case.cache.get(&case.engine, "aa").is_none(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn the_cache_key_is_ours_and_stays() {
+        let home = Home::ephemeral().expect("a home");
+        let path = home.root().join("etc/cache.key");
+        let key = || CacheKey::of(&home).map(|_| std::fs::read(&path).expect("there"));
+        let first = key().expect("made");
+        assert_eq!(first.len(), blake3::KEY_LEN);
+        assert_eq!(key().expect("kept"), first);
+        assert_eq!(
+            std::fs::metadata(&path).expect("there").mode() & 0o777,
+            0o600
+        );
+        std::fs::write(&path, b"short").expect("written");
+        let second = key().expect("made anew");
+        assert!(second.len() == blake3::KEY_LEN && second != first);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("changed");
+        assert!(matches!(
+            CacheKey::of(&home),
+            Err(HomeError::Untrusted { .. })
+        ));
+    }
+
+    #[test]
+    fn all_who_make_a_cache_key_at_once_get_the_same() {
+        let home = Home::ephemeral().expect("a home");
+        let barrier = std::sync::Barrier::new(8);
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let made = || {
+                barrier.wait();
+                CacheKey::of(&home).expect("made")
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(made)).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("ended"))
+                .collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
     }
 }

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Home, HomeError, identity, io_error};
+use super::{Home, HomeError};
+use crate::files::{FileError, identity};
 
 /// How long a command waits for another one that holds the home.
 pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause between two looks whether the home is free.
-pub(crate) const LOCK_POLL: Duration = Duration::from_millis(25);
+const LOCK_POLL: Duration = Duration::from_millis(25);
 
 /// Holds the home, together with other readers, until dropped.
 #[derive(Debug)]
@@ -59,6 +60,27 @@ impl ExclusiveLock {
     }
 }
 
+/// Whoever waits for a lock looks at it again and again, for a time.
+pub(crate) struct Patience {
+    began: Instant,
+    limit: Duration,
+}
+
+impl Patience {
+    /// It begins now, and is over after `limit`.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            began: Instant::now(),
+            limit,
+        }
+    }
+
+    /// The pause before the next look; none when the time is over.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        (self.began.elapsed() < self.limit).then_some(LOCK_POLL)
+    }
+}
+
 /// How a home is held.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sharing {
@@ -79,7 +101,7 @@ impl Home {
     /// Holds the home together with other readers.
     ///
     /// # Errors
-    /// [`HomeError::Busy`] if a writer holds it for longer than ten seconds; [`HomeError::Io`].
+    /// [`HomeError::Busy`] if a writer holds it for longer than ten seconds; [`HomeError::File`].
     pub fn lock_shared(&self) -> Result<HomeLock, HomeError> {
         self.lock(Sharing::Shared)
     }
@@ -87,7 +109,7 @@ impl Home {
     /// Holds the home alone: for commands that change what is installed, and for a running host.
     ///
     /// # Errors
-    /// [`HomeError::Busy`] if another process holds it for longer than ten seconds; [`HomeError::Io`].
+    /// [`HomeError::Busy`] if another process holds it for longer than ten seconds; [`HomeError::File`].
     pub fn lock_exclusive(&self) -> Result<ExclusiveLock, HomeError> {
         Ok(ExclusiveLock::new(self.lock(Sharing::Alone)?))
     }
@@ -95,7 +117,7 @@ impl Home {
     /// [`Self::lock_shared`] without waiting; `None` if a writer holds it.
     ///
     /// # Errors
-    /// [`HomeError::Io`].
+    /// [`HomeError::File`].
     pub fn try_lock_shared(&self) -> Result<Option<HomeLock>, HomeError> {
         self.attempt(Sharing::Shared)
     }
@@ -103,17 +125,19 @@ impl Home {
     /// [`Self::lock_exclusive`] without waiting; `None` if another process holds it.
     ///
     /// # Errors
-    /// [`HomeError::Io`].
+    /// [`HomeError::File`].
     pub fn try_lock_exclusive(&self) -> Result<Option<ExclusiveLock>, HomeError> {
         Ok(self.attempt(Sharing::Alone)?.map(ExclusiveLock::new))
     }
 
     fn lock(&self, sharing: Sharing) -> Result<HomeLock, HomeError> {
-        let began = Instant::now();
+        let patience = Patience::new(LOCK_PATIENCE);
         loop {
-            match self.attempt(sharing)? {
-                Some(lock) => return Ok(lock),
-                None if began.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_POLL),
+            if let Some(lock) = self.attempt(sharing)? {
+                return Ok(lock);
+            }
+            match patience.pause() {
+                Some(pause) => std::thread::sleep(pause),
                 None => return Err(self.busy()),
             }
         }
@@ -139,12 +163,14 @@ impl Home {
                 {
                     continue;
                 }
-                Err(error) => return Err(io_error("open", path)(error)),
+                Err(error) => return Err(FileError::at("open", path)(error).into()),
             };
             match sharing.take(&file) {
                 Ok(()) => files.push(file),
                 Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(source)) => return Err(io_error("lock", path)(source)),
+                Err(TryLockError::Error(source)) => {
+                    return Err(FileError::at("lock", path)(source).into());
+                }
             }
         }
         Ok(Some(HomeLock { files }))

@@ -18,7 +18,7 @@ use crate::config::{ConfigError, HostConfig};
 use crate::dispatch::{self, Dispatcher, TokioRuntime};
 use crate::domain::ipc::Outlet;
 use crate::domain::{AnyDomain, Custom, Domain, Domains, Parts};
-use crate::engine::{Allocation, CompileCache, GuestEngine, MemoryBudget};
+use crate::engine::{Allocation, CacheKey, CompileCache, GuestEngine, MemoryBudget};
 use crate::events::{Events, Required};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
@@ -246,7 +246,11 @@ impl HostBuilder {
         let runtime = TokioRuntime::new(tokio::runtime::Handle::current());
         let dispatcher = Dispatcher::new(runtime, dispatch::Limits::default(), required);
         let events = Arc::new(Events::new(session, dispatcher));
-        let cache = CompileCache::new(home.cache_dir(), home.cache_key()?, engine.compatibility());
+        let cache = CompileCache::new(
+            home.cache_dir(),
+            CacheKey::of(&home)?,
+            engine.compatibility(),
+        );
         let registry = Arc::new(Registry::default());
         let parts = Parts {
             registry: Arc::clone(&registry),

@@ -12,16 +12,13 @@ use flate2::bufread::GzDecoder;
 use tar::{Archive, Entry, EntryType};
 
 use super::{Package, PackageError, source};
+use crate::files::FileError;
 pub use crate::limits::package::{ARCHIVE_BYTES, ARCHIVE_ENTRIES};
 use crate::temporary::Temporary;
 
 /// A package, with the temporary folder that its other files are in.
 pub(super) fn open(path: &Path) -> Result<Package, PackageError> {
-    let folder = Temporary::new().map_err(|source| PackageError::Io {
-        doing: "make a temporary folder for",
-        path: path.to_owned(),
-        source,
-    })?;
+    let folder = Temporary::new().map_err(FileError::at("make a temporary folder for", path))?;
     unpack(path, folder.path())?;
     let mut package = source::folder(folder.path())?;
     package.unpacked = Some(std::sync::Arc::new(folder));
@@ -33,11 +30,7 @@ fn unpack(path: &Path, into: &Path) -> Result<(), PackageError> {
         path: path.to_owned(),
         reason,
     };
-    let file = File::open(path).map_err(|source| PackageError::Io {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    })?;
+    let file = File::open(path).map_err(FileError::at("read", path))?;
     // One byte more than is allowed shows that there is more.
     let bytes = GzDecoder::new(BufReader::new(file)).take(ARCHIVE_BYTES + 1);
     let mut archive = Archive::new(bytes);

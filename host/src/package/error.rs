@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{ComponentHash, MANIFEST, META};
-use crate::disk::DiskError;
-use crate::home::{HomeError, io_hint};
+use crate::files::FileError;
+use crate::home::HomeError;
 use crate::kind::ErrorKind;
 use crate::manifest::{CapsuleName, ManifestErrors};
 
@@ -140,33 +140,11 @@ pub enum PackageError {
         limit: usize,
     },
     /// The system refused.
-    #[error("can't {doing} {path}: {source}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// Where.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The home can't be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-}
-
-impl From<DiskError> for PackageError {
-    fn from(error: DiskError) -> Self {
-        let DiskError {
-            doing,
-            path,
-            source,
-        } = error;
-        Self::Io {
-            doing,
-            path,
-            source,
-        }
-    }
 }
 
 impl PackageError {
@@ -186,7 +164,7 @@ impl PackageError {
             | Self::Archive { .. } => ErrorKind::Integrity,
             Self::TooLarge { .. } | Self::TooMany { .. } => ErrorKind::TooLarge,
             Self::Interleaved { .. } => ErrorKind::Interrupted,
-            Self::OddFile { .. } | Self::OddName { .. } | Self::Io { .. } => ErrorKind::Io,
+            Self::OddFile { .. } | Self::OddName { .. } | Self::File(_) => ErrorKind::Io,
             Self::Home(error) => error.kind(),
         }
     }
@@ -225,7 +203,7 @@ impl PackageError {
             Self::Archive { .. } => "have it built and sent again: `astrid build` makes it".into(),
             Self::OddName { .. } => "give it another name".into(),
             Self::OddFile { .. } => "replace it by a plain file".into(),
-            Self::Io { path, source, .. } => io_hint(path, source),
+            Self::File(error) => error.hint(),
             Self::Home(error) => error.hint(),
         })
     }

@@ -7,6 +7,7 @@ use std::path::{Component, Path};
 
 use super::source::files_below;
 use super::{ARCHIVE_BYTES, ARCHIVE_ENTRIES, ComponentHash, MANIFEST, META, PackageError};
+use crate::files::FileError;
 use crate::manifest::CapsuleManifest;
 
 /// Folders of a package that are installed with it.
@@ -60,7 +61,7 @@ fn beside_manifest(folder: &Path, manifest: &CapsuleManifest) -> Result<Vec<Stri
     let mut left = ARCHIVE_BYTES;
     for file in &files {
         let path = folder.join(file);
-        let found = fs::symlink_metadata(&path).map_err(failed("look at", &path))?;
+        let found = fs::symlink_metadata(&path).map_err(FileError::at("look at", &path))?;
         left = left
             .checked_sub(found.len())
             .ok_or_else(|| PackageError::TooLarge {
@@ -106,7 +107,7 @@ fn is_there(folder: &Path, path: &str) -> Result<bool, PackageError> {
         at.push(part);
         let found = match fs::symlink_metadata(&at) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            found => found.map_err(failed("look at", &at))?,
+            found => found.map_err(FileError::at("look at", &at))?,
         };
         let fits = match parts.peek() {
             Some(_) => found.is_dir(),
@@ -121,18 +122,18 @@ fn is_there(folder: &Path, path: &str) -> Result<bool, PackageError> {
 
 /// BLAKE3 of a plain file.
 pub(super) fn hash(path: &Path) -> Result<ComponentHash, PackageError> {
-    let found = fs::symlink_metadata(path).map_err(failed("look at", path))?;
+    let found = fs::symlink_metadata(path).map_err(FileError::at("look at", path))?;
     // Opening a pipe would wait for a writer.
     if !found.is_file() {
         return Err(PackageError::OddFile {
             path: path.to_owned(),
         });
     }
-    let file = File::open(path).map_err(failed("read", path))?;
+    let file = File::open(path).map_err(FileError::at("read", path))?;
     let mut hasher = blake3::Hasher::new();
     // The file may grow while it is read.
     let read = hasher.update_reader(file.take(ARCHIVE_BYTES + 1));
-    read.map_err(failed("read", path))?;
+    read.map_err(FileError::at("read", path))?;
     Ok(ComponentHash::from(hasher.finalize()))
 }
 
@@ -150,13 +151,4 @@ pub(super) fn difference<'a>(
         });
     let added = || found.keys().find(|path| !expected.contains_key(*path));
     lost.or_else(|| added().map(|path| (path.as_str(), "was added")))
-}
-
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PackageError {
-    let path = path.to_owned();
-    move |source| PackageError::Io {
-        doing,
-        path,
-        source,
-    }
 }

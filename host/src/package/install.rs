@@ -21,7 +21,7 @@ use super::{
     ComponentHash, Files, MANIFEST, META, META_BYTES, Meta, Package, PackageError, files, source,
     store,
 };
-use crate::disk::{Disk, DiskError};
+use crate::files::{Disk, FileError};
 use crate::home::{ExclusiveLock, Home};
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
@@ -181,7 +181,7 @@ fn swap(
     new: &Path,
     target: &Path,
     aside: &Path,
-) -> Result<Option<PathBuf>, DiskError> {
+) -> Result<Option<PathBuf>, FileError> {
     if !target.exists() {
         disk.rename(new, target)?;
         return Ok(None);
@@ -227,7 +227,7 @@ fn clear(home: &Home, folder: &Path) {
 /// Forgets a capsule; its bytes stay in `bin/` if another one has them too.
 ///
 /// # Errors
-/// [`PackageError::NotInstalled`], [`PackageError::Io`]; then it is still installed.
+/// [`PackageError::NotInstalled`], [`PackageError::File`]; then it is still installed.
 pub fn remove(home: &Home, alone: &ExclusiveLock, name: &CapsuleName) -> Result<(), PackageError> {
     let _turn = begin(home, alone)?;
     let folder = store::target(home, name);

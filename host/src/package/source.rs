@@ -8,6 +8,7 @@ use super::{
     ComponentHash, MANIFEST, META, META_BYTES, Meta, Package, PackageError, TEXT_BYTES, store,
 };
 use crate::exports::limits::COMPONENT_BYTES;
+use crate::files::FileError;
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, CapsuleName, Parsed};
 
@@ -137,9 +138,9 @@ fn parse(folder: &Path, text: &str) -> Result<Parsed, PackageError> {
 fn manifest_text(folder: &Path) -> Result<String, PackageError> {
     let path = folder.join(MANIFEST);
     let bytes = match read(&path, TEXT_BYTES) {
-        Err(PackageError::Io { source, .. })
+        Err(PackageError::File(error))
             if matches!(
-                source.kind(),
+                error.source.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
             ) =>
         {
@@ -162,9 +163,7 @@ pub(super) fn meta(folder: &Path) -> Result<Option<Meta>, PackageError> {
 pub(super) fn record(folder: &Path) -> Result<Option<(Meta, ComponentHash)>, PackageError> {
     let path = folder.join(META);
     match read(&path, META_BYTES) {
-        Err(PackageError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Ok(None)
-        }
+        Err(PackageError::File(error)) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
         Ok(bytes) => match serde_json::from_slice(&bytes) {
             Ok(meta) => Ok(Some((meta, ComponentHash::of(&bytes)))),
@@ -182,8 +181,8 @@ pub(super) fn record(folder: &Path) -> Result<Option<(Meta, ComponentHash)>, Pac
 /// [`PackageError::NoComponent`]; [`PackageError::TooLarge`] above what any component may have.
 pub fn component(path: &Path) -> Result<Vec<u8>, PackageError> {
     match read(path, COMPONENT_BYTES as u64) {
-        Err(PackageError::Io { path, source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Err(PackageError::NoComponent { path })
+        Err(PackageError::File(error)) if error.is_not_found() => {
+            Err(PackageError::NoComponent { path: error.path })
         }
         other => other,
     }
@@ -191,11 +190,7 @@ pub fn component(path: &Path) -> Result<Vec<u8>, PackageError> {
 
 /// A file's bytes, at most `limit` of them.
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, PackageError> {
-    let failed = |source| PackageError::Io {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |error| FileError::at("read", path)(error);
     let found = std::fs::metadata(path).map_err(failed)?;
     // Opening a pipe would wait for somebody to write into it.
     if !found.is_file() {
@@ -225,11 +220,7 @@ pub(super) fn files_below(folder: &Path, limit: usize) -> Result<Vec<PathBuf>, P
     let mut files = Vec::new();
     while let Some(below) = open.pop() {
         let dir = folder.join(&below);
-        let failed = |source| PackageError::Io {
-            doing: "list",
-            path: dir.clone(),
-            source,
-        };
+        let failed = |error| FileError::at("list", &dir)(error);
         for entry in std::fs::read_dir(&dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let kind = entry.file_type().map_err(failed)?;

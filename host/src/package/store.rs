@@ -10,8 +10,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::{ComponentHash, Meta, Package, PackageError, files, source};
-use crate::home::{self, Home};
+use super::{ComponentHash, Meta, Package, PackageError, files as recorded, source};
+use crate::files::{self, FileError};
+use crate::home::{Home, compiled};
 use crate::names::CapsuleName;
 
 /// Folders of installations under way begin so; no capsule's name does.
@@ -52,7 +53,7 @@ pub(super) fn unfinished(home: &Home, hash: &ComponentHash) -> PathBuf {
 /// The names of all installed capsules, sorted.
 ///
 /// # Errors
-/// [`PackageError::Io`].
+/// [`PackageError::File`].
 pub fn installed(home: &Home) -> Result<Vec<CapsuleName>, PackageError> {
     let mut names: Vec<_> = names(&home.capsules_dir())?
         .iter()
@@ -86,7 +87,7 @@ pub fn verify(home: &Home, name: &CapsuleName) -> Result<(Meta, Package), Packag
     };
     let meta = meta.ok_or_else(|| PackageError::NoMeta { name: name.clone() })?;
     if let (Some(expected), Some(folder)) = (&meta.files, &package.folder)
-        && let Some((file, what)) = files::difference(expected, &package.files()?)
+        && let Some((file, what)) = recorded::difference(expected, &package.files()?)
     {
         return Err(PackageError::OtherFile {
             capsule: name.clone(),
@@ -110,7 +111,7 @@ pub(super) fn recover(home: &Home) -> Result<(), PackageError> {
             None => {}
         }
     }
-    for entry in home.compiled_in_part() {
+    for entry in compiled::unfinished(&home.cache_dir()) {
         home.disk().remove_file(&entry)?;
     }
     sweep(home)
@@ -139,7 +140,7 @@ fn sweep(home: &Home) -> Result<(), PackageError> {
             continue;
         }
         if let Some(hash) = hash {
-            for entry in home.compiled(hash.as_str()) {
+            for entry in compiled::entries(&home.cache_dir(), hash.as_str()) {
                 home.disk().remove_file(&entry)?;
             }
         }
@@ -168,10 +169,5 @@ fn used(home: &Home) -> Result<Option<HashSet<ComponentHash>>, PackageError> {
 
 /// What is in a folder. A name that is not UTF-8 is somebody else's, and left out.
 fn names(folder: &Path) -> Result<Vec<String>, PackageError> {
-    let failed = |source| PackageError::Io {
-        doing: "list",
-        path: folder.to_owned(),
-        source,
-    };
-    home::names(folder).map_err(failed)
+    Ok(files::names(folder).map_err(FileError::at("list", folder))?)
 }

@@ -9,7 +9,8 @@ use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use super::{InvalidPrincipal, PrincipalId, PrincipalProfile};
-use crate::home::{Home, HomeError, io_error, names, write_private};
+use crate::files::{FileError, names, write_whole};
+use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::limits::principal::{KEPT, PROFILE_BYTES};
 
@@ -47,6 +48,12 @@ pub enum PrincipalError {
     /// The home can't be read or written.
     #[error(transparent)]
     Home(#[from] HomeError),
+}
+
+impl From<FileError> for PrincipalError {
+    fn from(error: FileError) -> Self {
+        Self::Home(error.into())
+    }
 }
 
 impl PrincipalError {
@@ -164,10 +171,10 @@ impl Principals {
         }
         let disk = self.home.disk();
         for folder in ["files", "tmp", "log", "env"] {
-            disk.make_dir(&dir.join(folder)).map_err(HomeError::from)?;
+            disk.make_dir(&dir.join(folder))?;
         }
         for folder in [dir, self.home.principals_dir()] {
-            disk.sync_dir(&folder).map_err(HomeError::from)?;
+            disk.sync_dir(&folder)?;
         }
         Ok(())
     }
@@ -178,7 +185,7 @@ impl Principals {
     /// [`PrincipalError::Home`].
     pub fn names(&self) -> Result<Vec<PrincipalId>, PrincipalError> {
         let dir = self.home.principals_dir();
-        let names = names(&dir).map_err(io_error("list", &dir))?;
+        let names = names(&dir).map_err(FileError::at("list", &dir))?;
         // What isn't a principal's name isn't a principal.
         let mut all: Vec<PrincipalId> = names.iter().filter_map(|name| name.parse().ok()).collect();
         if all.is_empty() {
@@ -214,7 +221,7 @@ impl Principals {
             path: path.clone(),
             reason: error.to_string(),
         })?;
-        write_private(&path, text.as_bytes())?;
+        write_whole(&path, text.as_bytes())?;
         let keeping = self.keeping.write();
         self.resolved.remove(id);
         self.changes.fetch_add(1, Ordering::Release);
@@ -242,20 +249,13 @@ impl Principals {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 PrincipalProfile::default()
             }
-            Err(source) => {
-                return Err(HomeError::Io {
-                    doing: "look at",
-                    path,
-                    source,
-                }
-                .into());
-            }
+            Err(error) => return Err(FileError::at("look at", &path)(error).into()),
             Ok(found) if found.len() > PROFILE_BYTES => {
                 let reason = format!("it is larger than {PROFILE_BYTES} bytes");
                 return Err(PrincipalError::Profile { path, reason });
             }
             Ok(_) => {
-                let text = std::fs::read_to_string(&path).map_err(io_error("read", &path))?;
+                let text = std::fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
                 toml::from_str(&text).map_err(|error| PrincipalError::Profile {
                     path,
                     reason: error.to_string().trim_end().to_owned(),
@@ -273,7 +273,7 @@ impl Principals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::Disk;
+    use crate::files::Disk;
 
     fn id(name: &str) -> PrincipalId {
         name.parse().expect("a name")

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::home::{Home, HomeError, make_dir, names, write_private};
+use crate::files::{FileError, make_dir, names, write_whole};
+use crate::home::{Home, HomeError};
 use crate::limits::storage::SECRET_BYTES;
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
@@ -142,7 +143,7 @@ impl SecretStore for FileSecrets {
         let key = checked(key)?;
         let folder = self.folder(principal, capsule);
         make_dir(&folder)?;
-        Ok(write_private(&folder.join(key), value.as_bytes())?)
+        Ok(write_whole(&folder.join(key), value.as_bytes())?)
     }
 }
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use super::LogRecord;
 use super::logs::{LogFile, LogName, folder, list};
-use crate::home::{Home, HomeError, io_error};
+use crate::files::FileError;
+use crate::home::Home;
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
 
@@ -46,14 +47,16 @@ impl LogTail {
     /// The next records, those of about a mebibyte at most; none if there are no more now.
     ///
     /// # Errors
-    /// [`HomeError::Io`] for a file or folder that can't be read.
-    pub fn read(&mut self) -> Result<Vec<LogRecord>, HomeError> {
+    /// [`FileError`] for a file or folder that can't be read.
+    pub fn read(&mut self) -> Result<Vec<LogRecord>, FileError> {
         // Listed first: a file that there was is finished before a newer one is begun, as the writer does.
-        let files = list(&self.folder).map_err(io_error("list", &self.folder))?;
+        let files = list(&self.folder).map_err(FileError::at("list", &self.folder))?;
         let mut files = files.into_iter();
         loop {
             if let Some(current) = &mut self.current {
-                let records = current.read().map_err(io_error("read", &current.path))?;
+                let records = current
+                    .read()
+                    .map_err(FileError::at("read", &current.path))?;
                 if !records.is_empty() {
                     return Ok(records);
                 }
@@ -66,7 +69,7 @@ impl LogTail {
                 Ok(current) => self.current = Some(current),
                 // The oldest file goes when there is too much.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(io_error("read", &path)(error)),
+                Err(error) => return Err(FileError::at("read", &path)(error)),
             }
         }
     }

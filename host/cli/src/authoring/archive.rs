@@ -27,7 +27,7 @@ const UNKNOWN_SYSTEM: u8 = 255;
 ///
 /// # Errors
 /// [`AuthoringError::NotArchivable`] for links and paths that would leave the folder in which it is unpacked,
-/// [`AuthoringError::ArchiveTooLarge`] for what a host would refuse, [`AuthoringError::Io`].
+/// [`AuthoringError::ArchiveTooLarge`] for what a host would refuse, [`AuthoringError::File`].
 pub fn write_archive(
     folder: &Path,
     facts: &CapsuleFacts,

@@ -62,7 +62,7 @@ impl Sdk<'static> {
     /// it; a missing, damaged or different one is replaced at once. Processes may do this at the same time.
     ///
     /// # Errors
-    /// [`AuthoringError::Io`]; [`AuthoringError::Carried`] if the command was built wrong.
+    /// [`AuthoringError::File`]; [`AuthoringError::Carried`] if the command was built wrong.
     pub fn unpack_into(home_sdk_dir: &Path) -> Result<PathBuf> {
         Self::carried()?.unpack(home_sdk_dir)
     }

@@ -61,7 +61,7 @@ pub struct Configured {
 /// # Errors
 /// [`AuthoringError::Toml`] and [`AuthoringError::TomlShape`] for a file that cannot be understood, which is then
 /// left as it is; [`AuthoringError::NotUtf8`], [`AuthoringError::Workspace`], [`AuthoringError::NoRust`],
-/// [`AuthoringError::Io`].
+/// [`AuthoringError::File`].
 pub fn configure(folder: &Path, sdk: &Path) -> Result<Configured> {
     configure_beside(folder, sdk, &global_folders())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use astrid_host::ErrorKind;
 use astrid_host::control::Problem;
-use astrid_host::home::io_hint;
+use astrid_host::files::FileError;
 use thiserror::Error;
 
 use super::componentize::ComponentizeError;
@@ -16,15 +16,8 @@ use super::toolchain::WASM_TARGET;
 #[non_exhaustive]
 pub enum AuthoringError {
     /// The file system refused.
-    #[error("cannot {doing} {}: {source}", path.display())]
-    Io {
-        /// A verb: `read`, `write`, `create`, `replace`.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A TOML file cannot be parsed. It was left as it is.
     #[error("{}:{line}:{column}: {message}", path.display())]
     Toml {
@@ -273,7 +266,7 @@ impl AuthoringError {
             Self::NoArtifact { .. } => "its `[lib] crate-type` needs \"cdylib\"".to_owned(),
             Self::Componentize { source, .. } => source.hint()?,
             Self::Carried { .. } => "install `astrid` again".to_owned(),
-            Self::Io { path, source, .. } => io_hint(path, source),
+            Self::File(error) => error.hint(),
             Self::Toml { .. } | Self::TomlShape { .. } => {
                 "mend that; the file was left as it is".to_owned()
             }
@@ -311,12 +304,8 @@ impl AuthoringError {
 
     /// For `map_err`: a file system error with what was being done to what.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            doing,
-            path,
-            source,
-        }
+        let failed = FileError::at(doing, path);
+        move |error| failed(error).into()
     }
 
     /// A parser's error with the place in `text`.

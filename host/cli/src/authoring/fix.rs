@@ -31,7 +31,7 @@ const BEFORE_SUBSCRIBE: &[&str] = &[
 /// the manifest.
 ///
 /// # Errors
-/// Those of [`fix_subscriptions`], and [`AuthoringError::Io`].
+/// Those of [`fix_subscriptions`], and [`AuthoringError::File`].
 pub fn fix_manifest(path: &Path, missing: &[HandlerDecl], published: &[Topic]) -> Result<()> {
     let path = &canonical(path)?;
     let text = std::fs::read_to_string(path).map_err(AuthoringError::io("read", path))?;

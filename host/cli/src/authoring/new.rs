@@ -47,7 +47,7 @@ pub struct Created {
 ///
 /// # Errors
 /// [`AuthoringError::BadName`], [`AuthoringError::UnknownTemplate`], [`AuthoringError::FolderInUse`],
-/// [`AuthoringError::NotUtf8`], [`AuthoringError::Io`], and those of [`configure`].
+/// [`AuthoringError::NotUtf8`], [`AuthoringError::File`], and those of [`configure`].
 pub fn new_capsule(name: &str, template: &str, parent: &Path, sdk: &Path) -> Result<Created> {
     check_crate_name(name)?;
     let all = templates();

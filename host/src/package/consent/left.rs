@@ -1,9 +1,11 @@
 //! What principals have under a capsule's name: whoever is installed under it reads it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::FileError;
 use crate::home::Home;
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
@@ -80,13 +82,7 @@ impl fmt::Display for Left {
 
 /// All that is there under a capsule's name, by principal.
 pub(super) fn of(home: &Home, name: &CapsuleName) -> Result<AllLeft, PackageError> {
-    let failed = |path| {
-        move |source| PackageError::Io {
-            doing: "list",
-            path,
-            source,
-        }
-    };
+    let failed = |path: PathBuf| FileError::at("list", &path);
     let configured = principal::configured(home, name).map_err(failed(home.principals_dir()))?;
     let configured = configured
         .into_iter()

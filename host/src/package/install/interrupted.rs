@@ -8,7 +8,8 @@ use std::process::Command;
 
 use super::super::{ComponentHash, installed, verify};
 use super::*;
-use crate::disk::faults::{Fault, Faults};
+use crate::files::FileError;
+use crate::files::faults::{Fault, Faults};
 
 /// What somebody does to a home, with its way of writing to it.
 type Change = fn(&Home) -> Result<(), PackageError>;
@@ -166,7 +167,7 @@ fn an_operation_that_fails_changes_nothing_or_comes_too_late() {
         Err(error) => {
             assert_eq!(version(home).as_deref(), case.before, "{context}");
             assert_tidy(home, context);
-            let PackageError::Io { doing, path, .. } = &error else {
+            let PackageError::File(FileError { doing, path, .. }) = &error else {
                 panic!("{context}: {error:?}")
             };
             let last = path.file_name().expect("a name").to_string_lossy();

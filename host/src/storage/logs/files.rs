@@ -13,7 +13,8 @@ use jiff::civil::Date;
 
 use super::Whose;
 use crate::config::LogsConfig;
-use crate::home::{Home, make_dir};
+use crate::files::make_dir;
+use crate::home::Home;
 use crate::names::CapsuleName;
 use crate::names::PrincipalId;
 

@@ -1,36 +1,23 @@
-//! The operations by which an installation changes files, and no others.
+//! Files as this host writes them: whole or not at all, and with one error that says what was tried, and where.
 //!
-//! Each says what it did and where if it fails. They are in one room so that a test can let any of them fail, or
-//! let the process end at it (`faults`): what an installation leaves behind depends on nothing else. Reading is not
-//! in here, and neither is what belongs to one principal or to one capsule's log.
+//! `Disk` has the operations by which an installation changes files, and no others. They are together so that a test
+//! can let any of them fail, or let the process end at it (`faults`): what an installation leaves behind depends on
+//! nothing else. Where files lie is not known here.
 
+mod error;
 #[cfg(test)]
 pub(crate) mod faults;
+mod whole;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-/// An operation that failed.
-#[derive(Debug)]
-pub(crate) struct DiskError {
-    pub(crate) doing: &'static str,
-    pub(crate) path: PathBuf,
-    pub(crate) source: io::Error,
-}
-
-impl DiskError {
-    /// Whether this file system has no such operation at all.
-    pub(crate) fn is_unsupported(&self) -> bool {
-        use rustix::io::Errno;
-        [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP]
-            .iter()
-            .any(|errno| self.source.raw_os_error() == Some(errno.raw_os_error()))
-    }
-}
+pub use error::FileError;
+pub(crate) use whole::{identity, make_dir, names, write_new, write_whole};
 
 /// The file system, as an installation writes to it.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +26,7 @@ pub(crate) struct Disk {
     pub(crate) faults: faults::Faults,
 }
 
-type Done<T = ()> = Result<T, DiskError>;
+type Done<T = ()> = Result<T, FileError>;
 
 impl Disk {
     /// Makes a folder and those above it, readable by us alone; one that is there is left as it is.
@@ -78,7 +65,7 @@ impl Disk {
         self.step("rename something to", to, || fs::rename(from, to))
     }
 
-    /// Lets two folders change places, in one step. Not every file system can; see [`DiskError::is_unsupported`].
+    /// Lets two folders change places, in one step. Not every file system can; see [`FileError::is_unsupported`].
     pub(crate) fn exchange(&self, one: &Path, other: &Path) -> Done {
         self.step("exchange", other, || {
             Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
@@ -108,11 +95,7 @@ impl Disk {
     ) -> Done<T> {
         #[cfg(test)]
         let job = || self.faults.before(doing, path).and_then(|()| job());
-        job().map_err(|source| DiskError {
-            doing,
-            path: path.to_owned(),
-            source,
-        })
+        job().map_err(FileError::at(doing, path))
     }
 }
 
