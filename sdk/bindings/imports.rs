@@ -5,6 +5,8 @@
 //   * with "astrid:ipc/host@1.0.0/ipc-envelope" = "crate::ipc::Batch"
 //   * with "astrid:ipc/host@1.0.0/ipc-message" = "crate::ipc::Message"
 //   * with "astrid:ipc/host@1.0.0/principal-attribution" = "crate::ipc::Attribution"
+//   * with "astrid:kv/host@1.0.0/error-code" = "crate::kv::Error"
+//   * with "astrid:kv/host@1.0.0/key-page" = "crate::kv::Page"
 //   * with "astrid:sys/host@1.0.0/caller-context" = "crate::sys::Caller"
 //   * with "astrid:sys/host@1.0.0/error-code" = "crate::sys::Error"
 //   * with "astrid:sys/host@1.0.0/log-level" = "crate::sys::Level"
@@ -1183,6 +1185,764 @@ pub mod astrid {
             }
         }
     }
+    pub mod kv {
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod host {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn kv_get(key: &str) -> Result<Option<_rt::Vec<u8>>, crate::kv::Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = key;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:kv/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "kv-get"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result13 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                match l4 {
+                                    0 => None,
+                                    1 => {
+                                        let e = {
+                                            let l5 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            <_ as From<
+                                                _rt::Vec<_>,
+                                            >>::from(_rt::Vec::from_raw_parts(l5.cast(), len7, len7))
+                                        };
+                                        Some(e)
+                                    }
+                                    _ => _rt::invalid_enum_discriminant(),
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l8 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use crate::kv::Error as V12;
+                                let v12 = match l8 {
+                                    0 => V12::InvalidKey,
+                                    1 => V12::TooLarge,
+                                    2 => V12::Quota,
+                                    3 => V12::CasMismatch,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e12 = {
+                                            let l9 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        V12::Unknown(e12)
+                                    }
+                                };
+                                v12
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result13
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn kv_set(key: &str, value: &[u8]) -> Result<(), crate::kv::Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = key;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = value;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:kv/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "kv-set"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result10 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use crate::kv::Error as V9;
+                                let v9 = match l5 {
+                                    0 => V9::InvalidKey,
+                                    1 => V9::TooLarge,
+                                    2 => V9::Quota,
+                                    3 => V9::CasMismatch,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e9 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        V9::Unknown(e9)
+                                    }
+                                };
+                                v9
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result10
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn kv_delete(key: &str) -> Result<(), crate::kv::Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = key;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:kv/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "kv-delete"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result9 = match l3 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use crate::kv::Error as V8;
+                                let v8 = match l4 {
+                                    0 => V8::InvalidKey,
+                                    1 => V8::TooLarge,
+                                    2 => V8::Quota,
+                                    3 => V8::CasMismatch,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e8 = {
+                                            let l5 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l6 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len7 = l6;
+                                            let bytes7 = _rt::Vec::from_raw_parts(
+                                                l5.cast(),
+                                                len7,
+                                                len7,
+                                            );
+                                            _rt::string_lift(bytes7)
+                                        };
+                                        V8::Unknown(e8)
+                                    }
+                                };
+                                v8
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result9
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn kv_list_keys(
+                prefix: &str,
+            ) -> Result<_rt::Vec<_rt::String>, crate::kv::Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = prefix;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:kv/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "kv-list-keys"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result15 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base9 = l4;
+                                let len9 = l5;
+                                let mut result9 = _rt::Vec::with_capacity(len9);
+                                for i in 0..len9 {
+                                    let base = base9
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    let e9 = {
+                                        let l6 = *base.add(0).cast::<*mut u8>();
+                                        let l7 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len8 = l7;
+                                        let bytes8 = _rt::Vec::from_raw_parts(
+                                            l6.cast(),
+                                            len8,
+                                            len8,
+                                        );
+                                        _rt::string_lift(bytes8)
+                                    };
+                                    result9.push(e9);
+                                }
+                                _rt::cabi_dealloc(
+                                    base9,
+                                    len9 * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                result9
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l10 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use crate::kv::Error as V14;
+                                let v14 = match l10 {
+                                    0 => V14::InvalidKey,
+                                    1 => V14::TooLarge,
+                                    2 => V14::Quota,
+                                    3 => V14::CasMismatch,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e14 = {
+                                            let l11 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        V14::Unknown(e14)
+                                    }
+                                };
+                                v14
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result15
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn kv_list_keys_page(
+                prefix: &str,
+                cursor: Option<&str>,
+                limit: u32,
+            ) -> Result<crate::kv::Page, crate::kv::Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 6 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 6
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = prefix;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let (result2_0, result2_1, result2_2) = match cursor {
+                        Some(e) => {
+                            let vec1 = e;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            (1i32, ptr1.cast_mut(), len1)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:kv/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "kv-list-keys-page"]
+                        fn wit_import4(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import4(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import4(
+                        ptr0.cast_mut(),
+                        len0,
+                        result2_0,
+                        result2_1,
+                        result2_2,
+                        _rt::as_i32(&limit),
+                        ptr3,
+                    );
+                    let l5 = i32::from(*ptr3.add(0).cast::<u8>());
+                    let result21 = match l5 {
+                        0 => {
+                            let e = {
+                                let l6 = *ptr3
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l7 = *ptr3
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base11 = l6;
+                                let len11 = l7;
+                                let mut result11 = _rt::Vec::with_capacity(len11);
+                                for i in 0..len11 {
+                                    let base = base11
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    let e11 = {
+                                        let l8 = *base.add(0).cast::<*mut u8>();
+                                        let l9 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len10 = l9;
+                                        let bytes10 = _rt::Vec::from_raw_parts(
+                                            l8.cast(),
+                                            len10,
+                                            len10,
+                                        );
+                                        _rt::string_lift(bytes10)
+                                    };
+                                    result11.push(e11);
+                                }
+                                _rt::cabi_dealloc(
+                                    base11,
+                                    len11 * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                let l12 = i32::from(
+                                    *ptr3
+                                        .add(3 * ::core::mem::size_of::<*const u8>())
+                                        .cast::<u8>(),
+                                );
+                                crate::kv::Page {
+                                    keys: result11,
+                                    next_cursor: match l12 {
+                                        0 => None,
+                                        1 => {
+                                            let e = {
+                                                let l13 = *ptr3
+                                                    .add(4 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l14 = *ptr3
+                                                    .add(5 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                let len15 = l14;
+                                                let bytes15 = _rt::Vec::from_raw_parts(
+                                                    l13.cast(),
+                                                    len15,
+                                                    len15,
+                                                );
+                                                _rt::string_lift(bytes15)
+                                            };
+                                            Some(e)
+                                        }
+                                        _ => _rt::invalid_enum_discriminant(),
+                                    },
+                                }
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l16 = i32::from(
+                                    *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use crate::kv::Error as V20;
+                                let v20 = match l16 {
+                                    0 => V20::InvalidKey,
+                                    1 => V20::TooLarge,
+                                    2 => V20::Quota,
+                                    3 => V20::CasMismatch,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e20 = {
+                                            let l17 = *ptr3
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l18 = *ptr3
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
+                                            );
+                                            _rt::string_lift(bytes19)
+                                        };
+                                        V20::Unknown(e20)
+                                    }
+                                };
+                                v20
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result21
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn kv_clear_prefix(prefix: &str) -> Result<u64, crate::kv::Error> {
+                unsafe {
+                    #[repr(align(8))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 16 + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 16
+                            + 2 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = prefix;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:kv/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "kv-clear-prefix"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result10 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1.add(8).cast::<i64>();
+                                l4 as u64
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(*ptr1.add(8).cast::<u8>());
+                                use crate::kv::Error as V9;
+                                let v9 = match l5 {
+                                    0 => V9::InvalidKey,
+                                    1 => V9::TooLarge,
+                                    2 => V9::Quota,
+                                    3 => V9::CasMismatch,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e9 = {
+                                            let l6 = *ptr1
+                                                .add(8 + 1 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr1
+                                                .add(8 + 2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        V9::Unknown(e9)
+                                    }
+                                };
+                                v9
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result10
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            #[allow(async_fn_in_trait)]
+            pub fn kv_cas(
+                key: &str,
+                expected: Option<&[u8]>,
+                new: &[u8],
+            ) -> Result<(), crate::kv::Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = key;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let (result2_0, result2_1, result2_2) = match expected {
+                        Some(e) => {
+                            let vec1 = e;
+                            let ptr1 = vec1.as_ptr().cast::<u8>();
+                            let len1 = vec1.len();
+                            (1i32, ptr1.cast_mut(), len1)
+                        }
+                        None => (0i32, ::core::ptr::null_mut(), 0usize),
+                    };
+                    let vec3 = new;
+                    let ptr3 = vec3.as_ptr().cast::<u8>();
+                    let len3 = vec3.len();
+                    let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "astrid:kv/host@1.0.0")]
+                    unsafe extern "C" {
+                        #[link_name = "kv-cas"]
+                        fn wit_import5(
+                            _: *mut u8,
+                            _: usize,
+                            _: i32,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import5(
+                        _: *mut u8,
+                        _: usize,
+                        _: i32,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import5(
+                        ptr0.cast_mut(),
+                        len0,
+                        result2_0,
+                        result2_1,
+                        result2_2,
+                        ptr3.cast_mut(),
+                        len3,
+                        ptr4,
+                    );
+                    let l6 = i32::from(*ptr4.add(0).cast::<u8>());
+                    let result12 = match l6 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l7 = i32::from(
+                                    *ptr4.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                use crate::kv::Error as V11;
+                                let v11 = match l7 {
+                                    0 => V11::InvalidKey,
+                                    1 => V11::TooLarge,
+                                    2 => V11::Quota,
+                                    3 => V11::CasMismatch,
+                                    n => {
+                                        debug_assert_eq!(n, 4, "invalid enum discriminant");
+                                        let e11 = {
+                                            let l8 = *ptr4
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr4
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        V11::Unknown(e11)
+                                    }
+                                };
+                                v11
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result12
+                }
+            }
+        }
+    }
     pub mod sys {
         /// None of these functions needs a capability. All of them answer for the principal of the call in progress and
         /// for the capsule that asks, never for another.
@@ -2021,6 +2781,65 @@ mod _rt {
             self as i64
         }
     }
+    pub fn as_i32<T: AsI32>(t: T) -> i32 {
+        t.as_i32()
+    }
+    pub trait AsI32 {
+        fn as_i32(self) -> i32;
+    }
+    impl<'a, T: Copy + AsI32> AsI32 for &'a T {
+        fn as_i32(self) -> i32 {
+            (*self).as_i32()
+        }
+    }
+    impl AsI32 for i32 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u32 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for i16 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u16 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for i8 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for u8 {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for char {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
+    impl AsI32 for usize {
+        #[inline]
+        fn as_i32(self) -> i32 {
+            self as i32
+        }
+    }
     extern crate alloc as alloc_crate;
 }
 #[rustfmt::skip]
@@ -2030,9 +2849,9 @@ mod _rt {
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1881] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbb\x0d\x01A\x02\x01\
-A\x07\x01B\x0e\x01q\x05\x0dinvalid-input\0\0\x06closed\0\0\x09too-large\0\0\x09c\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2287] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xd1\x10\x01A\x02\x01\
+A\x09\x01B\x0e\x01q\x05\x0dinvalid-input\0\0\x06closed\0\0\x09too-large\0\0\x09c\
 ancelled\0\0\x07unknown\x01s\0\x04\0\x0aerror-code\x03\0\0\x04\0\x08pollable\x03\
 \x01\x01h\x02\x01@\x01\x04self\x03\0\x7f\x04\0\x16[method]pollable.ready\x01\x04\
 \x01j\0\x01\x01\x01@\x01\x04self\x03\0\x05\x04\0\x16[method]pollable.block\x01\x06\
@@ -2053,24 +2872,34 @@ ess\x01\x13\x01j\0\x01\x03\x01@\x02\x05topics\x07payloads\0\x14\x04\0\x07publish
 \x01\x15\x01@\x03\x05topics\x07payloads\x09principals\0\x14\x04\0\x0apublish-as\x01\
 \x16\x01i\x0d\x01j\x01\x17\x01\x03\x01@\x01\x0dtopic-patterns\0\x18\x04\0\x09sub\
 scribe\x01\x19\x01p\x0c\x01j\x01\x1a\x01\x03\x01@\0\0\x1b\x04\0\x18get-intercept\
-or-bindings\x01\x1c\x03\0\x15astrid:ipc/host@1.0.0\x05\x02\x01B%\x01q\x06\x11cap\
-ability-denied\0\0\x13config-key-reserved\0\0\x09too-large\0\0\x14registry-unava\
-ilable\0\0\x09cancelled\0\0\x07unknown\x01s\0\x04\0\x0aerror-code\x03\0\0\x01m\x05\
-\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x09log-level\x03\0\x02\x01ks\x01\
-r\x03\x09principal\x04\x09source-ids\x09timestamps\x04\0\x0ecaller-context\x03\0\
-\x05\x01r\x02\x0bsource-uuids\x0acapabilitys\x04\0\x18capability-check-request\x03\
-\0\x07\x01r\x01\x07allowed\x7f\x04\0\x19capability-check-response\x03\0\x09\x01j\
-\x01\x04\x01\x01\x01@\x01\x03keys\0\x0b\x04\0\x0aget-config\x01\x0c\x01j\x01\x06\
-\x01\x01\x01@\0\0\x0d\x04\0\x0aget-caller\x01\x0e\x01@\x02\x05level\x03\x07messa\
-ges\x01\0\x04\0\x03log\x01\x0f\x01@\0\x01\0\x04\0\x0csignal-ready\x01\x10\x01@\0\
-\0w\x04\0\x08clock-ms\x01\x11\x04\0\x12clock-monotonic-ns\x01\x11\x01j\0\x01\x01\
-\x01@\x01\x0bduration-nsw\0\x12\x04\0\x08sleep-ns\x01\x13\x01p}\x01j\x01\x14\x01\
-\x01\x01@\x01\x06lengthw\0\x15\x04\0\x0crandom-bytes\x01\x16\x01j\x01\x0a\x01\x01\
-\x01@\x01\x07request\x08\0\x17\x04\0\x18check-capsule-capability\x01\x18\x01ps\x01\
-@\0\0\x19\x04\0\x16enumerate-capabilities\x01\x1a\x03\0\x15astrid:sys/host@1.0.0\
-\x05\x03\x04\02astrid:sdk/imports-with-all-of-its-exports-removed\x04\0\x0b-\x01\
-\0'imports-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproces\
-sed-by\x02\x0dwit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
+or-bindings\x01\x1c\x03\0\x15astrid:ipc/host@1.0.0\x05\x02\x01B\x1b\x01q\x05\x0b\
+invalid-key\0\0\x09too-large\0\0\x05quota\0\0\x0ccas-mismatch\0\0\x07unknown\x01\
+s\0\x04\0\x0aerror-code\x03\0\0\x01ps\x01ks\x01r\x02\x04keys\x02\x0bnext-cursor\x03\
+\x04\0\x08key-page\x03\0\x04\x01p}\x01k\x06\x01j\x01\x07\x01\x01\x01@\x01\x03key\
+s\0\x08\x04\0\x06kv-get\x01\x09\x01j\0\x01\x01\x01@\x02\x03keys\x05value\x06\0\x0a\
+\x04\0\x06kv-set\x01\x0b\x01@\x01\x03keys\0\x0a\x04\0\x09kv-delete\x01\x0c\x01j\x01\
+\x02\x01\x01\x01@\x01\x06prefixs\0\x0d\x04\0\x0ckv-list-keys\x01\x0e\x01j\x01\x05\
+\x01\x01\x01@\x03\x06prefixs\x06cursor\x03\x05limity\0\x0f\x04\0\x11kv-list-keys\
+-page\x01\x10\x01j\x01w\x01\x01\x01@\x01\x06prefixs\0\x11\x04\0\x0fkv-clear-pref\
+ix\x01\x12\x01@\x03\x03keys\x08expected\x07\x03new\x06\0\x0a\x04\0\x06kv-cas\x01\
+\x13\x03\0\x14astrid:kv/host@1.0.0\x05\x03\x01B%\x01q\x06\x11capability-denied\0\
+\0\x13config-key-reserved\0\0\x09too-large\0\0\x14registry-unavailable\0\0\x09ca\
+ncelled\0\0\x07unknown\x01s\0\x04\0\x0aerror-code\x03\0\0\x01m\x05\x05trace\x05d\
+ebug\x04info\x04warn\x05error\x04\0\x09log-level\x03\0\x02\x01ks\x01r\x03\x09pri\
+ncipal\x04\x09source-ids\x09timestamps\x04\0\x0ecaller-context\x03\0\x05\x01r\x02\
+\x0bsource-uuids\x0acapabilitys\x04\0\x18capability-check-request\x03\0\x07\x01r\
+\x01\x07allowed\x7f\x04\0\x19capability-check-response\x03\0\x09\x01j\x01\x04\x01\
+\x01\x01@\x01\x03keys\0\x0b\x04\0\x0aget-config\x01\x0c\x01j\x01\x06\x01\x01\x01\
+@\0\0\x0d\x04\0\x0aget-caller\x01\x0e\x01@\x02\x05level\x03\x07messages\x01\0\x04\
+\0\x03log\x01\x0f\x01@\0\x01\0\x04\0\x0csignal-ready\x01\x10\x01@\0\0w\x04\0\x08\
+clock-ms\x01\x11\x04\0\x12clock-monotonic-ns\x01\x11\x01j\0\x01\x01\x01@\x01\x0b\
+duration-nsw\0\x12\x04\0\x08sleep-ns\x01\x13\x01p}\x01j\x01\x14\x01\x01\x01@\x01\
+\x06lengthw\0\x15\x04\0\x0crandom-bytes\x01\x16\x01j\x01\x0a\x01\x01\x01@\x01\x07\
+request\x08\0\x17\x04\0\x18check-capsule-capability\x01\x18\x01ps\x01@\0\0\x19\x04\
+\0\x16enumerate-capabilities\x01\x1a\x03\0\x15astrid:sys/host@1.0.0\x05\x04\x04\0\
+2astrid:sdk/imports-with-all-of-its-exports-removed\x04\0\x0b-\x01\0'imports-wit\
+h-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
+wit-component\x070.254.2\x10wit-bindgen-rust\x060.60.0";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

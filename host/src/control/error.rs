@@ -1,7 +1,6 @@
 //! Why a running host can't be asked, or doesn't hear what is asked.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::VERSION;

@@ -3,7 +3,6 @@
 //! A length is the sender's word: it is believed up to a bound, and room is only made for what has arrived.
 
 use std::io;
-use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

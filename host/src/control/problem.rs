@@ -9,6 +9,7 @@ use crate::capsule::{CallError, LoadError};
 use crate::dispatch::DispatchError;
 use crate::events::InvalidEvent;
 use crate::exports::BinaryError;
+use crate::files::FileError;
 use crate::home::{Home, HomeError};
 use crate::host::BuildError;
 use crate::kind::ErrorKind;
@@ -111,6 +112,12 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+impl From<FileError> for Problem {
+    fn from(error: FileError) -> Self {
+        HomeError::from(error).into()
+    }
+}
 
 impl From<HomeError> for Problem {
     fn from(error: HomeError) -> Self {

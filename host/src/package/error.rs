@@ -1,6 +1,5 @@
 //! Why bytes are not taken for a capsule.
 
-use std::io;
 use std::path::PathBuf;
 
 use super::{ComponentHash, MANIFEST, META};

@@ -1,7 +1,7 @@
 //! The open questions of uplinks: an uplink answers for a person, and so never a question of its own.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use serde::Deserialize;

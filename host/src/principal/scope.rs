@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::{Principal, PrincipalError, PrincipalId};
-use crate::home::{Home, names};
+use crate::files::names;
+use crate::home::Home;
 pub use crate::limits::principal::LOG_LINE;
 use crate::limits::principal::OVERLAY_BYTES;
 use crate::names::CapsuleName;

@@ -4,10 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files::{FileError, make_dir, names, write_whole};
-use crate::home::{Home, HomeError};
+use crate::home::Home;
 use crate::limits::storage::SECRET_BYTES;
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 
 /// The folder of secrets that belong to no principal; no principal's name begins so.
 const HOST_WIDE: &str = "_host";
@@ -28,7 +27,7 @@ pub enum SecretError {
     Unavailable(#[from] io::Error),
     /// Its folder can't be made or written.
     #[error(transparent)]
-    Home(#[from] HomeError),
+    File(#[from] FileError),
 }
 
 /// Where secrets are kept. Calls may block: they are made from the blocking pool.

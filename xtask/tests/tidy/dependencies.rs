@@ -49,7 +49,7 @@ type Packages = BTreeMap<String, BTreeSet<String>>;
 fn resolved(arguments: &[&str]) -> Packages {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["tree", "--frozen", "--prefix", "none"])
+        .args(["tree", "--locked", "--prefix", "none"])
         .args(["--format", "{p}|{f}"])
         .args(arguments)
         .current_dir(tree::root())

@@ -116,7 +116,7 @@ fn module(
     let made = || {
         let core = compile(capsule, options, arguments)?;
         let bytes = fs::read(&core).map_err(AuthoringError::io("read", &core))?;
-        Ok((core, bytes))
+        Ok::<_, AuthoringError>((core, bytes))
     };
     let (core, bytes) = made()?;
     let stale = stale_packages(&bytes, capsule);
