@@ -219,11 +219,11 @@ mod tests {
         assert!(!case.cache.path("aa").exists(), "of the same component");
         assert!(case.cache.path("bb").exists(), "of another one");
         assert_eq!(
-            CompileCache::entries(&newer.folder, "aa"),
+            compiled::entries(&newer.folder, "aa"),
             [newer.path("aa")]
         );
         assert_eq!(
-            CompileCache::entries(&newer.folder, "a"),
+            compiled::entries(&newer.folder, "a"),
             [""; 0].map(PathBuf::from)
         );
     }
