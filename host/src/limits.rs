@@ -65,7 +65,7 @@ impl std::fmt::Display for Amount {
         let scaled = |f: &mut std::fmt::Formatter<'_>, value: u64, units: &[(u64, &str)]| {
             let fits = units
                 .iter()
-                .find(|(size, _)| value >= *size && value % size == 0);
+                .find(|(size, _)| value >= *size && value.is_multiple_of(*size));
             let (size, unit) = fits.copied().unwrap_or((1, units[units.len() - 1].1));
             write!(f, "{} {unit}", value / size)
         };
