@@ -218,10 +218,7 @@ mod tests {
         newer.put("aa", b"", &component).expect("kept");
         assert!(!case.cache.path("aa").exists(), "of the same component");
         assert!(case.cache.path("bb").exists(), "of another one");
-        assert_eq!(
-            compiled::entries(&newer.folder, "aa"),
-            [newer.path("aa")]
-        );
+        assert_eq!(compiled::entries(&newer.folder, "aa"), [newer.path("aa")]);
         assert_eq!(
             compiled::entries(&newer.folder, "a"),
             [""; 0].map(PathBuf::from)
