@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use astrid_host::BuildError;
 use astrid_host::config::HostConfig;
 use astrid_host::limits::{Limit, TABLE};
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
-    let config = HostConfig::read(&session.look()?)?;
+    let config = HostConfig::read(&session.look()?).map_err(BuildError::from)?;
     let wanted = args.area.as_deref().unwrap_or_default().to_lowercase();
     let limits: Vec<&Limit> = TABLE
         .iter()
