@@ -128,12 +128,6 @@ pub fn contract() -> Offer {
 }
 
 impl Domains {
-    /// The capabilities that an embedder's domains declare.
-    pub(crate) fn capabilities(&self) -> Vec<&'static Capability> {
-        let custom = self.custom.iter();
-        custom.flat_map(|domain| domain.capabilities()).collect()
-    }
-
     /// What this host offers to capsules.
     pub(crate) fn offer(&self) -> Offer {
         let custom = self.custom.iter();
