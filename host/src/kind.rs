@@ -1,7 +1,8 @@
 //! The kinds of error: one word each, for programs that read what the `astrid` command says, and its exit code.
 //!
-//! Every error of this crate that the command can end with has a kind. Two errors are of one kind when a program
-//! would do the same about them; what exactly failed, where, and what to do is in the error's text and hint.
+//! Every error that the command can end with has a kind, those of its own package `astrid-cli` too: programs learn one
+//! vocabulary, wherever an error is from. Two errors are of one kind when a program would do the same about them; what
+//! exactly failed, where, and what to do is in the error's text and hint.
 
 use std::fmt;
 
