@@ -21,7 +21,7 @@ use crate::names::CapsuleName;
 use crate::names::PrincipalId;
 use crate::people::{Noted, Questions, Unasked};
 use crate::policy::speech;
-use crate::policy::topic::{Topic, TopicError, TopicPattern};
+use crate::topic::{Topic, TopicError, TopicPattern};
 
 /// What can't be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

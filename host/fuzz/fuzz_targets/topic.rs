@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use astrid_host::policy::topic::{MAX_BYTES, MAX_SEGMENTS, Topic, TopicPattern};
+use astrid_host::topic::{MAX_BYTES, MAX_SEGMENTS, Topic, TopicPattern};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

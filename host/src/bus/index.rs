@@ -15,7 +15,7 @@ use imbl::shared_ptr::DefaultSharedPtr;
 use imbl::{GenericHashMap, OrdMap};
 use parking_lot::Mutex;
 
-use crate::policy::topic::{Topic, TopicPattern};
+use crate::topic::{Topic, TopicPattern};
 
 /// The segment of a pattern that stands for any.
 const WILDCARD: &str = "*";

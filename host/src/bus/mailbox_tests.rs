@@ -10,7 +10,7 @@ use shuttle::{Config, Runner, future, thread};
 
 use super::*;
 use crate::bus::{Attribution, Payload};
-use crate::policy::topic::Topic;
+use crate::topic::Topic;
 
 /// A lock that a simulated schedule may interrupt.
 struct Simulated(AtomicBool);

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::names::PrincipalId;
 use crate::payload::Payload;
-use crate::policy::topic::Topic;
+use crate::topic::Topic;
 
 /// What a message is taken to need in a guest besides its topic and payload: the source, the principal, and the
 /// record that holds them.

@@ -35,7 +35,7 @@ pub use subscription::{RECV_MAX, Readiness, Subscription};
 use self::mailbox::Pushed;
 use self::owner::Subscriber;
 pub use crate::limits::bus::FAN_OUT;
-use crate::policy::topic::Topic;
+use crate::topic::Topic;
 
 /// Where the bus says that a subscription lost messages.
 pub const LAGGED: &str = "astrid.v1.event_bus.lagged";

@@ -11,7 +11,7 @@ use super::mailbox::Mailbox;
 use super::message::Attribution;
 pub use crate::limits::bus::CAPSULE_BYTES;
 use crate::names::PrincipalId;
-use crate::policy::topic::TopicPattern;
+use crate::topic::TopicPattern;
 
 /// Why there is no subscription.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

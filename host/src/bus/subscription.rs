@@ -15,7 +15,7 @@ use super::owner::{Owner, SubscribeError, Subscriber};
 use super::{EventBus, Shared};
 pub use crate::limits::bus::RECV_MAX;
 use crate::names::PrincipalId;
-use crate::policy::topic::TopicPattern;
+use crate::topic::TopicPattern;
 
 /// The messages whose topic matches a pattern, published from when it was made. Dropping it ends it.
 pub struct Subscription {

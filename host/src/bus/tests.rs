@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use super::*;
-use crate::policy::topic::TopicPattern;
+use crate::topic::TopicPattern;
 
 const MIB: usize = 1024 * 1024;
 

@@ -11,8 +11,8 @@ use super::handler::{Handler, HandlerFailure};
 use super::lanes::{CapsuleLanes, Lanes};
 use crate::bus::{EntryId, PatternUse, TopicIndex};
 use crate::manifest::{self, CapsuleName, Mode, OnError};
-use crate::policy::topic::{Topic, TopicPattern};
 use crate::sync::Mutex;
+use crate::topic::{Topic, TopicPattern};
 
 /// A handler that is bound to a topic.
 pub(super) struct Bound<H> {

@@ -3,7 +3,7 @@
 use crate::call::MAX_DEPTH;
 use crate::kind::ErrorKind;
 use crate::names::PrincipalId;
-use crate::policy::topic::Topic;
+use crate::topic::Topic;
 
 /// Which bound on admission was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::bus::{Attribution, Draft, Payload};
 use crate::call::{CallScope, TraceId};
 use crate::names::PrincipalId;
-use crate::policy::topic::Topic;
+use crate::topic::Topic;
 
 /// Something to dispatch: a topic, a payload, and on whose behalf.
 #[derive(Debug, Clone)]

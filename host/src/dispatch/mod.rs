@@ -57,7 +57,7 @@ use self::runtime::within;
 use crate::bus::Payload;
 use crate::call::{CallScope, TraceId};
 use crate::manifest::{self, CapsuleName};
-use crate::policy::topic::{Topic, TopicPattern};
+use crate::topic::{Topic, TopicPattern};
 
 /// What a nested call resolves to: boxed, because it may be nested in itself.
 type Nested<'a, T> = Pin<Box<dyn Future<Output = Result<T, DispatchError>> + Send + 'a>>;

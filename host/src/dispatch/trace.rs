@@ -8,8 +8,8 @@ use super::handler::{Handler, HandlerFailure};
 use crate::bus::Payload;
 use crate::call::{TraceId, Verdict};
 use crate::manifest::{CapsuleName, Mode};
-use crate::policy::topic::Topic;
 use crate::text::cut;
+use crate::topic::Topic;
 
 /// Most bytes of what a trace quotes of a handler; a longer text is cut, and says so.
 const QUOTED: usize = 1024;

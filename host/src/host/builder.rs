@@ -24,10 +24,10 @@ use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::manifest::Capability;
 use crate::names::CapsuleName;
-use crate::policy::topic::TopicPattern;
 use crate::principal::Principals;
 use crate::registry::Registry;
 use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
+use crate::topic::TopicPattern;
 
 /// Why a host can't be built.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ pub(crate) use crate::limits::people::OPEN;
 use crate::limits::people::TIME;
 use crate::names::CapsuleName;
 use crate::policy::speech;
-use crate::policy::topic::Topic;
+use crate::topic::Topic;
 
 /// The open questions of capsules that may answer others'.
 #[derive(Default)]

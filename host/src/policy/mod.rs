@@ -9,6 +9,3 @@ pub mod gate;
 pub mod imports;
 pub mod paths;
 pub mod speech;
-
-/// Topics stand below this room: manifests hold them, too.
-pub use crate::topic;

@@ -15,7 +15,7 @@ mod schedules;
 mod world;
 
 // What the room's sources find under `crate::`.
-use astrid_host::{bus, call, kind, limits, manifest, names, policy};
+use astrid_host::{bus, call, kind, limits, manifest, names, topic};
 
 mod sync {
     //! `host/src/sync.rs`, simulated.

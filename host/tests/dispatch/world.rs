@@ -13,8 +13,8 @@ use astrid_host::dispatch::{
     Said, TokioRuntime, Turn,
 };
 use astrid_host::manifest::{self, CapsuleName, Mode, OnError};
-use astrid_host::policy::topic::{Topic, TopicPattern};
 use astrid_host::principal::PrincipalId;
+use astrid_host::topic::{Topic, TopicPattern};
 use tokio::sync::{Semaphore, watch};
 
 pub type Answer = Result<Verdict, HandlerFailure>;

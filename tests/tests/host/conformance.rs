@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use astrid_e2e::guests::Guest;
 use astrid_host::capsule::Readiness;
-use astrid_host::policy::topic::TopicPattern;
 use astrid_host::storage::LogLevel;
+use astrid_host::topic::TopicPattern;
 use astrid_host::{Call, Verdict};
 use conformance::{
     ASK, CAPABILITIES, CASES, DENIED, ENV, GREETING, LOG, LOGS, LOOP_EXPECTED, LOOP_REPORT,

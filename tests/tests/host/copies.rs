@@ -2,7 +2,7 @@
 //! a topic. The limits of `astrid:sys` and `astrid:io` are conformance cases.
 
 use astrid_host::policy::speech::{self, Speaker};
-use astrid_host::policy::topic::{self, Topic, TopicPattern};
+use astrid_host::topic::{self, Topic, TopicPattern};
 use astrid_host::{PrincipalId, bus, call, domain, payload, principal};
 use astrid_sdk::private::copies;
 use astrid_sdk::testing::{self, Host};

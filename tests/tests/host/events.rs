@@ -5,7 +5,7 @@ use std::time::Duration;
 use astrid_e2e::guests::Guest;
 use astrid_host::dispatch::{Conclusion, Event, Outcome, Said};
 use astrid_host::manifest::CapsuleName;
-use astrid_host::policy::topic::TopicPattern;
+use astrid_host::topic::TopicPattern;
 use astrid_host::{Host, PrincipalId};
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use astrid_host::bus::{Attribution, Payload};
 use astrid_host::capsule::{LoopState, Readiness};
 use astrid_host::dispatch::Event;
 use astrid_host::manifest::CapsuleName;
-use astrid_host::policy::topic::{Topic, TopicPattern};
+use astrid_host::topic::{Topic, TopicPattern};
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 

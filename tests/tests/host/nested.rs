@@ -7,7 +7,7 @@ use astrid_host::bus::Attribution;
 use astrid_host::dispatch::{Conclusion, Event};
 use astrid_host::engine::Allocation;
 use astrid_host::policy::contract::Interface;
-use astrid_host::policy::topic::TopicPattern;
+use astrid_host::topic::TopicPattern;
 use astrid_host::wasmtime;
 use astrid_host::{Call, Capsule, Domain, DomainLinker, Host, Verdict, View};
 use serde_json::json;

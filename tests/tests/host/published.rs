@@ -9,7 +9,7 @@ use astrid_host::capsule::Readiness;
 use astrid_host::dispatch::Event;
 use astrid_host::exports::{self, EntryPoint};
 use astrid_host::package::ComponentHash;
-use astrid_host::policy::topic::TopicPattern;
+use astrid_host::topic::TopicPattern;
 use serde_json::json;
 
 use crate::common::{ask, host, id, said};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use astrid_host::exports::HandlerDecl;
 use astrid_host::manifest::{Binding, CapsuleManifest};
-use astrid_host::policy::topic::Topic;
+use astrid_host::topic::Topic;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::check::subscribe_line;

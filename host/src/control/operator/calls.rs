@@ -218,7 +218,7 @@ mod tests {
     use crate::call::{MAX_PAYLOAD, TraceId};
     use crate::control::message::{Answer, seal};
     use crate::manifest::Mode;
-    use crate::policy::topic::Topic;
+    use crate::topic::Topic;
 
     #[test]
     fn what_came_of_an_event_fits_a_frame_whatever_its_handlers_say() {

@@ -4,7 +4,7 @@ use super::wit::ErrorCode;
 use crate::domain::CallContext;
 use crate::policy::gate::{Closed, List, Row};
 use crate::policy::speech::{self, Speaker};
-use crate::policy::topic::{Topic, TopicPattern};
+use crate::topic::{Topic, TopicPattern};
 
 /// The topic, if the call may publish to it by this row.
 pub(super) fn to_publish(

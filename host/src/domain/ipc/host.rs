@@ -17,7 +17,7 @@ use crate::domain::{Entry, Received, View};
 use crate::names::PrincipalId;
 use crate::policy::contract;
 use crate::policy::gate::{Denied, Row};
-use crate::policy::topic::Topic;
+use crate::topic::Topic;
 
 const RECV: &str = "astrid:ipc/host.recv";
 

@@ -20,9 +20,9 @@ use super::{
 use crate::bus::{CAPSULE_BYTES, Draft, Owner, SubscribeError, Subscription};
 use crate::names::PrincipalId;
 use crate::policy::contract::Interface;
-use crate::policy::topic::TopicPattern;
 use crate::registry::CapsuleInfo;
 use crate::storage::LogLevel;
+use crate::topic::TopicPattern;
 
 mod bindings {
     #![expect(

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use astrid_host::bus::{PatternUse, TopicIndex};
-use astrid_host::policy::topic::{Topic, TopicPattern};
+use astrid_host::topic::{Topic, TopicPattern};
 
 use crate::Failure;
 use crate::measure::round_robin;

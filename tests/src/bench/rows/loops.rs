@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use astrid_e2e::guests::Guest;
 use astrid_host::bus::{QUEUE_MESSAGES, Subscription};
 use astrid_host::capsule::Readiness;
-use astrid_host::policy::topic::TopicPattern;
+use astrid_host::topic::TopicPattern;
 use astrid_host::{Capsule, Host};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use astrid_host::bus::{QUEUE_MESSAGES, Subscription};
-use astrid_host::policy::topic::TopicPattern;
+use astrid_host::topic::TopicPattern;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 

@@ -2,7 +2,7 @@
 
 use astrid_e2e::guests::Guest;
 use astrid_host::dispatch::Event;
-use astrid_host::policy::topic::TopicPattern;
+use astrid_host::topic::TopicPattern;
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 

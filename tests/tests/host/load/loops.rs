@@ -7,7 +7,7 @@ use astrid_host::bus::{LAGGED, QUEUE_MESSAGES, Subscription};
 use astrid_host::capsule::{LoopState, Readiness};
 use astrid_host::dispatch::Event;
 use astrid_host::domain::ipc::SUBSCRIPTIONS;
-use astrid_host::policy::topic::TopicPattern;
+use astrid_host::topic::TopicPattern;
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use astrid_host::exports::{Binary, HandlerDecl};
 use astrid_host::manifest::{
     Binding, CapsuleManifest, Handler, Mode, OnError, TOOL_ACTION, tool_topic,
 };
-use astrid_host::policy::topic::Topic;
+use astrid_host::topic::Topic;
 use toml_edit::{InlineTable, Key};
 
 use super::{Finding, quoted};
