@@ -151,16 +151,30 @@ impl Events {
         Ok(Some(self.questions.ask(uplink, topic, forms)?))
     }
 
-    /// Hands an event from outside the capsules to the subscriptions.
-    pub(crate) fn announce(&self, event: &Event) {
+    /// The one door for what does not come from a guest: subscriptions hear of it at once, and its handlers are asked as
+    /// whoever brings it wants.
+    fn enter(&self, event: Event) -> Event {
         self.bus.publish(event.draft());
+        event
     }
 
-    /// The same from within a call, unless it is nested too deep: then nobody gets it.
-    pub(crate) fn announce_within(&self, scope: &CallScope, topic: &Topic, payload: &Payload) {
-        if scope.depth < MAX_DEPTH {
-            self.announce(&Event::within(scope, topic.clone(), payload.clone()));
+    /// Takes an event from outside, unless nothing is taken any more: then nobody hears of it.
+    pub(crate) fn take(&self, event: Event) -> Event {
+        let event = event.taken_by(self.session);
+        if self.dispatcher.is_open() {
+            self.enter(event)
+        } else {
+            event
         }
+    }
+
+    /// Takes an event from within a call, unless it is nested too deep: then nobody hears of it.
+    pub(crate) fn take_within(&self, scope: &CallScope, event: EventDraft) -> (Topic, Payload) {
+        let (topic, payload) = event.into_parts();
+        if scope.depth < MAX_DEPTH {
+            self.enter(Event::within(scope, topic.clone(), payload.clone()));
+        }
+        (topic, payload)
     }
 }
 
@@ -209,8 +223,7 @@ impl Surroundings for Events {
             Ok(draft) => {
                 let (topic, payload) = draft.into_parts();
                 let event = Event::system(topic, payload, principal.clone(), self.session);
-                self.announce(&event);
-                self.handle(event);
+                self.handle(self.enter(event));
             }
             Err(error) => tracing::warn!(topic, %error, "an event of the host itself is none"),
         }

@@ -199,13 +199,8 @@ impl Host {
         event: Event,
         then: impl AsyncFnOnce(&Dispatcher<CapsuleHandler>, Event) -> Result<T, DispatchError>,
     ) -> Result<T, DispatchError> {
-        let environment = &self.inner.environment;
-        let event = event.taken_by(environment.session);
         let events = &self.inner.events;
-        if events.dispatcher.is_open() {
-            events.announce(&event);
-        }
-        then(&events.dispatcher, event).await
+        then(&events.dispatcher, events.take(event)).await
     }
 
     /// Calls a handler from within a call, whose [`CallContext::nesting`](crate::CallContext::nesting) is `scope`:
@@ -233,10 +228,9 @@ impl Host {
         scope: &CallScope,
         event: EventDraft,
     ) -> Result<Outcome, DispatchError> {
-        let (topic, payload) = event.into_parts();
-        self.inner.events.announce_within(scope, &topic, &payload);
-        let dispatcher = &self.inner.events.dispatcher;
-        dispatcher.dispatch_within(scope, topic, payload).await
+        let events = &self.inner.events;
+        let (topic, payload) = events.take_within(scope, event);
+        events.dispatcher.dispatch_within(scope, topic, payload).await
     }
 
     /// Asks all handlers of an event's topic at once from within a call, and collects what they answer within `limit` and
@@ -250,10 +244,10 @@ impl Host {
         event: EventDraft,
         limit: Duration,
     ) -> Result<Vec<Answer>, DispatchError> {
-        let (topic, payload) = event.into_parts();
-        self.inner.events.announce_within(scope, &topic, &payload);
-        let dispatcher = &self.inner.events.dispatcher;
-        dispatcher
+        let events = &self.inner.events;
+        let (topic, payload) = events.take_within(scope, event);
+        events
+            .dispatcher
             .trigger_within(scope, topic, payload, limit)
             .await
     }

@@ -7,6 +7,7 @@ mod gates;
 mod host;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::{Domain, DomainLinker, Own, Parts, PerLoad, PerScope, Views};
 use crate::names::CapsuleName;
@@ -35,12 +36,15 @@ pub use gates::INTERFACES;
 /// The domain.
 pub struct Kv {
     store: Arc<dyn KvStore>,
+    /// Whether it was said that the store forgets.
+    told: AtomicBool,
 }
 
 impl Own for Kv {
     fn new(_parts: &Parts) -> Self {
         Self {
             store: Arc::new(MemoryKv::default()),
+            told: AtomicBool::new(false),
         }
     }
 }
@@ -53,7 +57,13 @@ impl PerLoad<Kv> for CapsuleName {
 }
 
 impl PerScope<Kv> for KvScope {
-    fn new(_kv: &Kv, capsule: &CapsuleName, scope: &PrincipalScope) -> Self {
+    fn new(kv: &Kv, capsule: &CapsuleName, scope: &PrincipalScope) -> Self {
+        if !kv.told.swap(true, Relaxed) {
+            tracing::warn!(
+                %capsule,
+                "it keeps keys and values, and this version of the host forgets them when it ends"
+            );
+        }
         Self {
             principal: scope.principal.id.clone(),
             capsule: capsule.clone(),
