@@ -230,7 +230,10 @@ impl Host {
     ) -> Result<Outcome, DispatchError> {
         let events = &self.inner.events;
         let (topic, payload) = events.take_within(scope, event);
-        events.dispatcher.dispatch_within(scope, topic, payload).await
+        events
+            .dispatcher
+            .dispatch_within(scope, topic, payload)
+            .await
     }
 
     /// Asks all handlers of an event's topic at once from within a call, and collects what they answer within `limit` and

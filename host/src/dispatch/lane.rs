@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::lanes::Gate;
+use super::lane_gate::LaneGate;
 use crate::sync::Mutex;
 
 /// The lane doesn't let anybody through any more.
@@ -20,7 +20,7 @@ pub struct Closed;
 /// One principal's way into one capsule.
 pub struct Lane {
     id: u64,
-    gate: Arc<Gate>,
+    gate: Arc<LaneGate>,
     state: Mutex<State>,
 }
 
@@ -65,7 +65,7 @@ pub struct Turn {
 }
 
 impl Lane {
-    pub(super) fn new(id: u64, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(id: u64, gate: Arc<LaneGate>) -> Self {
         Self {
             id,
             gate,
@@ -242,7 +242,7 @@ impl Lane {
 
 impl State {
     /// How many of the queue may go now.
-    fn free(&self, gate: &Gate) -> usize {
+    fn free(&self, gate: &LaneGate) -> usize {
         gate.open().saturating_sub(self.running)
     }
 

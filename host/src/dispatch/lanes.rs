@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use super::lane::Lane;
+use super::lane_gate::LaneGate;
 use super::runtime::{Runtime, within};
 use crate::limits::dispatch::{CAPSULES, LANES};
 use crate::names::CapsuleName;
@@ -20,52 +21,6 @@ use crate::sync::{AtomicUsize, Mutex};
 pub struct StillRunning {
     /// How many.
     pub turns: usize,
-}
-
-/// What the lanes of a capsule have in common: how many turns each may give out now.
-pub(super) struct Gate {
-    /// As `setting` says; apart from it so that reading it takes no lock.
-    open: AtomicUsize,
-    closed: AtomicBool,
-    setting: Mutex<Setting>,
-}
-
-struct Setting {
-    permits: usize,
-    pauses: usize,
-    closed: bool,
-}
-
-impl Gate {
-    fn new(closed: bool) -> Self {
-        Self {
-            open: AtomicUsize::new(usize::from(!closed)),
-            closed: AtomicBool::new(closed),
-            setting: Mutex::new(Setting {
-                permits: 1,
-                pauses: 0,
-                closed,
-            }),
-        }
-    }
-
-    /// How many turns a lane may give out at once.
-    pub(super) fn open(&self) -> usize {
-        self.open.load(SeqCst)
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(SeqCst)
-    }
-
-    fn set(&self, change: impl FnOnce(&mut Setting)) {
-        let mut setting = self.setting.lock();
-        change(&mut setting);
-        let shut = setting.closed || setting.pauses > 0;
-        self.open
-            .store(if shut { 0 } else { setting.permits }, SeqCst);
-        self.closed.store(setting.closed, SeqCst);
-    }
 }
 
 /// The lanes of a host.
@@ -86,7 +41,7 @@ struct Capsules {
 /// The lanes of one capsule.
 pub struct CapsuleLanes {
     number: u64,
-    gate: Arc<Gate>,
+    gate: Arc<LaneGate>,
     table: Mutex<Table>,
 }
 
@@ -117,7 +72,7 @@ impl Lanes {
         capsules.made += 1;
         let lanes = Arc::new(CapsuleLanes {
             number: capsules.made,
-            gate: Arc::new(Gate::new(capsules.closed)),
+            gate: Arc::new(LaneGate::new(capsules.closed)),
             table: Mutex::default(),
         });
         capsules.by_name.insert(capsule.clone(), Arc::clone(&lanes));

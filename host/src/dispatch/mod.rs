@@ -24,6 +24,7 @@ mod event;
 mod handler;
 mod held;
 mod lane;
+mod lane_gate;
 mod lanes;
 mod limits;
 mod outside;

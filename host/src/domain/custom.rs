@@ -1,13 +1,14 @@
 //! Domains of embedders, of which this crate knows neither the types nor how many there are: found by their type.
 
 use std::any::{Any, TypeId, type_name};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use wasmtime::component::Linker;
 
 use super::linking::DomainLinker;
+use super::place::{BY_ITS_TYPE, Place};
 use super::view::InScope;
-use super::{Domain, PerInstance, PerLoad, Scopes, StoreState, View};
+use super::{Domain, PerInstance, PerLoad, StoreState, View};
 use crate::manifest::Capability;
 use crate::policy::contract::{self, Interface};
 use crate::registry::CapsuleInfo;
@@ -89,46 +90,6 @@ impl<D: Domain> AnyLoad for CustomLoad<D> {
     }
 }
 
-/// What embedders' domains keep in a scope, each in the place that it has in the host.
-pub(super) type CustomScopes = OnceLock<Box<[OnceLock<Box<dyn Any + Send + Sync>>]>>;
-
-/// Where an embedder's domain is among those of its host.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    at: usize,
-    of: usize,
-}
-
-/// Why what is found at a [`Place`] has the type that it is looked for by.
-const BY_ITS_TYPE: &str = "a place is found by the type of the domain, which made what is there";
-
-impl Place {
-    /// The place of a domain that linked its functions, and the domain.
-    fn find<D: Domain>(all: &[Box<dyn AnyDomain>]) -> (Self, &D) {
-        let mut found = all.iter().enumerate();
-        found
-            .find_map(|(at, domain)| {
-                let domain = domain.as_any().downcast_ref()?;
-                Some((Self { at, of: all.len() }, domain))
-            })
-            .expect(
-                "a view is lent by the linker to which the domain of this host added its functions",
-            )
-    }
-
-    /// What the domain keeps in a scope, made with `make` if it is the first time.
-    pub(super) fn scope<S: Send + Sync + 'static>(
-        self,
-        scopes: &Scopes,
-        make: impl FnOnce() -> S,
-    ) -> &S {
-        let places = || (0..self.of).map(|_| OnceLock::new()).collect();
-        let part = &scopes.custom.get_or_init(places)[self.at];
-        let part = part.get_or_init(|| Box::new(make()));
-        part.downcast_ref().expect(BY_ITS_TYPE)
-    }
-}
-
 /// Lends the view of an embedder's domain, of which the instance makes its part if it is the first time.
 fn lend<D: Domain>(state: &mut StoreState) -> View<'_, D> {
     let StoreState {
@@ -139,7 +100,8 @@ fn lend<D: Domain>(state: &mut StoreState) -> View<'_, D> {
     } = state;
     call.asked = true;
     let loads = &instances.loads;
-    let (place, domain) = Place::find::<D>(&loads.domains.custom);
+    let (place, domain) =
+        Place::find::<D>(loads.domains.custom.iter().map(|domain| domain.as_any()));
     let load = loads.custom[place.at].as_any();
     let load: &D::Load = load.downcast_ref().expect(BY_ITS_TYPE);
     let made = &mut instances.made.custom;

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use wasmtime::component::Linker;
 
-use super::custom::{AnyDomain, AnyLoad, CustomScopes};
+use super::custom::{AnyDomain, AnyLoad};
 use super::linking::DomainLinker;
+use super::place::CustomScopes;
 use super::view::InScope;
 use super::{
     Domain, Own, Parts, PerInstance, PerLoad, StoreState, View, approval, elicit, fs, guest, http,

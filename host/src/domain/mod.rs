@@ -12,6 +12,7 @@ mod custom;
 mod last_words;
 mod linking;
 mod list;
+mod place;
 mod store;
 mod tier;
 mod view;

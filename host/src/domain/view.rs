@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use wasmtime::component::{HasData, ResourceTable};
 
-use super::custom::Place;
+use super::place::Place;
 use super::{CallContext, Domain, PerScope, Scopes, StoreState};
 use crate::policy::gate::{Denied, Row};
 
@@ -43,7 +43,7 @@ impl<D: Domain> View<'_, D> {
         let make = || D::Scope::new(self.domain, self.load, scope);
         match &self.in_scope {
             InScope::Listed(part) => part(&scope.parts).get_or_init(make),
-            InScope::Custom(place) => place.scope(&scope.parts, make),
+            InScope::Custom(place) => place.scope(&scope.parts.custom, make),
         }
     }
 

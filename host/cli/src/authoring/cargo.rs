@@ -13,10 +13,10 @@ use std::thread;
 use serde_json::Value;
 
 use super::cargo_config::{CargoConfig, missing_wrapper};
-use super::compile::{BuildOptions, Verbosity};
 use super::facts::CapsuleCrate;
 use super::files::canonical;
 use super::known;
+use super::options::{BuildOptions, Verbosity};
 use super::settings::{PROFILE, flags_beside};
 use super::toolchain::{WASM_TARGET, cannot_start, cargo};
 use super::{AuthoringError, Result};

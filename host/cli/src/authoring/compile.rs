@@ -12,49 +12,12 @@ use super::componentize::{Sources, componentize};
 use super::config::configure;
 use super::facts::CapsuleCrate;
 use super::files::{canonical, require_utf8, write_atomically};
+use super::options::BuildOptions;
 use super::toolchain::require_wasm_target;
 use super::{AuthoringError, Result};
 
 /// Where a build's results are, within the crate's folder, whatever target folder cargo was told to use.
 pub const OUTPUT_FOLDER: &str = "target/astrid";
-
-/// How a capsule is built.
-#[derive(Debug, Clone)]
-pub struct BuildOptions {
-    /// The unpacked SDK: what [`Sdk::unpack_into`](super::Sdk::unpack_into) returned.
-    pub sdk: PathBuf,
-    /// How much cargo says, always on standard error.
-    pub verbosity: Verbosity,
-    /// `cargo --offline`: what is not on this machine is an error.
-    pub offline: bool,
-    /// `cargo --locked`: a lock file that would change is an error.
-    pub locked: bool,
-}
-
-impl BuildOptions {
-    /// With the usual answers to all questions but where the SDK is.
-    #[must_use]
-    pub fn new(sdk: PathBuf) -> Self {
-        Self {
-            sdk,
-            verbosity: Verbosity::default(),
-            offline: false,
-            locked: false,
-        }
-    }
-}
-
-/// How much cargo says. The compiler's warnings and errors are never left out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Verbosity {
-    /// Warnings and errors.
-    Quiet,
-    /// Progress too.
-    #[default]
-    Normal,
-    /// The commands that cargo runs too.
-    Verbose,
-}
 
 /// What a build made.
 #[derive(Debug, Clone)]

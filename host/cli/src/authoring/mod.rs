@@ -23,6 +23,7 @@ mod known;
 mod layout;
 mod members;
 mod new;
+mod options;
 mod rename;
 mod settings;
 mod toolchain;
@@ -33,13 +34,14 @@ pub use check::{
     Finding, LARGE, Severity, check, check_prints, publications_to_fix, subscribe_line,
     subscriptions_to_fix,
 };
-pub use compile::{BuildOptions, Built, OUTPUT_FOLDER, Verbosity, build, last_build};
+pub use compile::{Built, OUTPUT_FOLDER, build, last_build};
 pub use componentize::{ComponentizeError, componentize};
 pub use config::{Configured, configure};
 pub use error::AuthoringError;
 pub use facts::CapsuleFacts;
 pub use fix::{fix_manifest, fix_publications, fix_subscriptions};
 pub use new::{Created, new_capsule};
+pub use options::{BuildOptions, Verbosity};
 pub use toolchain::WASM_TARGET;
 
 /// What the functions of this room return.
