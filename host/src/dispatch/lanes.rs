@@ -5,15 +5,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use super::lane::Lane;
 use super::lane_gate::LaneGate;
 use super::runtime::{Runtime, within};
 use crate::limits::dispatch::{CAPSULES, LANES};
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
-use crate::sync::{AtomicUsize, Mutex};
+use crate::names::{CapsuleName, PrincipalId};
+use crate::sync::Mutex;
 
 /// Turns were still out when the time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
