@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lane::Lane;
-use super::lane_gate::LaneGate;
+use super::lane_gate::{LaneGate, Setting};
 use super::runtime::{Runtime, within};
 use crate::limits::dispatch::{CAPSULES, LANES};
 use crate::names::{CapsuleName, PrincipalId};
