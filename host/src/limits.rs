@@ -211,19 +211,20 @@ limits! {
         REASON: usize = 512, bytes, "this host";
     }
     "Dispatch" dispatch {
-        /// How many lanes a capsule keeps before those that nobody holds go. For many principals.
+        /// Lanes that a capsule keeps before those not in use go. For many principals.
         LANES: usize = 4_096, count, "this host";
-        /// How many capsules are known before those that nobody holds go.
+        /// Capsules with lanes before those not in use go.
         CAPSULES: usize = 1_024, count, "this host";
         /// Events that wait in one lane; one is admitted while fewer wait in the lane of each handler of its chain.
         LANE: usize = 64, count, "the contract";
         /// Events in flight for one principal, and observers of events as many again.
         PRINCIPAL_EVENTS: usize = 256, count, "the contract";
-        /// Bytes that these hold: a lane's worth of the largest payloads.
+        /// Bytes of one principal's events in flight: a lane's worth of the largest payloads.
         PRINCIPAL_BYTES: usize = 64 << 20, bytes, "this host";
         /// Events in flight for the host, and observers of events as many again.
         HOST_EVENTS: usize = 4_096, count, "the contract";
-        /// Bytes that these hold: eight principals with as much as each may have. Beside it stands the guests' own memory.
+        /// Bytes of the host's events in flight: eight principals with as much as each may have. Beside it stands the guests'
+        /// own memory.
         HOST_BYTES: usize = 512 << 20, bytes, "this host";
     }
     "Messages" bus {

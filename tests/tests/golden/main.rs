@@ -151,6 +151,8 @@ fn story(pages: &mut Pages, json: bool) {
 
     told.page("help", &["--help"]);
     told.page("usage", &["instal"]);
+    told.page("limits", &["limits", "calls"]);
+    told.page("limits_no_area", &["limits", "nothing"]);
     told.page("list_empty", &["list"]);
     told.page("new", &["new", "mine"]);
     told.page("new_bad_name", &["new", "My Capsule"]);
