@@ -171,7 +171,7 @@ limits! {
         LOG_DAYS: u32 = 7, count, "the contract", key "logs.days";
     }
     "Payloads" payload {
-        /// Most bytes of a payload, in either direction (abi.md's bound for messages too).
+        /// Most bytes of a payload, in either direction.
         MAX_PAYLOAD: usize = 1024 * 1024, bytes, "the contract";
         /// Most arrays and objects of a payload that lie in each other. `serde_json` reads one level less, and says so in the
         /// guest.
@@ -194,7 +194,7 @@ limits! {
         WALL_MS: u64 = 300_000, millis, "the contract";
         /// Wall time of an install or upgrade hook: ten minutes.
         LIFECYCLE_WALL: Duration = Duration::from_secs(600), time, "the contract";
-        /// CPU time that a loop may use without waiting on anything (formats.md, "Defaults"), unless its manifest's `cpu_ms` is
+        /// CPU time that a loop may use without waiting on anything, unless its manifest's `cpu_ms` is
         /// less.
         SPIN: Duration = Duration::from_secs(15), time, "the contract";
         /// How often a loop is started again.
@@ -228,7 +228,7 @@ limits! {
         HOST_BYTES: usize = 512 << 20, bytes, "this host";
     }
     "Messages" bus {
-        /// Most messages that wait in one subscription (formats.md, "Defaults").
+        /// Most messages that wait in one subscription.
         QUEUE_MESSAGES: usize = 1_024, count, "the contract";
         /// Most bytes that wait in one subscription: 64 of the largest messages, or a gibibyte could be held by a reader that
         /// doesn't read.
@@ -240,11 +240,11 @@ limits! {
         BATCH_BYTES: usize = 8 * 1024 * 1024, bytes, "this host";
         /// Bytes that all subscriptions of a capsule may hold together: as much as one may alone, so that subscribing often
         /// holds no more than subscribing once; 128 of them could hold 8 GiB. It is also what an instance's own memory is
-        /// bounded by, unless its manifest asks for more (formats.md, "Defaults").
+        /// bounded by, unless its manifest asks for more.
         CAPSULE_BYTES: usize = 64 * 1024 * 1024, bytes, "this host";
-        /// Most subscriptions that may hear a guest's message (abi.md, "ipc").
+        /// Most subscriptions that may hear a guest's message.
         FAN_OUT: usize = 256, count, "the contract";
-        /// The longest that `recv` of a subscription waits (abi.md, "ipc").
+        /// The longest that `recv` of a subscription waits.
         RECV_MAX: Duration = Duration::from_secs(60), time, "the contract";
         /// Pairs that are kept; of more, those that are heard of least begin anew with a full second's worth.
         BUCKETS: usize = 16_384, count, "this host";
@@ -261,7 +261,7 @@ limits! {
     "Questions to persons" people {
         /// Questions of one capsule that may be open at once.
         OPEN: usize = 64, count, "this host";
-        /// How long a question is open: the longest that a person has for an answer (abi.md, "elicit").
+        /// How long a question is open: the longest that a person has for an answer.
         TIME: Duration = Duration::from_secs(120), time, "this host";
     }
     "Host functions" domain {
@@ -273,9 +273,9 @@ limits! {
         MOST: usize = 256, count, "the contract";
     }
     "astrid:ipc" ipc {
-        /// Subscriptions that a capsule may have at once, and its run loop alone (abi.md, "ipc").
+        /// Subscriptions that a capsule may have at once, and its run loop alone.
         SUBSCRIPTIONS: usize = 128, count, "the contract";
-        /// Subscriptions of these that an instance for handlers may hold (abi.md, "ipc"). There is one for each principal and
+        /// Subscriptions of these that an instance for handlers may hold. There is one for each principal and
         /// more where calls are nested: without this, one of them could take all.
         HANDLER_SUBSCRIPTIONS: usize = 16, count, "the contract";
     }
