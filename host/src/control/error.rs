@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::VERSION;
-use super::frame::MAX_FRAME;
 use super::problem::Problem;
+use super::protocol::VERSION;
 use crate::files::FileError;
 use crate::home::HomeError;
 use crate::kind::ErrorKind;
+use crate::limits::control::MAX_FRAME;
 
 /// Most characters that are quoted of what makes no sense.
 const QUOTED: usize = 200;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::error::ControlError;
-use super::socket::SOCKET;
+use super::protocol::SOCKET;
 use crate::files::FileError;
 pub use crate::limits::control::{MAX_FRAME, UNREAD};
 

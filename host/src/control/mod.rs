@@ -21,17 +21,17 @@ pub mod message;
 mod operator;
 mod places;
 mod problem;
+mod protocol;
+mod remark;
 pub mod requests;
 mod server;
 mod socket;
 
 pub use client::{Client, Reached, claim, freed, reach};
 pub use error::ControlError;
-pub use message::{Ask, MissingHome, Place, Remark, Remarks};
+pub use message::Ask;
 pub use operator::{Held, Hold, Operator};
 pub use problem::Problem;
+pub use protocol::VERSION;
+pub use remark::{MissingHome, Place, Remark, Remarks};
 pub use server::{Ended, LONGEST_DRAIN, Server, Stopper};
-
-/// The version of the protocol. Anything that one side says and the other may not know makes a new one, a new kind of
-/// error too.
-pub const VERSION: u32 = 3;

@@ -4,6 +4,7 @@
 mod calls;
 mod capsules;
 mod principals;
+mod stop;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,9 +13,8 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
-use super::message::{Ask, MissingHome, Place, Remark, Remarks};
 use super::problem::Problem;
-use super::requests::{Stop, Stopping};
+use super::remark::{Remark, Remarks};
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
 use crate::host::{Host, HostBuilder};
 use crate::manifest::Diagnostic;
@@ -64,7 +64,7 @@ async fn warn(warnings: &[Diagnostic], remarks: &impl Remarks) {
     }
 }
 
-/// Carries requests out, each by [`Ask::carry_out`].
+/// Carries requests out, each by [`Ask::carry_out`](super::Ask::carry_out).
 pub struct Operator {
     home: Home,
     held: Held,
@@ -229,28 +229,5 @@ impl Operator {
         };
         let home = self.home.clone();
         Ok(running.host.in_bulk(move || job(&home)).await?)
-    }
-}
-
-impl Ask for Stop {
-    type Reply = Stopping;
-    const HOLD: Hold = Hold::Not;
-    const CHANGES: bool = true;
-
-    fn missing_home(&self) -> MissingHome {
-        MissingHome::Look
-    }
-
-    fn place(&self) -> Place {
-        Place::Stop
-    }
-
-    async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Stopping, Problem> {
-        let running = by.must_run()?;
-        running.stop.cancel();
-        Ok(Stopping {
-            pid: std::process::id(),
-            drain_ms: u64::try_from(running.drain.as_millis()).unwrap_or(u64::MAX),
-        })
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
-use super::message::Place;
+use super::remark::Place;
 pub(super) use crate::limits::control::SILENT;
 use crate::limits::control::{CALLS, FOLLOWERS, SHORT};
 

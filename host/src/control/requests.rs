@@ -462,7 +462,7 @@ pub struct EnablePrincipal {
     pub name: PrincipalId,
 }
 
-/// Shows what a capsule has logged for a principal, as [`Remark::Log`](super::message::Remark::Log).
+/// Shows what a capsule has logged for a principal, as [`Remark::Log`](super::Remark::Log).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logs {
     /// Which one.

@@ -12,11 +12,10 @@ use std::path::{Path, PathBuf};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::error::ControlError;
+use super::protocol::SOCKET;
 use crate::files::{self, FileError, make_dir, write_whole};
 use crate::home::Home;
 
-/// Its name in `run/`.
-pub(super) const SOCKET: &str = "control.sock";
 /// The file beside it that tells people which process listens.
 const PID: &str = "pid";
 /// Bytes of `sun_path`, its closing zero included: 108 on Linux, 104 on macOS and the BSDs.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{Operator, warn};
 use crate::capsule::Capsule;
-use crate::control::message::{Ask, Heard, MissingHome, Place, Remark, Remarks};
+use crate::control::message::Ask;
 use crate::control::problem::Problem;
+use crate::control::remark::{Heard, MissingHome, Place, Remark, Remarks};
 use crate::control::requests::{
     CallTool, Invoke, Invoked, Publish, Published, PublishedStep, Tools, micros,
 };

@@ -7,8 +7,9 @@ use super::{Hold, Operator, warn};
 use crate::capsule::{Capsule, LoadError};
 use crate::capsule::{Ceilings, LoopState, OpenCircuit, Readiness};
 use crate::config::{HostConfig, OperatorLimits};
-use crate::control::message::{Ask, Heard, MissingHome, Place, Remark, Remarks};
+use crate::control::message::Ask;
 use crate::control::problem::Problem;
+use crate::control::remark::{Heard, MissingHome, Place, Remark, Remarks};
 use crate::control::requests::{
     CallLimits, Examine, Examined, Inspect, Inspected, InspectedManifest, Install, InstalledNow,
     Life, List, Listed, ListedRecord, REFUSED, RefusedFor, Reload, Reloaded, Remove, State,

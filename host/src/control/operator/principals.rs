@@ -7,8 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Hold, Operator};
 use crate::control::error::ControlError;
-use crate::control::message::{Ask, MissingHome, Place, Remark, Remarks};
+use crate::control::message::Ask;
 use crate::control::problem::Problem;
+use crate::control::remark::{MissingHome, Place, Remark, Remarks};
 use crate::control::requests::{
     AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Logs, Principals,
 };
