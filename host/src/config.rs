@@ -278,6 +278,9 @@ impl HostConfig {
         if let Some(mistake) = config.logs.mistake() {
             return Err(format!("[logs] {mistake}"));
         }
+        if domains.is_empty() {
+            return Ok((config, toml::Table::new()));
+        }
         let mut tables: toml::Table = toml::from_str(text).map_err(told)?;
         tables.retain(|name, _| domains.contains(&name));
         Ok((config, tables))

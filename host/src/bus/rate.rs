@@ -11,8 +11,7 @@ use quick_cache::sync::Cache;
 
 use super::message::ENVELOPE;
 use crate::limits::bus::BUCKETS;
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 
 /// Bytes a second for each (capsule, principal); a second's worth may come at once (abi.md, "ipc"). A message costs its
 /// payload and [`ENVELOPE`]: so no more than 40,960 come in a second, however short.

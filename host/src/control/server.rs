@@ -235,8 +235,7 @@ mod tests {
     use crate::control::frame::{self, UNREAD};
     use crate::control::message::{Request, seal};
     use crate::control::requests::Logs;
-    use crate::names::CapsuleName;
-    use crate::names::PrincipalId;
+    use crate::names::{CapsuleName, PrincipalId};
     use crate::storage::{LogLevel, LogRecord};
 
     #[tokio::test(start_paused = true)]

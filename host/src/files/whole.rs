@@ -1,22 +1,20 @@
 //! Writing a file whole, and the few things that rooms ask of folders.
 
-use std::fs::{DirBuilder, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use tempfile::{NamedTempFile, PersistError};
 
-use super::FileError;
+use super::{Disk, FileError};
 
 /// Makes a folder and those above it, readable by us alone; one that is there is left as it is.
 ///
 /// # Errors
 /// [`FileError`].
 pub(crate) fn make_dir(path: &Path) -> Result<(), FileError> {
-    let mut builder = DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(path);
-    made.map_err(FileError::at("make", path))
+    Disk::default().make_dir(path)
 }
 
 /// The names in a folder, sorted; none where there is no such folder.

@@ -23,8 +23,7 @@ use super::{
 };
 use crate::files::{Disk, FileError};
 use crate::home::{ExclusiveLock, Home};
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 
 /// A new version that is complete, and not yet seen by anybody. Dropped, it is gone.
 #[derive(Debug)]

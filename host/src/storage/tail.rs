@@ -9,8 +9,7 @@ use super::LogRecord;
 use super::logs::{LogFile, LogName, folder, list};
 use crate::files::FileError;
 use crate::home::Home;
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 
 /// Most bytes that are read at once. A record is shorter: what a guest logs in one line is cut long before.
 const CHUNK: usize = 1 << 20;

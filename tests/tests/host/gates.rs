@@ -157,8 +157,8 @@ struct As<'a> {
 }
 
 impl As<'_> {
-    /// Whether what a function came to is what its row says.
-    fn judge(self, interface: &Interface, function: &str, gate: Gate, came: &str) {
+    /// Sees that what a function came to is what its row says; tells whether that is a denial.
+    fn judge(self, interface: &Interface, function: &str, gate: Gate, came: &str) -> bool {
         let name = format!("{}.{function}", interface.name);
         let listed = |list| match self.listed {
             true => Ok(()),
@@ -166,7 +166,10 @@ impl As<'_> {
         };
         if function.starts_with("[method]") && !self.handles {
             assert_eq!(came, "no handle", "{name}");
-        } else if gate.admit(self.standing, listed).is_err() {
+            return false;
+        }
+        let denied = gate.admit(self.standing, listed).is_err();
+        if denied {
             let code = in_rust(interface.denial.expect("it has one"));
             assert!(came.contains(&code), "{name} is denied: {came}");
         } else if function == "poll" && !self.handles {
@@ -174,17 +177,20 @@ impl As<'_> {
         } else {
             assert_eq!(came, "ok", "{name}");
         }
+        denied
     }
 
-    /// Calls each function of each served interface, and judges what came of it.
+    /// Calls each function of each served interface, and judges what came of it. Each denial is counted.
     async fn calls_each(self, host: &Host, capsule: &Capsule) {
+        let mut denied = capsule.denied();
         for interface in interfaces().filter(|interface| interface.served) {
             for (function, gate) in interface.functions {
                 let name = format!("{}.{function}", interface.name);
                 let came = self.ask(host, capsule, "call", &name).await;
-                self.judge(interface, function, *gate, &came);
+                denied += u64::from(self.judge(interface, function, *gate, &came));
             }
         }
+        assert_eq!(capsule.denied(), denied);
     }
 
     /// What a hook answers.

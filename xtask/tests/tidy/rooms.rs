@@ -76,6 +76,17 @@ const ROOMS: &[Room] = &[
             "crate::host",
         ],
     },
+    // It carries the domains' parts, and knows none of them.
+    Room {
+        path: "host/src/capsule",
+        may_not: &[
+            "crate::domain::io",
+            "crate::domain::ipc",
+            "crate::domain::kv",
+            "crate::domain::sys",
+            "crate::host",
+        ],
+    },
     Room {
         path: "host/src/storage",
         may_not: &["wasmtime", "crate::engine", "crate::domain"],

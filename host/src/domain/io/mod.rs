@@ -57,7 +57,7 @@ impl Pollable {
     }
 }
 
-/// The domain. It keeps nothing: what can be waited for is among the handles of the instance.
+/// Serves `astrid:io`. Keeps nothing: what a guest can wait for is among the handles of its instance.
 pub struct Io;
 
 impl Own for Io {

@@ -122,7 +122,7 @@ impl Listener {
     }
 }
 
-/// The domain.
+/// Serves `astrid:ipc`.
 pub struct Ipc {
     outlet: Arc<dyn Outlet>,
 }
@@ -146,7 +146,7 @@ impl PerLoad<Ipc> for Owner {
     }
 }
 
-/// What it keeps for one instance.
+/// State of one instance.
 pub struct Instance {
     /// A run loop hears everybody, and takes on the principal of what it hears; a handler hears only whom it is called
     /// for.

@@ -33,7 +33,7 @@ mod bindings {
 pub use bindings::astrid::kv::host as wit;
 pub use gates::INTERFACES;
 
-/// The domain.
+/// Serves `astrid:kv` from one store.
 pub struct Kv {
     store: Arc<dyn KvStore>,
     /// Whether it was said that the store forgets.

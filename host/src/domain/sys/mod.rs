@@ -42,14 +42,14 @@ mod bindings {
 
 pub use bindings::astrid::sys::host as wit;
 
-/// The domain.
+/// Serves `astrid:sys`.
 pub struct Sys {
     registry: Arc<Registry>,
     secrets: Arc<dyn SecretStore>,
     blocking: Blocking,
 }
 
-/// What it keeps for one instance.
+/// State of one instance.
 pub struct Instance {
     /// When it first called the domain: its monotonic clock begins there.
     born: Instant,

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::FileError;
 use crate::home::Home;
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 use crate::package::PackageError;
 use crate::principal;
 use crate::storage::FileSecrets;

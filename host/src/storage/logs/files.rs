@@ -15,8 +15,7 @@ use super::Whose;
 use crate::config::LogsConfig;
 use crate::files::make_dir;
 use crate::home::Home;
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 
 /// The name of a log file: `<date>.log`, and from the second file of a day on `<date>.<number>.log`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,8 +1,7 @@
 //! What is written, to which file, and what is kept of it.
 
 use super::*;
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 
 fn record(principal: &str, message: &str) -> LogRecord {
     LogRecord {

@@ -14,8 +14,7 @@ use super::files::{self, OpenLog, Room};
 use super::{Dropped, LogLevel, LogRecord, Order, Whose, whose};
 use crate::config::LogsConfig;
 use crate::home::Home;
-use crate::names::CapsuleName;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 
 /// Files open at once.
 const OPEN_FILES: usize = 64;

@@ -50,6 +50,7 @@ pub const CASES: &[Case] = &[
     case("a value that is swapped", swap, "cas-mismatch ok"),
     case("a swap of what is not there", swap_none, "cas-mismatch"),
     case("a prefix above the limit", long_prefix, "invalid-key"),
+    case("more bytes than a principal may have", hoard, "quota ok"),
 ];
 
 fn got(key: &str) -> Result<String> {
@@ -155,6 +156,20 @@ fn swap() -> Result<String> {
 
 fn swap_none() -> Result<String> {
     Ok(told(kv::cas("never-swapped", Some(b""), b"1")).into())
+}
+
+fn hoard() -> Result<String> {
+    let value = vec![0; MAX_VALUE];
+    let mut full = Ok(());
+    for number in 0..=64 {
+        full = full.and_then(|()| kv::set(&format!("hoard/{number}"), &value));
+    }
+    kv::clear_prefix("hoard/")?;
+    Ok(format!(
+        "{} {}",
+        told(full),
+        told(kv::set("hoard/0", &value))
+    ))
 }
 
 fn long_prefix() -> Result<String> {
