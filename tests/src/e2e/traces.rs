@@ -10,7 +10,7 @@ use rustix::process::{Signal, umask};
 use serde_json::json;
 
 use crate::report::{GREET, Report, error, verdict};
-use crate::running::wait;
+use crate::running::{is_ignored, wait};
 
 /// Commands that only read, or find nothing to do, with their exit codes where there is no home.
 const READING: &[(&[&str], i32)] = &[
@@ -95,14 +95,6 @@ pub(crate) fn left(report: &mut Report, binary: PathBuf) -> Result<(), String> {
         error("not-found", "nobody"),
     );
     Ok(())
-}
-
-/// Whether this process, and so its children, ignores a signal.
-fn is_ignored(signal: Signal) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    ignored.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
 }
 
 /// The number of temporary folders before a process was ended, and afterwards with its exit code.
