@@ -8,6 +8,7 @@ mod author;
 mod compiled;
 mod consent;
 mod crates;
+mod ending;
 mod events;
 mod failing;
 mod hostile;

@@ -9,8 +9,8 @@ use rustix::fs::Mode;
 use rustix::process::{Signal, umask};
 use serde_json::json;
 
+use crate::ending::{is_ignored, wait};
 use crate::report::{GREET, Report, error, verdict};
-use crate::running::{is_ignored, wait};
 
 /// Commands that only read, or find nothing to do, with their exit codes where there is no home.
 const READING: &[(&[&str], i32)] = &[
