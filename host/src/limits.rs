@@ -201,7 +201,7 @@ limits! {
         RESTARTS: u32 = 5, count, "the contract";
         /// Calls of one principal that run at once where the manifest lifts the order and names no number.
         UNORDERED: usize = 4, count, "this host";
-        /// How many tenants a capsule keeps; further ones replace those not in use.
+        /// Tenants that a load of a capsule keeps; further ones replace those not in use.
         TENANTS: usize = 4_096, count, "this host";
         /// Failures within a minute that open the circuit.
         FAILURES: usize = 5, count, "this host";
@@ -296,7 +296,7 @@ limits! {
         MAX_SLEEP: u64 = 60_000_000_000, nanos, "the contract";
     }
     "Principals" principal {
-        /// How many principals are kept resolved; more are resolved again when they come back.
+        /// Principals that are kept resolved; further ones are resolved again when they come back.
         KEPT: usize = 4_096, count, "this host";
         /// Most bytes of a profile.
         PROFILE_BYTES: u64 = 64 * 1024, bytes, "this host";
