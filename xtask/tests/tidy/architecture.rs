@@ -53,6 +53,36 @@ fn problems(page: &str, files: &[(String, String)]) -> Vec<String> {
     problems
 }
 
+/// The tests that a page names for its invariants, in the rows of its table: names of functions between backticks.
+fn tests_of(page: &str) -> impl Iterator<Item = &str> {
+    let rows = page.lines().filter(|line| {
+        let number = line.strip_prefix("| ").and_then(|row| row.chars().next());
+        number.is_some_and(|first| first.is_ascii_digit())
+    });
+    let names = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    names.filter(|name| name.contains('_') && !name.contains(['/', ' ', ':']))
+}
+
+#[test]
+fn each_invariant_names_tests_that_there_are() {
+    let files: Vec<_> = tree::texts().collect();
+    let (_, page) = files
+        .iter()
+        .find(|(file, _)| file == PAGE)
+        .expect("the page");
+    let is_there = |name: &str| {
+        let function = format!("fn {name}(");
+        let mut sources = files.iter().filter(|(file, _)| file.ends_with(".rs"));
+        sources.any(|(_, text)| text.contains(&function))
+    };
+    assert!(tests_of(page).count() > 10);
+    let missing = tests_of(page).filter(|name| !is_there(name));
+    let missing: Vec<_> = missing
+        .map(|name| format!("{PAGE}: there is no test {name}"))
+        .collect();
+    assert_none(&missing);
+}
+
 #[test]
 fn the_architecture_page_has_every_room_and_arrows_go_down() {
     let files: Vec<_> = tree::texts().collect();
