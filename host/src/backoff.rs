@@ -18,7 +18,7 @@ pub(crate) const CAPSULE: Backoff = Backoff {
 };
 
 impl Backoff {
-    /// The pause after so many pauses before it.
+    /// The pause after `pauses` earlier ones.
     pub(crate) fn after(self, pauses: u32) -> Duration {
         let factor = 2_u32.saturating_pow(pauses);
         self.first.saturating_mul(factor).min(self.longest)

@@ -150,8 +150,8 @@ impl Events {
         Ok(Some(self.questions.ask(uplink, topic, forms)?))
     }
 
-    /// The one door for what does not come from a guest: subscriptions hear of it at once, and its handlers are asked as
-    /// whoever brings it wants.
+    /// Announces an event to the subscriptions: the one door for events that no guest publishes. The caller asks the
+    /// handlers.
     fn enter(&self, event: Event) -> Event {
         self.bus.publish(event.draft());
         event

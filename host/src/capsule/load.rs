@@ -29,9 +29,9 @@ use crate::policy::imports::{self, Imports};
 use crate::policy::paths;
 use crate::registry::CapsuleInfo;
 
-/// Where the load that answers for a capsule at present is found.
+/// Finds the load that answers for a capsule at present.
 pub(crate) trait Current: Send + Sync + 'static {
-    /// It; none if no load answers for that name.
+    /// The load that answers for `capsule`; `None` if there is none.
     fn current(&self, capsule: &CapsuleName) -> Option<Arc<LoadedCapsule>>;
 }
 

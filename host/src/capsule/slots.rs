@@ -43,9 +43,9 @@ pub(super) trait Evict: Send + Sync {
     fn evict(&self, since: Instant) -> bool;
 }
 
-/// Whoever has idle instances.
+/// Owner of idle instances.
 pub(super) trait Idlers: Send + Sync {
-    /// Adds since when each is idle, and where it is.
+    /// Adds each idle instance: since when it is idle, and where it is.
     fn candidates(&self, into: &mut Vec<Candidate>);
 }
 

@@ -16,7 +16,7 @@ use crate::registry::CapsuleInfo;
 /// A domain of an embedder, whatever its types.
 pub(crate) trait AnyDomain: Send + Sync {
     fn as_any(&self) -> &dyn Any;
-    /// Of the domain; the same one twice has no place.
+    /// The type of the domain. A host has at most one domain of each type.
     fn id(&self) -> TypeId;
     /// The name of its type, for errors.
     fn name(&self) -> &'static str;
@@ -90,7 +90,7 @@ impl<D: Domain> AnyLoad for CustomLoad<D> {
     }
 }
 
-/// Lends the view of an embedder's domain, of which the instance makes its part if it is the first time.
+/// Lends the view of an embedder's domain. Makes the instance's part of it at the first call.
 fn lend<D: Domain>(state: &mut StoreState) -> View<'_, D> {
     let StoreState {
         call,

@@ -17,7 +17,7 @@ use crate::manifest::Capability;
 use crate::policy::contract::{Interface, Offer};
 use crate::registry::CapsuleInfo;
 
-/// Where the parts of a domain of the list are.
+/// The places of a listed domain's parts on each tier.
 trait Listed: Own {
     fn domain(all: &Domains) -> &Self;
     fn load(all: &Loads) -> &Self::Load;
@@ -142,7 +142,7 @@ impl Domains {
     }
 }
 
-/// Lends the view of a domain of the list, which the instance makes its part of if it is the first time.
+/// Lends the view of a listed domain. Makes the instance's part of it at the first call.
 fn lend<D: Listed>(state: &mut StoreState) -> View<'_, D> {
     let StoreState {
         call,

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 /// What embedders' domains keep in a scope, each in the place that it has in the host.
 pub(super) type CustomScopes = OnceLock<Box<[OnceLock<Box<dyn Any + Send + Sync>>]>>;
 
-/// Where an embedder's domain is among those of its host.
+/// Position of an embedder's domain among those of its host.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) at: usize,
@@ -32,7 +32,7 @@ impl Place {
             )
     }
 
-    /// What the domain keeps in a scope, made with `make` if it is the first time.
+    /// The domain's part of a scope, made with `make` at the first call.
     pub(super) fn scope<S: Send + Sync + 'static>(
         self,
         scopes: &CustomScopes,

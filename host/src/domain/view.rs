@@ -56,7 +56,7 @@ impl<D: Domain> View<'_, D> {
     }
 }
 
-/// The key of a domain in a linker: what its functions are called with is its view.
+/// Key of a domain in a linker: its functions are called with its view.
 pub struct Views<D>(PhantomData<D>);
 
 impl<D: Domain> HasData for Views<D> {

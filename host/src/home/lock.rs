@@ -60,14 +60,14 @@ impl ExclusiveLock {
     }
 }
 
-/// Whoever waits for a lock looks at it again and again, for a time.
+/// A wait for a lock, which is tried again and again until a limit.
 pub(crate) struct Patience {
     began: Instant,
     limit: Duration,
 }
 
 impl Patience {
-    /// It begins now, and is over after `limit`.
+    /// Begins a wait of at most `limit`.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             began: Instant::now(),
@@ -75,7 +75,7 @@ impl Patience {
         }
     }
 
-    /// The pause before the next look; none when the time is over.
+    /// The pause before the next try; `None` once the limit is over.
     pub(crate) fn pause(&self) -> Option<Duration> {
         (self.began.elapsed() < self.limit).then_some(LOCK_POLL)
     }
