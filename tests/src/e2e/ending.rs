@@ -207,3 +207,7 @@ pub(crate) fn killed(report: &mut Report, astrid: &Astrid) -> Result<(), String>
     running.wait();
     Ok(())
 }
+
+pub(crate) fn said(astrid: &Astrid, asked: &[&str]) -> Output {
+    astrid.run(&[asked, &["--json"]].concat())
+}

@@ -10,7 +10,7 @@ use astrid_e2e::guests::Guest;
 use astrid_host::control::VERSION;
 use serde_json::{Value, json};
 
-use crate::ending::{LONG, cancelled, drained, killed, wait};
+use crate::ending::{LONG, cancelled, drained, killed, said, wait};
 use crate::hostile::install;
 use crate::report::{Judged, Report, error, same, verdict};
 
@@ -121,10 +121,6 @@ pub(crate) fn host(report: &mut Report, binary: PathBuf) -> Result<(), String> {
     drained(report, &astrid, running);
     cancelled(report, &astrid)?;
     killed(report, &astrid)
-}
-
-fn said(astrid: &Astrid, asked: &[&str]) -> Output {
-    astrid.run(&[asked, &["--json"]].concat())
 }
 
 /// A document without what differs from call to call, or says that a host runs.
