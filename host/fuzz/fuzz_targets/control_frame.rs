@@ -5,7 +5,8 @@
 use std::sync::LazyLock;
 
 use astrid_host::control::frame::{MAX_FRAME, read};
-use astrid_host::control::message::{Request, seal, unseal};
+use astrid_host::control::message::{seal, unseal};
+use astrid_host::control::requests::Request;
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
 

@@ -8,10 +8,11 @@ use tokio::time::{sleep, timeout};
 
 use super::error::ControlError;
 use super::frame;
-use super::message::{Answer, Ask, Request, seal, unseal};
+use super::message::{Answer, seal, unseal};
 use super::operator::{Held, Hold};
 use super::problem::Problem;
 use super::remark::Remarks;
+use super::requests::{Ask, Request};
 use super::socket;
 use crate::home::{ExclusiveLock, Home, HomeError, LOCK_PATIENCE, Patience};
 

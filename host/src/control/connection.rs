@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ControlError;
 use super::frame;
-use super::message::{Answer, Hello, Request, seal, unseal};
+use super::message::{Answer, Hello, seal, unseal};
 use super::operator::Operator;
 use super::places::{Places, Silent};
 use super::remark::{Heard, Place, Remark, Remarks};
+use super::requests::Request;
 use crate::host::Host;
 use crate::kind::ErrorKind;
 use crate::limits::control::PATIENCE;

@@ -1,4 +1,4 @@
-//! What is said over a control socket, and how it is put into frames.
+//! The frames' JSON: what a host says, and the envelope with the version that everything said is put in.
 
 use std::borrow::Cow;
 
@@ -8,125 +8,9 @@ use serde_json::value::RawValue;
 
 use super::error::ControlError;
 use super::frame;
-use super::operator::{Hold, Operator};
 use super::problem::Problem;
 use super::protocol::VERSION;
-use super::remark::{Heard, MissingHome, Place, Remark, Remarks};
-use super::requests::{
-    AddPrincipal, CallTool, DisablePrincipal, EnablePrincipal, Examine, Inspect, Install, Invoke,
-    List, Logs, Principals, Publish, Reload, Remove, Stop, Tools, Verify,
-};
-
-/// Something that is asked of a home, be a host running on it or not.
-pub trait Ask: Into<Request> + Send + 'static {
-    /// What is answered.
-    type Reply: Serialize + DeserializeOwned + Send + 'static;
-
-    /// How it needs the home held where no host runs.
-    const HOLD: Hold = Hold::Shared;
-
-    /// Whether it changes what is there: then it goes on to its end even if nobody waits for it any more.
-    const CHANGES: bool = false;
-
-    /// What becomes of the home for it where there is none.
-    fn missing_home(&self) -> MissingHome {
-        MissingHome::Make
-    }
-
-    /// Which of a running host's places it takes.
-    fn place(&self) -> Place {
-        Place::Short
-    }
-
-    /// Whose log lines belong to it while it is under way.
-    fn heard(&self) -> Option<Heard> {
-        None
-    }
-
-    /// Does it.
-    fn carry_out(
-        self,
-        by: &Operator,
-        remarks: &impl Remarks,
-    ) -> impl Future<Output = Result<Self::Reply, Problem>> + Send;
-}
-
-macro_rules! requests {
-    ($($request:ident,)+) => {
-        /// Any request.
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        #[expect(missing_docs, reason = "each is documented where it is defined")]
-        pub enum Request {
-            $($request($request),)+
-        }
-
-        $(impl From<$request> for Request {
-            fn from(request: $request) -> Self {
-                Self::$request(request)
-            }
-        })+
-
-        impl Request {
-            /// Whose log lines belong to it while it is under way.
-            pub(super) fn heard(&self) -> Option<Heard> {
-                match self {
-                    $(Self::$request(ask) => ask.heard(),)+
-                }
-            }
-
-            /// Which of a running host's places it takes.
-            pub(super) fn place(&self) -> Place {
-                match self {
-                    $(Self::$request(ask) => ask.place(),)+
-                }
-            }
-
-            /// Whether it goes on to its end though nobody waits for it any more.
-            pub(super) fn changes(&self) -> bool {
-                match self {
-                    $(Self::$request(_) => $request::CHANGES,)+
-                }
-            }
-
-            /// Does it; the reply is in the form that crosses a socket.
-            pub(super) async fn carry_out(
-                self,
-                by: &Operator,
-                remarks: &impl Remarks,
-            ) -> Result<Box<RawValue>, Problem> {
-                match self {
-                    $(Self::$request(ask) => raw(&ask.carry_out(by, remarks).await?),)+
-                }
-            }
-        }
-    };
-}
-
-requests! {
-    Invoke,
-    Publish,
-    Tools,
-    CallTool,
-    List,
-    Inspect,
-    Examine,
-    Verify,
-    Install,
-    Remove,
-    Reload,
-    Principals,
-    AddPrincipal,
-    DisablePrincipal,
-    EnablePrincipal,
-    Logs,
-    Stop,
-}
-
-fn raw(reply: &impl Serialize) -> Result<Box<RawValue>, Problem> {
-    let json = serde_json::value::to_raw_value(reply);
-    Ok(json.map_err(|error| ControlError::garbage(&error))?)
-}
+use super::remark::Remark;
 
 /// What a host says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -198,8 +82,8 @@ pub fn unseal<T: DeserializeOwned>(json: &[u8]) -> Result<T, ControlError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::requests::List;
     use super::*;
+    use crate::control::requests::{List, Request};
 
     fn sealed(json: &str) -> Result<Request, ControlError> {
         unseal(json.as_bytes())

@@ -1,8 +1,8 @@
 //! A running host, and how it is asked: the socket `run/control.sock` of its home.
 //!
-//! A host that runs holds its home alone, so whoever wants something of that home asks it. Each request is a type
-//! ([`requests`]) that is carried out in one place, by an [`Operator`]: on the running host when it came by its socket,
-//! within the asking process when no host runs. [`reach`] finds out which it is.
+//! A host that runs holds its home alone, so whoever wants something of that home asks it. Each request is a file of
+//! [`requests`]; an [`Operator`] lends it what it works on: the running host where the request came by its socket, the
+//! home itself where no host runs. [`reach`] finds out which it is.
 //!
 //! The protocol: frames ([`frame`]) of JSON, `{ "v": 3, "astrid": "1.0.0", "body": … }`. The host says `hello` to who
 //! connects. Then a connection asks, one request after another; the answer to each is any number of remarks (a
@@ -29,9 +29,9 @@ mod socket;
 
 pub use client::{Client, Reached, claim, freed, reach};
 pub use error::ControlError;
-pub use message::Ask;
 pub use operator::{Held, Hold, Operator};
 pub use problem::Problem;
 pub use protocol::VERSION;
 pub use remark::{MissingHome, Place, Remark, Remarks};
+pub use requests::Ask;
 pub use server::{Ended, LONGEST_DRAIN, Server, Stopper};

@@ -1,10 +1,7 @@
-//! Carries requests out: the one place where what is asked for becomes calls of the library, be it asked of a running
-//! host or of nobody.
+//! Lends a request what it works on: the home, its lock, a host, threads for work that waits. The same request is carried
+//! out by a running host, or within the asking process where no host runs.
 
-mod calls;
 mod capsules;
-mod principals;
-mod stop;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,9 +14,12 @@ use super::problem::Problem;
 use super::remark::{Remark, Remarks};
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
 use crate::host::{Host, HostBuilder};
+use crate::kind::ErrorKind;
 use crate::manifest::Diagnostic;
 use crate::names::PrincipalId;
 use crate::principal::Principals;
+
+pub(super) use capsules::{DRAIN, not_ready};
 
 /// How a home is held for a request where no host runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Held {
 }
 
 /// Remarks what is deprecated in a package's manifest.
-async fn warn(warnings: &[Diagnostic], remarks: &impl Remarks) {
+pub(super) async fn warn(warnings: &[Diagnostic], remarks: &impl Remarks) {
     for warning in warnings {
         remarks.remark(Remark::Warning(warning.to_string())).await;
     }
@@ -66,7 +66,7 @@ async fn warn(warnings: &[Diagnostic], remarks: &impl Remarks) {
 
 /// Carries requests out, each by [`Ask::carry_out`](super::Ask::carry_out).
 pub struct Operator {
-    home: Home,
+    pub(super) home: Home,
     held: Held,
     /// Used where there is no host: they are costly to begin with.
     own: OnceLock<Principals>,
@@ -132,21 +132,21 @@ impl Operator {
     }
 
     /// The host that runs.
-    fn run(&self) -> Option<&Running> {
+    pub(super) fn run(&self) -> Option<&Running> {
         match &self.mode {
             Mode::Alone { .. } => None,
             Mode::Running(running) => Some(running),
         }
     }
 
-    fn must_run(&self) -> Result<&Running, ControlError> {
+    pub(super) fn must_run(&self) -> Result<&Running, ControlError> {
         self.run().ok_or_else(|| ControlError::NotRunning {
             home: self.home.root().to_owned(),
         })
     }
 
     /// A host, made now if there is none yet.
-    async fn any_host(&self) -> Result<&Host, Problem> {
+    pub(super) async fn any_host(&self) -> Result<&Host, Problem> {
         match &self.mode {
             Mode::Alone { begin, host } => {
                 let make = || begin().home(self.home.clone()).build();
@@ -158,7 +158,7 @@ impl Operator {
 
     /// A host that has loaded every installed capsule. One that doesn't run starts no run loops; which these are is
     /// remarked, and what can't be loaded.
-    async fn full_host(&self, remarks: &impl Remarks) -> Result<&Host, Problem> {
+    pub(super) async fn full_host(&self, remarks: &impl Remarks) -> Result<&Host, Problem> {
         let host = self.any_host().await?;
         if self.run().is_some() {
             for (_, reason) in host.failed() {
@@ -183,7 +183,7 @@ impl Operator {
     }
 
     /// The lock of who changes the home.
-    fn lock(&self) -> Result<&ExclusiveLock, HomeError> {
+    pub(super) fn lock(&self) -> Result<&ExclusiveLock, HomeError> {
         match &self.held {
             Held::Alone(lock) => Ok(lock),
             // Nothing that changes the home is asked with less.
@@ -192,7 +192,7 @@ impl Operator {
     }
 
     /// The principals: those that a host knows already.
-    fn principals(&self) -> &Principals {
+    pub(super) fn principals(&self) -> &Principals {
         match self.host() {
             Some(host) => host.principals(),
             None => self.own.get_or_init(|| Principals::new(self.home.clone())),
@@ -200,15 +200,23 @@ impl Operator {
     }
 
     /// Refuses a principal that isn't there, with the one that may have been meant, or that is disabled.
-    fn known(&self, id: &PrincipalId) -> Result<(), Problem> {
+    pub(super) fn known(&self, id: &PrincipalId) -> Result<(), Problem> {
         let found = self.principals().resolve(id);
         found
             .map(drop)
             .map_err(|error| Problem::of_principal(&self.home, id, error))
     }
 
+    /// Refuses a principal that isn't there, with the one that may have been meant. It may be disabled or damaged.
+    pub(super) fn exists(&self, id: &PrincipalId) -> Result<(), Problem> {
+        match self.known(id) {
+            Err(problem) if problem.kind == ErrorKind::NotFound => Err(problem),
+            _ => Ok(()),
+        }
+    }
+
     /// Does a short job that waits for files: in a thread of its own where others would wait with it.
-    async fn on_disk<T: Send + 'static>(
+    pub(super) async fn on_disk<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Home) -> T + Send + 'static,
     ) -> Result<T, Problem> {
@@ -220,7 +228,7 @@ impl Operator {
     }
 
     /// The same for what reads whole packages, or changes what is installed.
-    async fn in_bulk<T: Send + 'static>(
+    pub(super) async fn in_bulk<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Home) -> T + Send + 'static,
     ) -> Result<T, Problem> {

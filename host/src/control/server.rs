@@ -233,8 +233,8 @@ mod tests {
     use super::*;
     use crate::Home;
     use crate::control::frame::{self, UNREAD};
-    use crate::control::message::{Request, seal};
-    use crate::control::requests::Logs;
+    use crate::control::message::seal;
+    use crate::control::requests::{Logs, Request};
     use crate::names::{CapsuleName, PrincipalId};
     use crate::storage::{LogLevel, LogRecord};
 

@@ -1,85 +1,78 @@
-//! Calls: of handlers, by events, and of tools.
+//! Publishes an event, and tells what came of it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Operator, warn};
-use crate::capsule::Capsule;
-use crate::control::message::Ask;
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, micros};
+use crate::control::operator::Operator;
 use crate::control::problem::Problem;
 use crate::control::remark::{Heard, MissingHome, Place, Remark, Remarks};
-use crate::control::requests::{
-    CallTool, Invoke, Invoked, Publish, Published, PublishedStep, Tools, micros,
-};
 use crate::dispatch::{Conclusion, Event, HandlerFailure, Outcome, Said, Step};
-use crate::names::CapsuleName;
-use crate::package::Package;
+use crate::events::EventDraft;
+use crate::names::{CapsuleName, PrincipalId};
 use crate::text::cut;
-use crate::tools::{Tool, ToolAnswer};
 
 /// How long observers, and what handlers published themselves, may take once an event's outcome is known, where the host
 /// ends with it.
 const AFTERWARDS: Duration = Duration::from_secs(60);
+
 /// Most handlers that are told of one event; what each said has at most 1 KiB in the trace.
 const STEPS: usize = 1_024;
+
 /// Most bytes of the reason for which an event is denied; that of a handler is shorter.
 const REASON: usize = 32 * 1024;
-/// How long a capsule that has to be loaded for a call may take to end what an earlier load of it was doing.
-pub(super) const DRAIN: Duration = Duration::from_secs(10);
 
-impl Operator {
-    /// An installed capsule, loaded now if it isn't. What is deprecated in its manifest is remarked.
-    async fn capsule(
-        &self,
-        name: &CapsuleName,
-        remarks: &impl Remarks,
-    ) -> Result<Capsule, Problem> {
-        let of_package = |error| Problem::of_package(&self.home, error);
-        let host = match self.run() {
-            Some(running) => &running.host,
-            None => {
-                let of = name.clone();
-                let package = self.in_bulk(move |home| Package::installed(home, &of));
-                let package = package.await?.map_err(of_package)?;
-                warn(package.warnings(), remarks).await;
-                return Ok(self.any_host().await?.load(package).await?);
-            }
-        };
-        let capsule = match host.capsule(name) {
-            Some(capsule) => capsule,
-            // It failed, and says so again unless it was mended meanwhile.
-            None => self.loaded(host, name).await?,
-        };
-        warn(capsule.warnings(), remarks).await;
-        Ok(capsule)
+/// Publishes an event, and waits for its outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    /// Its topic.
+    pub topic: String,
+    /// What it says: JSON.
+    pub payload: String,
+    /// On whose behalf.
+    pub principal: PrincipalId,
+}
+
+impl Publish {
+    /// This event.
+    pub fn new(event: EventDraft, principal: &PrincipalId) -> Self {
+        let (topic, payload) = event.into_parts();
+        Self {
+            topic: topic.as_str().to_owned(),
+            payload: payload.as_str().to_owned(),
+            principal: principal.clone(),
+        }
     }
 }
 
-impl Ask for Invoke {
-    type Reply = Invoked;
+/// What came of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// `continue`, `final` or `deny`.
+    pub verdict: Cow<'static, str>,
+    /// The answer where there is one, else what the chain made of the payload.
+    pub payload: String,
+    /// Why it is denied; at most 32 KiB.
+    pub reason: Option<String>,
+    /// Who was asked, in order; the first 1,024.
+    pub steps: Vec<PublishedStep>,
+}
 
-    fn missing_home(&self) -> MissingHome {
-        MissingHome::ThrowAway
-    }
-
-    fn place(&self) -> Place {
-        Place::Call
-    }
-
-    fn heard(&self) -> Option<Heard> {
-        Some(Heard {
-            principal: self.principal.clone(),
-            capsule: Some(self.capsule.clone()),
-        })
-    }
-
-    async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Invoked, Problem> {
-        let call = self.call()?;
-        let host = by.any_host().await?;
-        by.known(&self.principal)?;
-        let capsule = by.capsule(&self.capsule, remarks).await?;
-        let reply = host.invoke(&capsule, call).await?;
-        Ok(reply.into())
-    }
+/// A handler of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedStep {
+    /// Its capsule.
+    pub capsule: CapsuleName,
+    /// Its name.
+    pub action: String,
+    /// `continue`, `rewrite`, `final`, `deny`, `failed`, `skipped` (it kept failing, and isn't called) or `running`.
+    pub verdict: Cow<'static, str>,
+    /// What is to be said about it: why it denies, or how it failed; cut beyond 1 KiB.
+    pub error: Option<String>,
+    /// From when it was called until it answered, in microseconds.
+    pub elapsed_us: u64,
 }
 
 impl Ask for Publish {
@@ -153,60 +146,6 @@ fn step(step: Step) -> PublishedStep {
         verdict: verdict.into(),
         error,
         elapsed_us: micros(step.elapsed),
-    }
-}
-
-impl Ask for Tools {
-    type Reply = Vec<Tool>;
-
-    fn missing_home(&self) -> MissingHome {
-        MissingHome::ThrowAway
-    }
-
-    fn place(&self) -> Place {
-        Place::Call
-    }
-
-    fn heard(&self) -> Option<Heard> {
-        Some(Heard {
-            principal: self.principal.clone(),
-            capsule: None,
-        })
-    }
-
-    async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<Vec<Tool>, Problem> {
-        by.any_host().await?;
-        by.known(&self.principal)?;
-        let host = by.full_host(remarks).await?;
-        Ok(host.tools(&self.principal).await)
-    }
-}
-
-impl Ask for CallTool {
-    type Reply = ToolAnswer;
-
-    fn missing_home(&self) -> MissingHome {
-        MissingHome::ThrowAway
-    }
-
-    fn place(&self) -> Place {
-        Place::Call
-    }
-
-    fn heard(&self) -> Option<Heard> {
-        Some(Heard {
-            principal: self.principal.clone(),
-            capsule: None,
-        })
-    }
-
-    async fn carry_out(self, by: &Operator, remarks: &impl Remarks) -> Result<ToolAnswer, Problem> {
-        let arguments = self.payload()?;
-        by.any_host().await?;
-        by.known(&self.principal)?;
-        let host = by.full_host(remarks).await?;
-        let answer = host.call_tool(&self.tool, &arguments, &self.principal);
-        Ok(answer.await?)
     }
 }
 

@@ -1,10 +1,24 @@
-//! The end of a running host.
+//! Ends a running host.
 
-use super::{Hold, Operator};
-use crate::control::message::Ask;
+use serde::{Deserialize, Serialize};
+
+use super::Ask;
+use crate::control::operator::{Hold, Operator};
 use crate::control::problem::Problem;
 use crate::control::remark::{MissingHome, Place, Remarks};
-use crate::control::requests::{Stop, Stopping};
+
+/// Ends a running host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {}
+
+/// A host that is about to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// Its process.
+    pub pid: u32,
+    /// How long what is in flight may take, in milliseconds.
+    pub drain_ms: u64,
+}
 
 impl Ask for Stop {
     type Reply = Stopping;

@@ -1,113 +1,32 @@
-//! Principals, and what capsules have logged for them.
+//! Shows what a capsule has logged for a principal.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Hold, Operator};
+use super::Ask;
 use crate::control::error::ControlError;
-use crate::control::message::Ask;
+use crate::control::operator::{Hold, Operator};
 use crate::control::problem::Problem;
 use crate::control::remark::{MissingHome, Place, Remark, Remarks};
-use crate::control::requests::{
-    AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Logs, Principals,
-};
-use crate::kind::ErrorKind;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 use crate::package::{self, PackageError};
 use crate::storage::LogTail;
 
 /// How often a followed log is looked at where no host tells that something was written.
 const LOOK: Duration = Duration::from_millis(200);
 
-impl Ask for Principals {
-    type Reply = Vec<ListedPrincipal>;
-
-    fn missing_home(&self) -> MissingHome {
-        MissingHome::Look
-    }
-
-    async fn carry_out(
-        self,
-        by: &Operator,
-        _remarks: &impl Remarks,
-    ) -> Result<Vec<ListedPrincipal>, Problem> {
-        let all = by.principals();
-        let listed = all.names()?.into_iter().map(|name| {
-            let (enabled, error) = match all.read(&name) {
-                Ok(principal) => (principal.profile.enabled, None),
-                Err(error) => (false, Some(error.into())),
-            };
-            ListedPrincipal {
-                name,
-                enabled,
-                error,
-            }
-        });
-        Ok(listed.collect())
-    }
-}
-
-impl Ask for AddPrincipal {
-    type Reply = ();
-    const HOLD: Hold = Hold::Alone;
-    const CHANGES: bool = true;
-
-    async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
-        by.lock()?;
-        Ok(by.principals().add(&self.name)?)
-    }
-}
-
-impl Ask for DisablePrincipal {
-    type Reply = ();
-    const HOLD: Hold = Hold::Alone;
-    const CHANGES: bool = true;
-
-    /// `default` is in every home, and its profile stays.
-    fn missing_home(&self) -> MissingHome {
-        match self.name == PrincipalId::default_principal() {
-            true => MissingHome::Make,
-            false => MissingHome::ThrowAway,
-        }
-    }
-
-    async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
-        by.lock()?;
-        by.exists(&self.name)?;
-        Ok(by.principals().disable(&self.name)?)
-    }
-}
-
-impl Ask for EnablePrincipal {
-    type Reply = ();
-    const HOLD: Hold = Hold::Alone;
-    const CHANGES: bool = true;
-
-    /// `default` is in every home, and its profile stays.
-    fn missing_home(&self) -> MissingHome {
-        match self.name == PrincipalId::default_principal() {
-            true => MissingHome::Make,
-            false => MissingHome::ThrowAway,
-        }
-    }
-
-    async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
-        by.lock()?;
-        by.exists(&self.name)?;
-        Ok(by.principals().enable(&self.name)?)
-    }
-}
-
-impl Operator {
-    /// Refuses a principal that isn't there, with the one that may have been meant. It may be disabled or damaged.
-    fn exists(&self, id: &PrincipalId) -> Result<(), Problem> {
-        match self.known(id) {
-            Err(problem) if problem.kind == ErrorKind::NotFound => Err(problem),
-            _ => Ok(()),
-        }
-    }
+/// Shows what a capsule has logged for a principal, as [`Remark::Log`](super::Remark::Log).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logs {
+    /// Which one.
+    pub capsule: CapsuleName,
+    /// For whom it ran.
+    pub principal: PrincipalId,
+    /// Whether to go on with what comes, without an end.
+    pub follow: bool,
 }
 
 impl Ask for Logs {
