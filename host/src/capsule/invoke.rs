@@ -211,8 +211,7 @@ impl LoadedCapsule {
         let memory_peak = live.memory_peak();
         let most = self.environment.config.engine.instance_calls;
         if self.info.manifest.runtime.isolation != Isolation::Call && live.may_stay(most) {
-            tenant.idle.put(live, ended);
-            self.environment.slots.put_back();
+            tenant.put_back(live, ended, &self.environment.slots);
             if self.closed.load(Relaxed) {
                 tenant.idle.clear();
             }

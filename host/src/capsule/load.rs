@@ -3,8 +3,8 @@
 //! In this order, each step with its own refusal: what the binary is, what it imports, its code (what is known of its
 //! hash already, else compiled from the very buffer that was checked), its links.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
 
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, UnitWeighter};
@@ -16,7 +16,7 @@ use super::environment::Environment;
 use super::known::Known;
 use super::loop_state::RunLoop;
 use super::reports::Reports;
-use super::slots::{Candidate, Idlers};
+use super::slots::IdlePlace;
 use super::template::Template;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
 use crate::domain::Loads;
@@ -53,7 +53,7 @@ pub(crate) struct LoadedCapsule {
     pub(super) actions: Option<Vec<String>>,
     pub(super) tenants:
         Cache<PrincipalId, Arc<Tenant>, UnitWeighter, DefaultHashBuilder, KeepInUse>,
-    pub(super) shared_idle: Arc<Idle>,
+    pub(super) shared_idle: Arc<dyn IdlePlace>,
     /// For whom it was installed: whom its run loop is, and for whom the host's own events are.
     pub(crate) owner: PrincipalId,
     pub(super) run_loop: RunLoop,
@@ -124,7 +124,7 @@ impl LoadedCapsule {
                 DefaultHashBuilder::default(),
                 KeepInUse,
             ),
-            shared_idle: Arc::default(),
+            shared_idle: Arc::new(Idle::default()),
             owner: package.owner().clone(),
             run_loop: RunLoop::default(),
             tenant_count: AtomicU64::new(0),
@@ -132,8 +132,6 @@ impl LoadedCapsule {
             closed: AtomicBool::new(false),
             info,
         });
-        let idle: Weak<Self> = Arc::downgrade(&capsule);
-        environment.slots.enlist(idle);
         Ok(capsule)
     }
 
@@ -156,15 +154,6 @@ impl LoadedCapsule {
             tenant.idle.clear();
         }
         self.shared_idle.clear();
-    }
-}
-
-impl Idlers for LoadedCapsule {
-    fn candidates(&self, into: &mut Vec<Candidate>) {
-        for (_, tenant) in self.tenants.iter() {
-            tenant.idle.candidates(into);
-        }
-        self.shared_idle.candidates(into);
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::instance::Live;
 use crate::call::MAX_DEPTH;
 
 /// Slots kept for nested calls, one for each depth.
@@ -26,7 +27,8 @@ pub(crate) struct Slots {
     free: Arc<Semaphore>,
     /// For calls nested once, twice, and so on.
     nested: [Arc<Semaphore>; RESERVED],
-    capsules: Mutex<Vec<Weak<dyn Idlers>>>,
+    /// Each that holds idle instances, and some that don't any more.
+    places: Mutex<Vec<Weak<dyn IdlePlace>>>,
     /// Which are held, here and elsewhere.
     guests: TaskTracker,
     /// Who waits for a slot now.
@@ -34,23 +36,43 @@ pub(crate) struct Slots {
     oldest: Mutex<Oldest>,
 }
 
-/// An instance that was idle when it was looked for: since when, and among which ones.
-pub(super) type Candidate = (Instant, Weak<dyn Evict>);
+/// An instance that was idle when it was looked for: since when, and where.
+pub(super) type Candidate = (Instant, Weak<dyn IdlePlace>);
 
-/// Instances that are idle.
-pub(super) trait Evict: Send + Sync {
-    /// Ends the one that is idle since then; false if there is none any more.
+/// Where instances wait for the next call. It is listed with its first one.
+///
+/// A trait, so that what is proven of a host and its futures (`Send`) does not go down into wasmtime's types each time:
+/// rustc gives up at a depth of 128, and an embedder's own futures come on top.
+pub(super) trait IdlePlace: Send + Sync {
+    /// The instance that was put back last: its memory is the warmest.
+    fn take(&self) -> Option<Box<Live>>;
+
+    /// Keeps an instance. [`Listing::Begins`] if the place has to be listed.
+    fn put(&self, live: Box<Live>, since: Instant) -> Listing;
+
+    /// Ends the instance that is idle since then; false if there is none any more.
     fn evict(&self, since: Instant) -> bool;
+
+    /// Ends all of them.
+    fn clear(&self);
+
+    /// Adds each of its instances. [`Listing::Ends`] where there is none.
+    fn candidates(&self, this: &Weak<dyn IdlePlace>, into: &mut Vec<Candidate>) -> Listing;
 }
 
-/// Owner of idle instances.
-pub(super) trait Idlers: Send + Sync {
-    /// Adds each idle instance: since when it is idle, and where it is.
-    fn candidates(&self, into: &mut Vec<Candidate>);
+/// Whether a place is on the list of those with idle instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// It holds its first one, and is to be listed.
+    Begins,
+    /// It is listed, and holds some.
+    Stays,
+    /// It is listed, and holds none.
+    Ends,
 }
 
-/// What was idle when all tenants were last looked through, longest first. Whatever became idle later is younger than
-/// each of these that still is, so tenants are only looked through again when none is left.
+/// What was idle when all places were last looked through, longest first. Whatever became idle later is younger than
+/// each of these that still is, so places are only looked through again when none is left.
 type Oldest = VecDeque<Candidate>;
 
 /// Room for one instance.
@@ -79,7 +101,7 @@ impl Slots {
             guests,
             nested: std::array::from_fn(|_| Arc::new(Semaphore::new(1))),
             free: Arc::new(Semaphore::new(count)),
-            capsules: Mutex::default(),
+            places: Mutex::default(),
             waiting: AtomicUsize::new(0),
             oldest: Mutex::default(),
         }
@@ -95,11 +117,16 @@ impl Slots {
         self.free.available_permits() == 0
     }
 
-    /// Lets idle instances of a capsule be evicted.
-    pub(super) fn enlist(&self, capsule: Weak<dyn Idlers>) {
-        let mut capsules = self.capsules.lock();
-        capsules.retain(|capsule| capsule.strong_count() > 0);
-        capsules.push(capsule);
+    /// Lets the idle instances of a place be evicted.
+    pub(super) fn list(&self, place: Weak<dyn IdlePlace>) {
+        let mut places = self.places.lock();
+        if places.len() == places.capacity() {
+            // Before it grows, those go whose tenants are gone.
+            places.retain(|place| place.strong_count() > 0);
+            let live = places.len();
+            places.reserve(live + 8);
+        }
+        places.push(place);
     }
 
     /// Gives out none any more: who waits for one gets none, either.
@@ -164,11 +191,11 @@ impl Slots {
     }
 
     fn look_through(&self) {
-        let capsules = self.capsules.lock().clone();
         let mut found = Vec::new();
-        for capsule in capsules.iter().filter_map(Weak::upgrade) {
-            capsule.candidates(&mut found);
-        }
+        self.places.lock().retain(|place| {
+            let listing = place.upgrade().map(|it| it.candidates(place, &mut found));
+            listing == Some(Listing::Stays)
+        });
         found.sort_unstable_by_key(|(since, _)| *since);
         *self.oldest.lock() = found.into();
     }

@@ -12,7 +12,7 @@ use super::Ceilings;
 use super::circuit::Circuit;
 use super::instance::Live;
 use super::reports::Reports;
-use super::slots::{Candidate, Evict};
+use super::slots::{Candidate, IdlePlace, Listing, Slots};
 use crate::call::TraceId;
 use crate::dispatch;
 use crate::domain::Scope;
@@ -28,7 +28,7 @@ pub(super) struct Tenant {
     pub(super) ceilings: Ceilings,
     /// Its calls come through this, first come first served.
     pub(super) lane: Arc<dispatch::Lane>,
-    pub(super) idle: Arc<Idle>,
+    pub(super) idle: Arc<dyn IdlePlace>,
     pub(super) circuit: Circuit,
     /// How often failures are written down for it.
     pub(super) reports: Reports,
@@ -43,7 +43,7 @@ impl Tenant {
         scope: Scope,
         ceilings: Ceilings,
         lane: Arc<dispatch::Lane>,
-        idle: Arc<Idle>,
+        idle: Arc<dyn IdlePlace>,
         checked_at: u64,
         number: u64,
     ) -> Self {
@@ -60,6 +60,14 @@ impl Tenant {
         }
     }
 
+    /// Keeps an instance for the next call, unless a call waits for its slot.
+    pub(super) fn put_back(&self, live: Box<Live>, since: Instant, slots: &Slots) {
+        if self.idle.put(live, since) == Listing::Begins {
+            slots.list(Arc::downgrade(&self.idle));
+        }
+        slots.put_back();
+    }
+
     /// A name for the next call. Counted for each tenant, so that they don't share a counter.
     pub(super) fn next_trace(&self) -> TraceId {
         TraceId((self.number << 40) | (self.calls.fetch_add(1, Relaxed) & ((1 << 40) - 1)))
@@ -68,40 +76,55 @@ impl Tenant {
 
 /// Instances that wait for a call: those of a tenant, or of a whole capsule where the manifest shares them.
 #[derive(Default)]
-pub(super) struct Idle(Mutex<Vec<(Instant, Box<Live>)>>);
+pub(super) struct Idle(Mutex<Instances>);
 
-impl Idle {
-    /// The one that was put back last: its memory is the warmest.
-    pub(super) fn take(&self) -> Option<Box<Live>> {
-        self.0.lock().pop().map(|(_, live)| live)
-    }
-
-    pub(super) fn put(&self, live: Box<Live>, since: Instant) {
-        self.0.lock().push((since, live));
-    }
-
-    /// Since when each is, with a way back to here.
-    pub(super) fn candidates(self: &Arc<Self>, into: &mut Vec<Candidate>) {
-        let idle = self.0.lock();
-        let place = Arc::downgrade(self) as Weak<dyn Evict>;
-        into.extend(idle.iter().map(|(since, _)| (*since, Weak::clone(&place))));
-    }
-
-    pub(super) fn clear(&self) {
-        let all = std::mem::take(&mut *self.0.lock());
-        drop(all);
-    }
+#[derive(Default)]
+struct Instances {
+    idle: Vec<(Instant, Box<Live>)>,
+    /// Whether the slots know of the place.
+    listed: bool,
 }
 
-impl Evict for Idle {
+impl IdlePlace for Idle {
+    fn take(&self) -> Option<Box<Live>> {
+        self.0.lock().idle.pop().map(|(_, live)| live)
+    }
+
+    fn put(&self, live: Box<Live>, since: Instant) -> Listing {
+        let mut instances = self.0.lock();
+        instances.idle.push((since, live));
+        if std::mem::replace(&mut instances.listed, true) {
+            Listing::Stays
+        } else {
+            Listing::Begins
+        }
+    }
+
+    fn clear(&self) {
+        let all = std::mem::take(&mut self.0.lock().idle);
+        drop(all);
+    }
+
     fn evict(&self, since: Instant) -> bool {
         let evicted = {
-            let mut idle = self.0.lock();
+            let idle = &mut self.0.lock().idle;
             let at = idle.iter().position(|(other, _)| *other == since);
             at.map(|at| idle.remove(at))
         };
         // Dropping a store takes microseconds: not under the lock.
         evicted.is_some()
+    }
+
+    fn candidates(&self, this: &Weak<dyn IdlePlace>, into: &mut Vec<Candidate>) -> Listing {
+        let mut instances = self.0.lock();
+        let idle = instances.idle.iter();
+        into.extend(idle.map(|(since, _)| (*since, Weak::clone(this))));
+        instances.listed = !instances.idle.is_empty();
+        if instances.listed {
+            Listing::Stays
+        } else {
+            Listing::Ends
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::load::LoadedCapsule;
-use super::tenant::Tenant;
+use super::slots::IdlePlace;
+use super::tenant::{Idle, Tenant};
 use super::{CallError, Ceilings};
 use crate::domain::Scope;
 use crate::manifest::Isolation;
@@ -60,9 +61,9 @@ impl LoadedCapsule {
         let runtime = &self.info.manifest.runtime;
         let limits = &self.environment.config.limits;
         let ceilings = Ceilings::new(runtime, limits, &scope.principal.profile.limits);
-        let idle = match runtime.isolation {
+        let idle: Arc<dyn IdlePlace> = match runtime.isolation {
             Isolation::Shared => Arc::clone(&self.shared_idle),
-            Isolation::Principal | Isolation::Call => Arc::default(),
+            Isolation::Principal | Isolation::Call => Arc::new(Idle::default()),
         };
         let events = &self.environment.events;
         let lane = events.lane(&self.info.name, &scope.principal.id);
