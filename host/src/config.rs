@@ -9,8 +9,8 @@ use toml::de::DeTable;
 use crate::files::FileError;
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
-use crate::limits::operator;
 use crate::limits::{Amount, Limit};
+use crate::limits::{operator, storage};
 use crate::nearest::nearest;
 
 /// What the operator set; everything has a default. Tables that are not here belong to a domain, or are an error.
@@ -27,6 +27,8 @@ pub struct HostConfig {
     pub security: SecurityConfig,
     /// `[secrets]`.
     pub secrets: SecretsConfig,
+    /// `[storage]`.
+    pub storage: StorageConfig,
     /// `[logs]`.
     pub logs: LogsConfig,
 }
@@ -117,6 +119,37 @@ pub enum SecretsBackend {
     /// Files in the home that only its owner may read.
     #[default]
     File,
+}
+
+/// `[storage]`: how keys and values are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StorageConfig {
+    /// What an acknowledged write survives; `disk`.
+    pub durability: StorageDurability,
+    /// Bytes of memory for pages of the file; 64 MiB, and at least 1 MiB. They count in the host's memory.
+    pub cache: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            durability: StorageDurability::default(),
+            cache: storage::CACHE as u64,
+        }
+    }
+}
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StorageDurability {
+    /// A power failure: it is synced to the disk before it is acknowledged.
+    #[default]
+    Disk,
+    /// The end of the host, however it ends. After a power failure the last second may be missing, or the file may be
+    /// unreadable.
+    Process,
 }
 
 /// `[logs]`: how much is kept of what guests log. Beyond it the oldest lines go, a file at a time.

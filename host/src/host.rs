@@ -16,11 +16,13 @@ use crate::call::{Call, CallDraft, CallScope, Reply, TraceId};
 use crate::capsule::{CallError, Capsule, CapsuleHandler, Environment, NameLocks};
 use crate::config::OperatorLimits;
 use crate::dispatch::{Answer, DispatchError, Dispatcher, Event, Figures, Outcome};
+use crate::domain::kv::keys;
 use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
 use crate::home::Home;
-use crate::names::CapsuleName;
-use crate::principal::Principals;
+use crate::names::{CapsuleName, PrincipalId};
+use crate::principal::{PrincipalError, Principals};
+use crate::storage::kv::{FileKv, Keys, KvStore};
 use crate::storage::{FileLogs, LogRecord};
 use crate::topic::TopicPattern;
 use indexmap::IndexMap;
@@ -30,6 +32,9 @@ use tokio::sync::{broadcast, watch};
 struct Inner {
     environment: Arc<Environment>,
     events: Arc<Events>,
+    kv: Arc<dyn KvStore>,
+    /// The same store, where it is the home's file.
+    kv_file: Option<Arc<FileKv>>,
     logs: Arc<FileLogs>,
     /// Held while registry and bindings change with it.
     loaded: Mutex<Loaded>,
@@ -306,6 +311,9 @@ impl Host {
             // Guests are ended within GRACE: what is left is blocked in a function of the embedder's.
             tracing::warn!("not every call of a capsule could be ended");
         }
+        if let Some(kv) = &self.inner.kv_file {
+            kv.close();
+        }
         self.inner.listener.close();
         let logs = Arc::clone(&self.inner.logs);
         // An error means that the runtime ends, and with it the host.
@@ -332,6 +340,25 @@ impl Host {
     /// Waits until what guests have logged is in its files.
     pub fn flush_logs(&self) {
         self.inner.logs.flush();
+    }
+
+    /// The keys and values that a capsule keeps for a principal, by the rules and within the quotas that bind the capsule.
+    /// The capsule may be one that is not installed.
+    ///
+    /// # Errors
+    /// [`PrincipalError`]: there is no such principal, it is disabled, or its profile cannot be used.
+    pub fn kv(
+        &self,
+        principal: &PrincipalId,
+        capsule: &CapsuleName,
+    ) -> Result<Keys, PrincipalError> {
+        let principal = self.principals().resolve(principal)?;
+        Ok(keys(&self.inner.kv, &principal, capsule))
+    }
+
+    /// The home's file of keys and values; none where the builder was given another store.
+    pub fn kv_file(&self) -> Option<&FileKv> {
+        self.inner.kv_file.as_deref()
     }
 }
 

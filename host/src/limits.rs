@@ -298,6 +298,8 @@ limits! {
     "Principals" principal {
         /// Principals that are kept resolved; further ones are resolved again when they come back.
         KEPT: usize = 4_096, count, "this host";
+        /// Bytes that a principal may store with all capsules, unless its profile says otherwise.
+        STORAGE: u64 = 1 << 30, bytes, "the contract";
         /// Most bytes of a profile.
         PROFILE_BYTES: u64 = 64 * 1024, bytes, "this host";
         /// Most bytes of one line; a longer one is cut, and says so.
@@ -310,6 +312,14 @@ limits! {
     "Stores" storage {
         /// Most bytes of a secret.
         SECRET_BYTES: u64 = 64 * 1024, bytes, "this host";
+        /// Writes of keys and values that may wait for a commit.
+        WAITING_WRITES: usize = 256, count, "this host";
+        /// Writes that share a commit.
+        COMMIT_WRITES: usize = 256, count, "this host";
+        /// Bytes of keys and values that share a commit, the last write's left out.
+        COMMIT_BYTES: usize = 8 << 20, bytes, "this host";
+        /// Bytes of memory for pages of the file of keys and values.
+        CACHE: usize = 64 << 20, bytes, "this host", key "storage.cache";
         /// Records that may wait for the writer.
         QUEUE: usize = 4_096, count, "this host";
         /// Records that whoever hears them may be behind.

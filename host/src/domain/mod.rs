@@ -41,6 +41,7 @@ use crate::manifest::Capability;
 use crate::policy::contract::Interface;
 use crate::registry::Registry;
 use crate::storage::SecretStore;
+use crate::storage::kv::KvStore;
 
 pub use context::{CallContext, Entry, Received, Resolving, Scope, ScopeSource, Waiting};
 pub(crate) use custom::{AnyDomain, Custom};
@@ -102,6 +103,8 @@ pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     /// Where secret-typed configuration comes from.
     pub(crate) secrets: Arc<dyn SecretStore>,
+    /// Where keys and values are kept.
+    pub(crate) kv: Arc<dyn KvStore>,
     /// Where files are read.
     pub(crate) blocking: Blocking,
     /// Where the events of guests go.

@@ -41,7 +41,7 @@ pub struct Home {
     root: PathBuf,
     disk: Disk,
     /// Removes an ephemeral home with its last clone.
-    _ephemeral: Option<Arc<Temporary>>,
+    ephemeral: Option<Arc<Temporary>>,
 }
 
 impl Home {
@@ -78,7 +78,7 @@ impl Home {
         Ok(Self {
             root,
             disk: Disk::default(),
-            _ephemeral: None,
+            ephemeral: None,
         })
     }
 
@@ -118,7 +118,7 @@ impl Home {
         let home = Self {
             root,
             disk: Disk::default(),
-            _ephemeral: ephemeral,
+            ephemeral: ephemeral,
         };
         trust::check(&home.root)?;
         for folder in FOLDERS {
@@ -197,6 +197,16 @@ impl Home {
     /// `run/`: the lock, and what a running host is reached by.
     pub fn run_dir(&self) -> PathBuf {
         self.root.join("run")
+    }
+
+    /// `var/kv.redb`: keys and values.
+    pub fn kv_file(&self) -> PathBuf {
+        self.root.join("var/kv.redb")
+    }
+
+    /// Whether it is gone with its last user.
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        self.ephemeral.is_some()
     }
 
     /// `secrets/`.

@@ -14,7 +14,7 @@ use super::{Host, Inner};
 use crate::blocking::Blocking;
 use crate::bus::Owner;
 use crate::capsule::{Components, Environment, NameLocks, RESERVED, Slots, Surroundings};
-use crate::config::{ConfigError, HostConfig};
+use crate::config::{ConfigError, HostConfig, StorageConfig, StorageDurability};
 use crate::dispatch::{self, Dispatcher, TokioRuntime};
 use crate::domain::ipc::Outlet;
 use crate::domain::{AnyDomain, Custom, Domain, Domains, Parts};
@@ -26,6 +26,7 @@ use crate::manifest::Capability;
 use crate::names::CapsuleName;
 use crate::principal::Principals;
 use crate::registry::Registry;
+use crate::storage::kv::{Durability, FileKv, FileOptions, KvStore};
 use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
 use crate::topic::TopicPattern;
 
@@ -108,6 +109,7 @@ pub struct HostBuilder {
     domains: Vec<Box<dyn AnyDomain>>,
     sinks: Vec<Arc<dyn LogSink>>,
     secrets: Option<Arc<dyn SecretStore>>,
+    kv: Option<Arc<dyn KvStore>>,
     allocation: Option<Allocation>,
     blocking: Blocking,
     ready_within: Option<Duration>,
@@ -146,6 +148,14 @@ impl HostBuilder {
     #[must_use]
     pub fn secrets(mut self, secrets: Arc<dyn SecretStore>) -> Self {
         self.secrets = Some(secrets);
+        self
+    }
+
+    /// Where keys and values are kept; `var/kv.redb` of the home unless set. A store without
+    /// [`atomic`](KvStore::atomic) batches cannot serve `kv-clear-prefix`, which is logged once.
+    #[must_use]
+    pub fn kv_store(mut self, store: Arc<dyn KvStore>) -> Self {
+        self.kv = Some(store);
         self
     }
 
@@ -252,8 +262,21 @@ impl HostBuilder {
             engine.compatibility(),
         );
         let registry = Arc::new(Registry::default());
+        let (kv, kv_file) = match self.kv {
+            Some(kv) => {
+                if kv.atomic().is_none() {
+                    tracing::warn!("the store of keys and values cannot serve kv-clear-prefix");
+                }
+                (kv, None)
+            }
+            None => {
+                let file = Arc::new(kv_file(&home, &config.storage, &self.blocking));
+                (Arc::clone(&file) as Arc<dyn KvStore>, Some(file))
+            }
+        };
         let parts = Parts {
             registry: Arc::clone(&registry),
+            kv: Arc::clone(&kv),
             secrets: self
                 .secrets
                 .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
@@ -292,6 +315,8 @@ impl HostBuilder {
                 resident: !environment.blocking.inline,
                 environment: Arc::new(environment),
                 events,
+                kv,
+                kv_file,
                 logs,
                 loaded: Mutex::default(),
                 changes: NameLocks::default(),
@@ -302,6 +327,22 @@ impl HostBuilder {
             }),
         })
     }
+}
+
+/// The file of keys and values of a home.
+fn kv_file(home: &Home, config: &StorageConfig, blocking: &Blocking) -> FileKv {
+    let durability = match config.durability {
+        // Nothing is left of it after a power failure anyway.
+        _ if home.is_ephemeral() => Durability::Process,
+        StorageDurability::Disk => Durability::Disk,
+        StorageDurability::Process => Durability::Process,
+    };
+    FileKv::new(FileOptions {
+        durability,
+        cache: usize::try_from(config.cache).unwrap_or(usize::MAX),
+        blocking: blocking.clone(),
+        ..FileOptions::new(home.kv_file())
+    })
 }
 
 /// Refuses domains that a host cannot tell apart, and interfaces that only the contract may have.

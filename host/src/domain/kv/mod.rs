@@ -1,20 +1,20 @@
 //! `astrid:kv`: keys and values, apart for each principal and capsule.
 //!
-//! Which keys there may be, how large and how many, is decided here; where they are kept is behind
-//! [`KvStore`](crate::storage::kv::KvStore).
+//! Which keys there may be, how large and how many, is [`Keys`]' to say; where they are kept is behind [`KvStore`].
 
 mod gates;
 mod host;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::{Domain, DomainLinker, Own, Parts, PerLoad, PerScope, Views};
+use crate::limits::kv::QUOTA;
+use crate::limits::principal::STORAGE;
 use crate::names::CapsuleName;
 use crate::policy::contract::Interface;
-use crate::principal::PrincipalScope;
+use crate::principal::{Principal, PrincipalScope};
 use crate::registry::CapsuleInfo;
-use crate::storage::kv::{KvScope, KvStore, MemoryKv};
+use crate::storage::kv::{Keys, KvScope, KvStore, Quota};
 
 mod bindings {
     #![expect(
@@ -36,45 +36,46 @@ pub use gates::INTERFACES;
 /// Serves `astrid:kv` from one store.
 pub struct Kv {
     store: Arc<dyn KvStore>,
-    /// Whether it was said that the store forgets.
-    told: AtomicBool,
 }
 
 impl Own for Kv {
-    fn new(_parts: &Parts) -> Self {
+    fn new(parts: &Parts) -> Self {
         Self {
-            store: Arc::new(MemoryKv::default()),
-            told: AtomicBool::new(false),
+            store: Arc::clone(&parts.kv),
         }
     }
 }
 
-/// Whose keys a load of a capsule reads and writes.
+/// The capsule whose keys a load of it reads and writes.
 impl PerLoad<Kv> for CapsuleName {
     fn new(_kv: &Kv, capsule: &Arc<CapsuleInfo>) -> Self {
         capsule.name.clone()
     }
 }
 
-impl PerScope<Kv> for KvScope {
+impl PerScope<Kv> for Keys {
     fn new(kv: &Kv, capsule: &CapsuleName, scope: &PrincipalScope) -> Self {
-        if !kv.told.swap(true, Relaxed) {
-            tracing::warn!(
-                %capsule,
-                "it keeps keys and values, and this version of the host forgets them when it ends"
-            );
-        }
-        Self {
-            principal: scope.principal.id.clone(),
-            capsule: capsule.clone(),
-        }
+        keys(&kv.store, &scope.principal, capsule)
     }
+}
+
+/// The keys of a principal with a capsule, within its quotas.
+pub(crate) fn keys(store: &Arc<dyn KvStore>, principal: &Principal, capsule: &CapsuleName) -> Keys {
+    let scope = KvScope {
+        principal: principal.id.clone(),
+        capsule: capsule.clone(),
+    };
+    let quota = Quota {
+        scope: QUOTA,
+        principal: STORAGE,
+    };
+    Keys::new(Arc::clone(store), scope, quota)
 }
 
 impl Domain for Kv {
     type Config = ();
     type Load = CapsuleName;
-    type Scope = KvScope;
+    type Scope = Keys;
     type Instance = ();
 
     const INTERFACES: &'static [Interface] = INTERFACES;

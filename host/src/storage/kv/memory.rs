@@ -4,82 +4,130 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
+use imbl::OrdMap;
 use parking_lot::Mutex;
 
-use super::{Answer, Expected, KvError, KvScope, KvStore, Page};
+use super::{
+    Answer, AtomicKv, Batch, Entry, Expected, KvError, KvScope, KvStore, Listed, Page, Quota,
+    ScopeUse, Version, Write, Written,
+};
+use crate::names::PrincipalId;
 
 /// Keeps everything in memory.
 #[derive(Debug, Default)]
-pub struct MemoryKv(Mutex<BTreeMap<KvScope, Entries>>);
+pub struct MemoryKv(Mutex<Scopes>);
 
-/// The keys and values of one scope.
-#[derive(Debug, Default)]
-struct Entries {
-    values: BTreeMap<Vec<u8>, Vec<u8>>,
+/// The keys of a scope. A copy shares them, so that a batch which is refused half-way costs no more than one that isn't.
+#[derive(Debug, Clone, Default)]
+struct Keys {
+    entries: OrdMap<Vec<u8>, Entry>,
     /// Bytes of all keys and values.
     bytes: u64,
 }
 
-/// Bytes that an entry counts for.
-fn size(key: &[u8], value: &[u8]) -> u64 {
-    (key.len() + value.len()) as u64
-}
-
-impl Entries {
-    fn set(
-        &mut self,
-        key: &[u8],
-        value: Vec<u8>,
-        expected: Expected<'_>,
-        limit: u64,
-    ) -> Result<(), KvError> {
-        let there = self.values.get(key);
-        let is_expected = match expected {
-            Expected::Anything => true,
-            Expected::Nothing => there.is_none(),
-            Expected::Value(expected) => there.is_some_and(|there| there == expected),
-        };
-        if !is_expected {
-            return Err(KvError::Mismatch);
+impl Keys {
+    fn set(&mut self, key: Vec<u8>, entry: Entry) {
+        self.bytes += size(&key, &entry);
+        if let Some(before) = self.entries.insert(key.clone(), entry) {
+            self.bytes -= size(&key, &before);
         }
-        let before = there.map_or(0, |there| size(key, there));
-        let wanted = self.bytes - before + size(key, &value);
-        if wanted > limit && wanted > self.bytes {
-            return Err(KvError::Quota { wanted, limit });
-        }
-        self.bytes = wanted;
-        self.values.insert(key.to_owned(), value);
-        Ok(())
     }
 
-    fn remove(&mut self, key: &[u8]) {
-        if let Some(value) = self.values.remove(key) {
-            self.bytes -= size(key, &value);
-        }
+    fn remove(&mut self, key: &[u8]) -> bool {
+        let removed = self.entries.remove(key);
+        self.bytes -= removed.as_ref().map_or(0, |entry| size(key, entry));
+        removed.is_some()
     }
 
     /// The keys that begin with `prefix`, from `after` on.
-    fn keys<'a>(
+    fn beginning<'a>(
         &'a self,
         prefix: &'a [u8],
         after: Option<&'a [u8]>,
-    ) -> impl Iterator<Item = &'a Vec<u8>> {
+    ) -> impl Iterator<Item = (&'a Vec<u8>, &'a Entry)> {
         let from = match after {
             Some(after) if after >= prefix => Excluded(after),
             _ => Included(prefix),
         };
-        let keys = self.values.range::<[u8], _>((from, Unbounded));
-        keys.map(|(key, _)| key)
-            .take_while(move |key| key.starts_with(prefix))
+        let entries = self.entries.range::<_, [u8]>((from, Unbounded));
+        entries.take_while(move |(key, _)| key.starts_with(prefix))
+    }
+
+    fn clear(&mut self, prefix: &[u8]) -> u64 {
+        let found = self.beginning(prefix, None);
+        let keys: Vec<Vec<u8>> = found.map(|(key, _)| key.clone()).collect();
+        keys.iter().map(|key| u64::from(self.remove(key))).sum()
+    }
+}
+
+fn size(key: &[u8], entry: &Entry) -> u64 {
+    (key.len() + entry.value.len()) as u64
+}
+
+#[derive(Debug, Default)]
+struct Scopes {
+    keys: BTreeMap<KvScope, Keys>,
+    version: u64,
+}
+
+impl Scopes {
+    fn used(&self, principal: &PrincipalId) -> u64 {
+        let all = self.keys.iter();
+        all.filter(|(scope, _)| scope.principal == *principal)
+            .map(|(_, keys)| keys.bytes)
+            .sum()
+    }
+
+    fn batch(&mut self, scope: &KvScope, batch: Batch, quota: Quota) -> Result<Written, KvError> {
+        let before = self.keys.get(scope).cloned().unwrap_or_default();
+        for (key, expected) in &batch.conditions {
+            let there = before.entries.get(key).map(|entry| entry.version);
+            if !expected.is_met(there) {
+                return Err(KvError::Mismatch);
+            }
+        }
+        let (mut after, mut version) = (before.clone(), self.version);
+        let mut removed = batch.clear.iter().map(|prefix| after.clear(prefix)).sum();
+        for write in batch.writes {
+            match write {
+                Write::Set { key, value } => {
+                    version += 1;
+                    let version = Version(version);
+                    after.set(key, Entry { value, version });
+                }
+                Write::Remove { key } => removed += u64::from(after.remove(&key)),
+            }
+        }
+        let wanted = after.bytes;
+        let grows = wanted > before.bytes;
+        if grows && wanted > quota.scope {
+            let limit = quota.scope;
+            return Err(KvError::Quota { wanted, limit });
+        }
+        let all = self.used(&scope.principal) - before.bytes + wanted;
+        if grows && all > quota.principal {
+            return Err(KvError::PrincipalQuota {
+                wanted: all,
+                limit: quota.principal,
+            });
+        }
+        self.version = version;
+        if after.entries.is_empty() {
+            self.keys.remove(scope);
+        } else {
+            self.keys.insert(scope.clone(), after);
+        }
+        let version = Version(version);
+        Ok(Written { version, removed })
     }
 }
 
 impl KvStore for MemoryKv {
-    fn get<'a>(&'a self, scope: &'a KvScope, key: &'a [u8]) -> Answer<'a, Option<Vec<u8>>> {
+    fn get<'a>(&'a self, scope: &'a KvScope, key: &'a [u8]) -> Answer<'a, Option<Entry>> {
         let scopes = self.0.lock();
-        let entries = scopes.get(scope);
-        let value = entries.and_then(|entries| entries.values.get(key).cloned());
-        Box::pin(ready(Ok(value)))
+        let keys = scopes.keys.get(scope);
+        let entry = keys.and_then(|keys| keys.entries.get(key).cloned());
+        Box::pin(ready(Ok(entry)))
     }
 
     fn set<'a>(
@@ -87,31 +135,33 @@ impl KvStore for MemoryKv {
         scope: &'a KvScope,
         key: &'a [u8],
         value: Vec<u8>,
-        expected: Expected<'a>,
-        limit: u64,
-    ) -> Answer<'a, ()> {
-        let mut scopes = self.0.lock();
-        let entries = scopes.entry(scope.clone()).or_default();
-        Box::pin(ready(entries.set(key, value, expected, limit)))
+        expected: Expected,
+        quota: Quota,
+    ) -> Answer<'a, Version> {
+        let key = key.to_vec();
+        let batch = Batch {
+            conditions: vec![(key.clone(), expected)],
+            clear: Vec::new(),
+            writes: vec![Write::Set { key, value }],
+        };
+        let written = self.0.lock().batch(scope, batch, quota);
+        Box::pin(ready(written.map(|written| written.version)))
     }
 
-    fn clear<'a>(&'a self, scope: &'a KvScope, prefix: &'a [u8]) -> Answer<'a, u64> {
-        let mut scopes = self.0.lock();
-        let cleared = scopes.get_mut(scope).map_or(0, |entries| {
-            let keys: Vec<_> = entries.keys(prefix, None).cloned().collect();
-            for key in &keys {
-                entries.remove(key);
-            }
-            keys.len() as u64
-        });
-        Box::pin(ready(Ok(cleared)))
-    }
-
-    fn delete<'a>(&'a self, scope: &'a KvScope, key: &'a [u8]) -> Answer<'a, ()> {
-        if let Some(entries) = self.0.lock().get_mut(scope) {
-            entries.remove(key);
-        }
-        Box::pin(ready(Ok(())))
+    fn remove<'a>(
+        &'a self,
+        scope: &'a KvScope,
+        key: &'a [u8],
+        expected: Expected,
+    ) -> Answer<'a, bool> {
+        let key = key.to_vec();
+        let batch = Batch {
+            conditions: vec![(key.clone(), expected)],
+            clear: Vec::new(),
+            writes: vec![Write::Remove { key }],
+        };
+        let written = self.0.lock().batch(scope, batch, Quota::NONE);
+        Box::pin(ready(written.map(|written| written.removed > 0)))
     }
 
     fn page<'a>(
@@ -122,69 +172,47 @@ impl KvStore for MemoryKv {
         limit: usize,
     ) -> Answer<'a, Page> {
         let scopes = self.0.lock();
-        let page = scopes.get(scope).map_or_else(Page::default, |entries| {
-            let mut keys = entries.keys(prefix, after);
-            let page = keys.by_ref().take(limit).cloned().collect();
+        let page = scopes.keys.get(scope).map_or_else(Page::default, |keys| {
+            let mut keys = keys.beginning(prefix, after);
+            let listed = |(key, entry): (&Vec<u8>, &Entry)| Listed {
+                key: key.clone(),
+                size: entry.value.len() as u64,
+            };
             Page {
-                keys: page,
+                keys: keys.by_ref().take(limit).map(listed).collect(),
                 more: keys.next().is_some(),
             }
         });
         Box::pin(ready(Ok(page)))
     }
+
+    fn used<'a>(&'a self, principal: &'a PrincipalId) -> Answer<'a, u64> {
+        Box::pin(ready(Ok(self.0.lock().used(principal))))
+    }
+
+    fn scopes<'a>(&'a self, after: Option<&'a KvScope>, limit: usize) -> Answer<'a, Vec<ScopeUse>> {
+        let scopes = self.0.lock();
+        let from = after.map_or(Unbounded, Excluded);
+        let found = scopes.keys.range((from, Unbounded)).take(limit);
+        let found = found.map(|(scope, keys)| ScopeUse {
+            scope: scope.clone(),
+            bytes: keys.bytes,
+        });
+        Box::pin(ready(Ok(found.collect())))
+    }
+
+    fn purge<'a>(&'a self, scope: &'a KvScope) -> Answer<'a, ()> {
+        self.0.lock().keys.remove(scope);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn atomic(&self) -> Option<&dyn AtomicKv> {
+        Some(self)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scope(principal: &str, capsule: &str) -> KvScope {
-        KvScope {
-            principal: principal.parse().expect("a name"),
-            capsule: capsule.parse().expect("a name"),
-        }
-    }
-
-    #[tokio::test]
-    async fn scopes_are_apart_and_pages_are_in_order() {
-        let store = MemoryKv::default();
-        let (ada, bob) = (scope("ada", "notes"), scope("bob", "notes"));
-        for key in ["b", "a/2", "a/1", "a/10"] {
-            let set = store.set(&ada, key.as_bytes(), b"x".to_vec(), Expected::Anything, 100);
-            set.await.expect("there is room");
-        }
-        let page = store
-            .page(&ada, b"a/", Some(b"a/1"), 1)
-            .await
-            .expect("read");
-        assert_eq!((page.keys, page.more), (vec![b"a/10".to_vec()], true));
-        let none = store.page(&bob, b"", None, 10).await.expect("read");
-        assert_eq!(none, Page::default());
-        assert_eq!(store.clear(&ada, b"a/").await, Ok(3));
-        assert_eq!(store.get(&ada, b"a/1").await, Ok(None));
-        assert_eq!(store.get(&ada, b"b").await, Ok(Some(b"x".to_vec())));
-    }
-
-    #[tokio::test]
-    async fn a_write_happens_only_if_what_is_there_is_expected_and_there_is_room() {
-        let store = MemoryKv::default();
-        let scope = scope("ada", "notes");
-        let set = |value: &str, expected| {
-            store.set(&scope, b"key", value.as_bytes().to_vec(), expected, 8)
-        };
-        assert_eq!(
-            set("one", Expected::Value(b"one")).await,
-            Err(KvError::Mismatch)
-        );
-        assert_eq!(set("one", Expected::Nothing).await, Ok(()));
-        assert_eq!(set("two", Expected::Nothing).await, Err(KvError::Mismatch));
-        assert_eq!(set("two", Expected::Value(b"one")).await, Ok(()));
-        let quota = KvError::Quota {
-            wanted: 9,
-            limit: 8,
-        };
-        assert_eq!(set("longer", Expected::Anything).await, Err(quota));
-        store.delete(&scope, b"key").await.expect("removed");
-        assert_eq!(set("five5", Expected::Nothing).await, Ok(()));
+impl AtomicKv for MemoryKv {
+    fn batch<'a>(&'a self, scope: &'a KvScope, batch: Batch, quota: Quota) -> Answer<'a, Written> {
+        Box::pin(ready(self.0.lock().batch(scope, batch, quota)))
     }
 }
