@@ -78,7 +78,7 @@ impl StorageBackend for Backend {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         #[cfg(test)]
-        self.faults.before(Doing::Write)?;
+        self.faults.before(Doing::Resize)?;
         self.file.set_len(len)
     }
 

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 pub(crate) enum Doing {
     Read,
     Write,
+    Resize,
     Sync,
 }
 
