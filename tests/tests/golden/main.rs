@@ -426,7 +426,7 @@ fn is_cargos(line: &str) -> bool {
         "Adding",
         "Downloaded",
     ];
-    line.starts_with("  ") && verbs.iter().any(|verb| line.trim_start().starts_with(verb))
+    line.starts_with(' ') && verbs.iter().any(|verb| line.trim_start().starts_with(verb))
 }
 
 /// Hashes, times, and numbers with a unit of time or size, or of a line in a source file.
