@@ -75,6 +75,14 @@ impl From<JoinError> for Interrupted {
 }
 
 impl Blocking {
+    /// In the calling thread.
+    pub(crate) fn inline() -> Self {
+        Self {
+            inline: true,
+            ..Self::default()
+        }
+    }
+
     /// Does a job that a call for `principal` waits for.
     ///
     /// Here and below: dropping the future takes back a job that hasn't begun, and lets one go on that has. A job must

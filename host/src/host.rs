@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub(crate) use self::builder::kv_file;
 pub use self::builder::{BuildError, HostBuilder};
 pub use self::replacing::Installed;
 use crate::bus::{BusMetrics, Owner, SubscribeError, Subscription};
@@ -354,6 +355,11 @@ impl Host {
     ) -> Result<Keys, PrincipalError> {
         let principal = self.principals().resolve(principal)?;
         Ok(keys(&self.inner.kv, &principal, capsule))
+    }
+
+    /// The store of keys and values.
+    pub(crate) fn kv_store(&self) -> &Arc<dyn KvStore> {
+        &self.inner.kv
     }
 
     /// The home's file of keys and values; none where the builder was given another store.

@@ -4,7 +4,7 @@
 //! [`requests`]; an [`Operator`] lends it what it works on: the running host where the request came by its socket, the
 //! home itself where no host runs. [`reach`] finds out which it is.
 //!
-//! The protocol: frames ([`frame`]) of JSON, `{ "v": 3, "astrid": "1.0.0", "body": … }`. The host says `hello` to who
+//! The protocol: frames ([`frame`]) of JSON, `{ "v": 4, "astrid": "1.0.0", "body": … }`. The host says `hello` to who
 //! connects. Then a connection asks, one request after another; the answer to each is any number of remarks (a
 //! warning, a line that a guest logged meanwhile, a part of a log), then `done` with the reply, or `failed` with the
 //! [`Problem`]. A client that closes the connection, or reads nothing for a minute, gives up what it asked for; what it

@@ -12,12 +12,16 @@ use tokio_util::sync::CancellationToken;
 use super::error::ControlError;
 use super::problem::Problem;
 use super::remark::{Remark, Remarks};
+use crate::blocking::Blocking;
+use crate::config::HostConfig;
+use crate::domain::kv::keys;
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
-use crate::host::{Host, HostBuilder};
+use crate::host::{BuildError, Host, HostBuilder, kv_file};
 use crate::kind::ErrorKind;
 use crate::manifest::Diagnostic;
-use crate::names::PrincipalId;
+use crate::names::{CapsuleName, PrincipalId};
 use crate::principal::Principals;
+use crate::storage::kv::{FileKv, Keys, KvStore};
 
 pub(super) use capsules::{DRAIN, not_ready};
 
@@ -70,6 +74,8 @@ pub struct Operator {
     held: Held,
     /// Used where there is no host: they are costly to begin with.
     own: OnceLock<Principals>,
+    /// Used where there is no host: a command that only looks at the store needs none.
+    own_kv: OnceLock<Arc<FileKv>>,
     mode: Mode,
 }
 
@@ -109,6 +115,7 @@ impl Operator {
     fn new(home: Home, held: Held, mode: Mode) -> Self {
         Self {
             own: OnceLock::new(),
+            own_kv: OnceLock::new(),
             home,
             held,
             mode,
@@ -197,6 +204,42 @@ impl Operator {
             Some(host) => host.principals(),
             None => self.own.get_or_init(|| Principals::new(self.home.clone())),
         }
+    }
+
+    /// The store of keys and values: that of the host, if there is one yet.
+    pub(super) fn kv(&self) -> Result<Arc<dyn KvStore>, Problem> {
+        Ok(match self.host() {
+            Some(host) => Arc::clone(host.kv_store()),
+            None => Arc::clone(self.own_kv()?) as Arc<dyn KvStore>,
+        })
+    }
+
+    /// The file of keys and values; none where an embedder keeps them elsewhere.
+    pub(super) fn kv_file(&self) -> Result<Option<&FileKv>, Problem> {
+        Ok(match self.host() {
+            Some(host) => host.kv_file(),
+            None => Some(self.own_kv()?),
+        })
+    }
+
+    fn own_kv(&self) -> Result<&Arc<FileKv>, Problem> {
+        if let Some(own) = self.own_kv.get() {
+            return Ok(own);
+        }
+        let config = HostConfig::read(&self.home).map_err(BuildError::from)?;
+        let file = kv_file(&self.home, &config.storage, &Blocking::inline());
+        Ok(self.own_kv.get_or_init(|| Arc::new(file)))
+    }
+
+    /// The keys and values that a capsule keeps for a principal, which may be disabled.
+    pub(super) fn keys(
+        &self,
+        principal: &PrincipalId,
+        capsule: &CapsuleName,
+    ) -> Result<Keys, Problem> {
+        let of_principal = |error| Problem::of_principal(&self.home, principal, error);
+        let found = self.principals().read(principal).map_err(of_principal)?;
+        Ok(keys(&self.kv()?, &found, capsule))
     }
 
     /// Refuses a principal that isn't there, with the one that may have been meant, or that is disabled.

@@ -18,6 +18,7 @@ use crate::names::{InvalidPrincipal, PrincipalId};
 use crate::nearest;
 use crate::package::{self, PackageError};
 use crate::principal::{PrincipalError, Principals};
+use crate::storage::kv::{KeysError, KvError};
 use crate::tools::ToolError;
 
 /// Why something that was asked for isn't done.
@@ -135,6 +136,24 @@ impl From<InvalidPrincipal> for Problem {
 impl From<PrincipalError> for Problem {
     fn from(error: PrincipalError) -> Self {
         Self::of(error.kind(), &error, Some(error.hint()))
+    }
+}
+
+impl From<KvError> for Problem {
+    fn from(error: KvError) -> Self {
+        Self::of(error.kind(), &error, Some(error.hint()))
+    }
+}
+
+impl From<KeysError> for Problem {
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Kv(error) => error.into(),
+            KeysError::InvalidKey | KeysError::TooLarge { .. } | KeysError::TooMany => {
+                Self::usage(error.to_string())
+            }
+            KeysError::NotAtomic | KeysError::NoText => Self::of(ErrorKind::Io, &error, None),
+        }
     }
 }
 

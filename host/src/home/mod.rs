@@ -118,7 +118,7 @@ impl Home {
         let home = Self {
             root,
             disk: Disk::default(),
-            ephemeral: ephemeral,
+            ephemeral,
         };
         trust::check(&home.root)?;
         for folder in FOLDERS {

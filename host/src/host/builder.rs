@@ -330,7 +330,7 @@ impl HostBuilder {
 }
 
 /// The file of keys and values of a home.
-fn kv_file(home: &Home, config: &StorageConfig, blocking: &Blocking) -> FileKv {
+pub(crate) fn kv_file(home: &Home, config: &StorageConfig, blocking: &Blocking) -> FileKv {
     let durability = match config.durability {
         // Nothing is left of it after a power failure anyway.
         _ if home.is_ephemeral() => Durability::Process,

@@ -9,6 +9,7 @@ mod examine;
 mod inspect;
 mod install;
 mod invoke;
+mod kv;
 mod list;
 mod logs;
 mod principals;
@@ -16,6 +17,7 @@ mod publish;
 mod reload;
 mod remove;
 mod stop;
+mod storage;
 mod tools;
 mod verify;
 
@@ -35,6 +37,7 @@ pub use examine::{Examine, Examined};
 pub use inspect::{CallLimits, Inspect, Inspected, InspectedManifest};
 pub use install::{Install, InstalledNow};
 pub use invoke::{Invoke, Invoked};
+pub use kv::{KvGet, KvKey, KvList, KvPage, KvRemove, KvSet, KvValue};
 pub use list::{Life, List, Listed, ListedRecord, REFUSED, RefusedFor, State};
 pub use logs::Logs;
 pub use principals::{
@@ -44,6 +47,7 @@ pub use publish::{Publish, Published, PublishedStep};
 pub use reload::{Reload, Reloaded};
 pub use remove::Remove;
 pub use stop::{Stop, Stopping};
+pub use storage::{Compact, Compacted, LISTED_SCOPES, Purge, Storage, Stored, StoredScope};
 pub use tools::Tools;
 pub use verify::{Verified, Verify};
 
@@ -150,6 +154,13 @@ requests! {
     DisablePrincipal,
     EnablePrincipal,
     Logs,
+    KvList,
+    KvGet,
+    KvSet,
+    KvRemove,
+    Storage,
+    Compact,
+    Purge,
     Stop,
 }
 

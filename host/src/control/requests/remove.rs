@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Ask;
+use super::storage::purge;
 use crate::capsule::LoadError;
 use crate::control::operator::{DRAIN, Hold, Operator};
 use crate::control::problem::Problem;
@@ -15,6 +16,8 @@ use crate::package;
 pub struct Remove {
     /// Which one.
     pub capsule: CapsuleName,
+    /// Whether what it keeps for principals goes with it.
+    pub purge: bool,
 }
 
 impl Ask for Remove {
@@ -32,14 +35,21 @@ impl Ask for Remove {
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
         let lock = by.lock()?.clone();
-        let name = self.capsule;
+        let name = self.capsule.clone();
         let removed = match by.run() {
             Some(running) => running.host.remove(&lock, &name, DRAIN).await,
             None => by
-                .in_bulk(move |home| package::remove(home, &lock, &name))
+                .in_bulk({
+                    let name = name.clone();
+                    move |home| package::remove(home, &lock, &name)
+                })
                 .await?
                 .map_err(LoadError::from),
         };
-        removed.map_err(|error| by.explained(error))
+        removed.map_err(|error| by.explained(error))?;
+        if self.purge {
+            purge(by, |scope| scope.capsule == name).await?;
+        }
+        Ok(())
     }
 }

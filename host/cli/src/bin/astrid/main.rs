@@ -11,6 +11,7 @@ mod inspect;
 mod install;
 mod invoke;
 mod json;
+mod kv;
 mod limits;
 mod list;
 mod logs;
@@ -27,6 +28,7 @@ mod signals;
 mod sources;
 mod stdout;
 mod stop;
+mod storage;
 mod tools;
 mod verify;
 
@@ -89,6 +91,8 @@ enum Command {
     Call(call::Args),
     Logs(logs::Args),
     Principal(principal::Args),
+    Kv(kv::Args),
+    Storage(storage::Args),
     Limits(limits::Args),
 }
 
@@ -118,6 +122,8 @@ fn main() -> ExitCode {
         Command::Call(args) => call::run(&session, &args),
         Command::Logs(args) => logs::run(&session, &args),
         Command::Principal(args) => principal::run(&session, &args),
+        Command::Kv(args) => kv::run(&session, &args),
+        Command::Storage(args) => storage::run(&session, &args),
         Command::Limits(args) => limits::run(&session, &args),
     };
     let code = match done {

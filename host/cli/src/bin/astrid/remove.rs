@@ -8,17 +8,21 @@ use serde_json::json;
 use crate::failure::{DONE, Failure};
 use crate::session::{Session, capsule};
 
-/// Remove an installed capsule; what principals have stored with it stays
+/// Remove an installed capsule; what it keeps for principals stays, unless --purge
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Which one
     capsule: String,
+    /// Remove what it keeps for principals, too
+    #[arg(long)]
+    purge: bool,
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let name = capsule(&args.capsule)?;
     session.ask(Remove {
         capsule: name.clone(),
+        purge: args.purge,
     })?;
     session
         .out

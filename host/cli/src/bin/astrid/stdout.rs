@@ -51,12 +51,21 @@ async fn closed() {
 
 /// Writes a line to stdout, unless that has failed before.
 pub(crate) fn print(text: impl Display) {
+    write_to(anstream::stdout().lock(), |stdout| {
+        writeln!(stdout, "{text}")
+    });
+}
+
+/// Writes bytes to stdout as they are, unless that has failed before.
+pub(crate) fn write(bytes: &[u8]) {
+    write_to(io::stdout().lock(), |stdout| stdout.write_all(bytes));
+}
+
+fn write_to<W: io::Write>(mut stdout: W, write: impl FnOnce(&mut W) -> io::Result<()>) {
     if unwritten().is_some() {
         return;
     }
-    let mut stdout = anstream::stdout().lock();
-    let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
-    if let Err(error) = written {
+    if let Err(error) = write(&mut stdout).and_then(|()| stdout.flush()) {
         give_up(error);
     }
 }
