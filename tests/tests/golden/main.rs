@@ -3,6 +3,7 @@
 
 mod checks;
 mod failures;
+mod keeping;
 mod looking;
 mod odd;
 mod running;
@@ -32,6 +33,7 @@ fn commands_print_what_is_written_down() {
             story,
             failures::story,
             checks::story,
+            keeping::story,
             running::story,
             running::strangers,
         ] {

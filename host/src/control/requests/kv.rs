@@ -172,8 +172,13 @@ impl Ask for KvSet {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
+    /// `default` is in every home, also in one that is made for this.
     fn missing_home(&self) -> MissingHome {
-        MissingHome::ThrowAway
+        if self.principal == PrincipalId::default_principal() {
+            MissingHome::Make
+        } else {
+            MissingHome::ThrowAway
+        }
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {

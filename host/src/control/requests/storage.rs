@@ -141,7 +141,7 @@ impl Ask for Compact {
     const CHANGES: bool = true;
 
     fn missing_home(&self) -> MissingHome {
-        MissingHome::Look
+        MissingHome::ThrowAway
     }
 
     fn place(&self) -> Place {
@@ -167,7 +167,7 @@ impl Ask for Purge {
     const CHANGES: bool = true;
 
     fn missing_home(&self) -> MissingHome {
-        MissingHome::Look
+        MissingHome::ThrowAway
     }
 
     fn place(&self) -> Place {
