@@ -287,8 +287,8 @@ impl HostConfig {
     }
 
     /// The tables of the host itself.
-    const TABLES: [&str; 6] = [
-        "engine", "limits", "dispatch", "security", "secrets", "logs",
+    pub(crate) const TABLES: [&str; 7] = [
+        "engine", "limits", "dispatch", "security", "secrets", "storage", "logs",
     ];
 
     fn parse(text: &str, domains: &[&str]) -> Result<(Self, toml::Table), String> {
@@ -340,6 +340,14 @@ mod tests {
         std::fs::write(&path, "[limits]\nmemroy = 1\n").expect("written");
         let error = HostConfig::read(&home).expect_err("refused").to_string();
         assert!(error.contains("memroy") && error.contains('2'), "{error}");
+    }
+
+    #[test]
+    fn every_table_is_known() {
+        let tables = toml::Table::try_from(HostConfig::default()).expect("tables");
+        let mut known = HostConfig::TABLES.to_vec();
+        known.sort_unstable();
+        assert!(tables.keys().eq(known.iter()), "{tables:?}");
     }
 
     #[test]

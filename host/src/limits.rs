@@ -168,7 +168,7 @@ limits! {
         /// Bytes of all logs of the home.
         LOG_HOME: u64 = 1 << 30, bytes, "this host", key "logs.home";
         /// Days of log that are kept, of those on which there are lines.
-        LOG_DAYS: u32 = 7, count, "the contract", key "logs.days";
+        LOG_DAYS: u32 = 7, count, "this host", key "logs.days";
     }
     "Payloads" payload {
         /// Most bytes of a payload, in either direction.

@@ -11,7 +11,8 @@ const UPDATE: &str = "UPDATE_GOLDEN";
 const HEAD: &str = "# Limits
 
 Everything that a capsule, a caller or a file controls has a limit. This page is made from the table in
-`host/src/limits.rs`; `astrid limits` shows it with what a home has set. A number of the contract is the same on every
+`host/src/limits.rs` (`UPDATE_GOLDEN=1 cargo test --workspace --test limits` writes it anew); `astrid limits` shows it
+with what a home has set. A number of the contract is the same on every
 host; one with a key can be set in `etc/config.toml`: `limits.memory` is `memory` below `[limits]`.
 ";
 

@@ -1,6 +1,6 @@
 //! The list of packages, and what is made of it: the structs of the tiers, the linking, and the contract.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::sync::{Arc, OnceLock};
 
 use wasmtime::component::Linker;
@@ -70,10 +70,18 @@ macro_rules! packages {
             /// Adds the functions of every domain.
             ///
             /// # Errors
-            /// wasmtime's, when two domains define the same function.
-            pub(crate) fn link(&self, linker: &mut Linker<StoreState>) -> wasmtime::Result<()> {
-                $(self.$package.link(&mut DomainLinker::new(linker, lend::<$domain>))?;)*
-                self.custom.iter().try_for_each(|domain| domain.link(linker))
+            /// The type of the domain whose functions cannot be added, and why: another one defines the same function,
+            /// or one has no row.
+            pub(crate) fn link(
+                &self,
+                linker: &mut Linker<StoreState>,
+            ) -> Result<(), (&'static str, wasmtime::Error)> {
+                $(self.$package
+                    .link(&mut DomainLinker::new(linker, lend::<$domain>))
+                    .map_err(|error| (type_name::<$domain>(), error))?;)*
+                self.custom
+                    .iter()
+                    .try_for_each(|domain| domain.link(linker).map_err(|error| (domain.name(), error)))
             }
         }
 

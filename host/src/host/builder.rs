@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wasmtime::component::Linker;
 
-use super::{Host, Inner};
+use super::{Host, Inner, domains};
 use crate::blocking::Blocking;
 use crate::bus::Owner;
 use crate::capsule::{Components, Environment, NameLocks, RESERVED, Slots, Surroundings};
@@ -22,7 +22,6 @@ use crate::engine::{Allocation, CacheKey, CompileCache, GuestEngine, MemoryBudge
 use crate::events::{Events, Required};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
-use crate::manifest::Capability;
 use crate::names::CapsuleName;
 use crate::principal::Principals;
 use crate::registry::Registry;
@@ -63,7 +62,7 @@ pub enum BuildError {
         /// Why.
         reason: String,
     },
-    /// The engine can't be started, or two domains define the same function.
+    /// The engine can't be started.
     #[error("the engine can't be started: {0:#}")]
     Engine(wasmtime::Error),
 }
@@ -200,11 +199,11 @@ impl HostBuilder {
                 source,
             })?;
         let mut custom = self.domains;
-        check_domains(&custom)?;
+        domains::check(&custom)?;
         let sections = custom.iter().filter_map(|domain| domain.section());
         let (config, mut tables) = HostConfig::read_with(&home, &sections.collect::<Vec<_>>())?;
         for domain in &mut custom {
-            configure(domain.as_mut(), &mut tables)?;
+            domains::configure(domain.as_mut(), &home, &mut tables)?;
         }
         let wanted = match self.allocation {
             _ if !config.engine.pool => Allocation::OnDemand,
@@ -285,7 +284,11 @@ impl HostBuilder {
         };
         let domains = Domains::new(&parts, custom);
         let mut linker = Linker::new(engine.engine());
-        domains.link(&mut linker).map_err(BuildError::Engine)?;
+        let linked = domains.link(&mut linker);
+        linked.map_err(|(domain, error)| BuildError::Domain {
+            domain,
+            reason: format!("{error:#}"),
+        })?;
         let environment = Environment {
             events: Arc::clone(&events) as Arc<dyn Surroundings>,
             components: Components::new(engine.engine(), cache),
@@ -342,60 +345,6 @@ pub(crate) fn kv_file(home: &Home, config: &StorageConfig, blocking: &Blocking) 
         cache: usize::try_from(config.cache).unwrap_or(usize::MAX),
         blocking: blocking.clone(),
         ..FileOptions::new(home.kv_file())
-    })
-}
-
-/// Refuses domains that a host cannot tell apart, and interfaces that only the contract may have.
-fn check_domains(custom: &[Box<dyn AnyDomain>]) -> Result<(), BuildError> {
-    for (at, domain) in custom.iter().enumerate() {
-        let refused = |reason: String| BuildError::Domain {
-            domain: domain.name(),
-            reason,
-        };
-        let before = &custom[..at];
-        if before.iter().any(|other| other.id() == domain.id()) {
-            return Err(refused("a domain of its type was added before".into()));
-        }
-        for interface in domain.interfaces() {
-            let name = interface.name;
-            if name.starts_with("astrid:") {
-                let reason = format!("`{name}` is of the contract, which only the host serves");
-                return Err(refused(reason));
-            }
-            let mut others = before.iter().flat_map(|other| other.interfaces());
-            if others.any(|other| other.name == name) {
-                let reason = format!("`{name}` is served by a domain that was added before");
-                return Err(refused(reason));
-            }
-        }
-        for capability in domain.capabilities() {
-            let same = |other: &&Capability| {
-                (other.namespace, other.key) == (capability.namespace, capability.key)
-            };
-            let mut others = before.iter().flat_map(|other| other.capabilities());
-            if others.any(|other| same(&other)) {
-                let reason =
-                    format!("`{capability}` is a capability of a domain that was added before");
-                return Err(refused(reason));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Hands a domain its part of etc/config.toml.
-fn configure(domain: &mut dyn AnyDomain, tables: &mut toml::Table) -> Result<(), BuildError> {
-    let Some(section) = domain.section() else {
-        return Ok(());
-    };
-    let table = match tables.remove(section) {
-        Some(toml::Value::Table(table)) => table,
-        _ => toml::Table::new(),
-    };
-    domain.configure(table).map_err(|reason| {
-        let path = PathBuf::from("etc/config.toml");
-        let reason = format!("[{section}] {reason}");
-        BuildError::Config(ConfigError::Invalid { path, reason })
     })
 }
 

@@ -11,8 +11,8 @@ use astrid_host::policy::gate::{Denied, Gate};
 use astrid_host::principal::PrincipalScope;
 use astrid_host::registry::CapsuleInfo;
 use astrid_host::{
-    Call, CallContext, CallError, CallScope, Capsule, Domain, DomainLinker, Home, HostBuilder,
-    View, wasmtime,
+    Call, CallContext, CallError, CallScope, Capsule, Domain, DomainLinker, Home, Host,
+    HostBuilder, View, wasmtime,
 };
 use serde_json::{Value, json};
 
@@ -377,6 +377,70 @@ async fn a_domain_twice_and_an_interface_twice_are_refused() {
         error.contains("`acme:billing.charge` is a capability of a domain that was added"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn names_and_tables_that_a_host_cannot_tell_apart_are_refused() {
+    macro_rules! idle {
+        ($domain:ident, $section:expr, $interfaces:expr) => {
+            struct $domain;
+            impl Domain for $domain {
+                type Config = ();
+                type Load = ();
+                type Scope = ();
+                type Instance = ();
+                const INTERFACES: &'static [Interface] = $interfaces;
+                const SECTION: Option<&'static str> = $section;
+                fn link(&self, _linker: &mut DomainLinker<'_, Self>) -> wasmtime::Result<()> {
+                    Ok(())
+                }
+            }
+        };
+    }
+    const fn named(name: &'static str, rows: &'static [(&'static str, Gate)]) -> Interface {
+        Interface {
+            name,
+            versions: &["1.0.0"],
+            served: true,
+            denial: None,
+            functions: rows,
+        }
+    }
+    const ONCE: &[(&str, Gate)] = &[("f", Gate::OPEN)];
+    idle!(Mine, Some("mine"), &[]);
+    idle!(Second, Some("mine"), &[]);
+    idle!(Hosts, Some("storage"), &[]);
+    idle!(Nameless, None, &[named("host", ONCE)]);
+    idle!(Versioned, None, &[named("acme:h/host@1.0.0", ONCE)]);
+    idle!(
+        Doubled,
+        None,
+        &[named("acme:h/host", ONCE), named("acme:h/host", ONCE)]
+    );
+    idle!(
+        Rows,
+        None,
+        &[named(
+            "acme:h/host",
+            &[("f", Gate::OPEN), ("f", Gate::OPEN)]
+        )]
+    );
+    let cases = [
+        (builder().domain(Mine).domain(Second), "that of a domain"),
+        (builder().domain(Hosts), "[storage] of etc/config.toml"),
+        (builder().domain(Nameless), "`host` is no interface"),
+        (builder().domain(Versioned), "its versions apart"),
+        (builder().domain(Doubled), "there twice"),
+        (builder().domain(Rows), "has two rows"),
+    ];
+    for (builder, said) in cases {
+        let error = not_built(builder).await;
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    let home = Home::ephemeral().unwrap();
+    std::fs::write(home.root().join("etc/config.toml"), "mine = 5\n").unwrap();
+    let error = not_built(Host::builder().home(home).domain(Mine)).await;
+    assert!(error.contains("[mine] a table is expected"), "{error}");
 }
 
 /// What each tier keeps: counts what is made on it.
