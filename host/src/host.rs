@@ -23,6 +23,7 @@ use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
 use crate::home::Home;
 use crate::names::{CapsuleName, PrincipalId};
+use crate::principal::watch::Watch;
 use crate::principal::{PrincipalError, Principals};
 use crate::storage::kv::{FileKv, Keys, KvStore};
 use crate::storage::{FileLogs, LogRecord};
@@ -42,6 +43,8 @@ struct Inner {
     loaded: Mutex<Loaded>,
     /// One load, reload or removal of a capsule at a time.
     changes: NameLocks,
+    /// Ends with the host.
+    _profiles: Option<Watch>,
     /// What is bound without having been loaded, with the reason.
     failed: Mutex<BTreeMap<CapsuleName, String>>,
     /// Whether it stays for long: it starts run loops, and tells capsules what it loads.

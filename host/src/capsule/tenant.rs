@@ -29,9 +29,9 @@ pub(super) struct Tenant {
     /// Its calls come through this, first come first served.
     pub(super) lane: Arc<dispatch::Lane>,
     pub(super) idle: Arc<dyn IdlePlace>,
-    pub(super) circuit: Circuit,
+    pub(super) circuit: Arc<Circuit>,
     /// How often failures are written down for it.
-    pub(super) reports: Reports,
+    pub(super) reports: Arc<Reports>,
     /// [`crate::principal::Principals::changes`] when the principal was last seen to be enabled.
     pub(super) checked_at: AtomicU64,
     number: u64,
@@ -52,12 +52,20 @@ impl Tenant {
             ceilings,
             lane,
             idle,
-            circuit: Circuit::default(),
-            reports: Reports::default(),
+            circuit: Arc::default(),
+            reports: Arc::default(),
             checked_at: AtomicU64::new(checked_at),
             number,
             calls: AtomicU64::new(0),
         }
+    }
+
+    /// Takes over what outlasts a change of the principal: its instances, and how it fared.
+    pub(super) fn in_place_of(mut self, before: &Self) -> Self {
+        self.idle = Arc::clone(&before.idle);
+        self.circuit = Arc::clone(&before.circuit);
+        self.reports = Arc::clone(&before.reports);
+        self
     }
 
     /// Keeps an instance for the next call, unless a call waits for its slot.

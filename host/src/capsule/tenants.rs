@@ -10,10 +10,10 @@ use super::{CallError, Ceilings};
 use crate::domain::Scope;
 use crate::manifest::Isolation;
 use crate::names::PrincipalId;
-use crate::principal::PrincipalScope;
+use crate::principal::{PrincipalError, PrincipalScope};
 
 impl LoadedCapsule {
-    /// The principal, if it was called for before; refused if it is disabled.
+    /// The principal, if it was called for before and has not changed since; refused if it is disabled.
     pub(super) fn known_tenant(
         &self,
         principal: &PrincipalId,
@@ -24,13 +24,16 @@ impl LoadedCapsule {
         if let Some(tenant) = &tenant
             && tenant.checked_at.load(Relaxed) != changes
         {
-            principals.resolve(principal)?;
+            let found = principals.resolve(principal)?;
+            if !Arc::ptr_eq(&found, &tenant.scope.principal) {
+                return Ok(None);
+            }
             tenant.checked_at.store(changes, Relaxed);
         }
         Ok(tenant)
     }
 
-    /// The principal, made a tenant at its first call; refused if it isn't there or is disabled.
+    /// The principal, made a tenant at its first call, and anew after a change; refused if it isn't there or is disabled.
     pub(super) async fn tenant(&self, principal: &PrincipalId) -> Result<Arc<Tenant>, CallError> {
         let changes = self.environment.principals.changes();
         if let Some(tenant) = self.known_tenant(principal)? {
@@ -44,6 +47,12 @@ impl LoadedCapsule {
         // It reads the profile and the overlay.
         let resolve = move || {
             let found = environment.principals.resolve(&id)?;
+            if !found.profile.may_call(&name) {
+                return Err(PrincipalError::NotListed {
+                    principal: id,
+                    capsule: name,
+                });
+            }
             let sinks = Arc::clone(&environment.sinks);
             PrincipalScope::resolve(found, &name, sinks)
         };
@@ -52,9 +61,21 @@ impl LoadedCapsule {
             // The runtime is shutting down.
             Err(_) => return Err(self.unloaded()),
         };
-        let tenant = Arc::new(self.new_tenant(scope, changes));
-        // Two first calls at once: both get the tenant that came first.
-        self.tenants.get_or_insert_with(principal, || Ok(tenant))
+        let tenant = self.new_tenant(scope, changes);
+        match self.tenants.get(principal) {
+            Some(before) if Arc::ptr_eq(&before.scope.principal, &tenant.scope.principal) => {
+                Ok(before)
+            }
+            Some(before) => {
+                let tenant = Arc::new(tenant.in_place_of(&before));
+                self.tenants.insert(principal.clone(), Arc::clone(&tenant));
+                Ok(tenant)
+            }
+            // Two first calls at once: both get the tenant that came first.
+            None => self
+                .tenants
+                .get_or_insert_with(principal, || Ok(Arc::new(tenant))),
+        }
     }
 
     fn new_tenant(&self, scope: PrincipalScope, checked_at: u64) -> Tenant {

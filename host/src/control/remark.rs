@@ -19,6 +19,18 @@ pub enum MissingHome {
     Make,
 }
 
+impl MissingHome {
+    /// What becomes of it where something is kept for a principal: `default` is in every home, and what is kept for it
+    /// stays; others are in none that is not there.
+    pub fn of_principal(principal: &PrincipalId) -> Self {
+        if *principal == PrincipalId::default_principal() {
+            Self::Make
+        } else {
+            Self::ThrowAway
+        }
+    }
+}
+
 /// The places of a running host: each kind has its own, so that requests of one kind keep out none of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {

@@ -24,6 +24,7 @@ use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::names::CapsuleName;
 use crate::principal::Principals;
+use crate::principal::watch::{self, Watch};
 use crate::registry::Registry;
 use crate::storage::kv::{Durability, FileKv, FileOptions, KvStore};
 use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
@@ -313,10 +314,18 @@ impl HostBuilder {
             capabilities: domains.capabilities(),
             domains: Arc::new(domains),
         };
+        let environment = Arc::new(environment);
+        let resident = !environment.blocking.inline;
+        let profiles = if resident {
+            watch_profiles(&environment)
+        } else {
+            None
+        };
         Ok(Host {
             inner: Arc::new(Inner {
-                resident: !environment.blocking.inline,
-                environment: Arc::new(environment),
+                resident,
+                environment,
+                _profiles: profiles,
                 events,
                 kv,
                 kv_file,
@@ -330,6 +339,22 @@ impl HostBuilder {
             }),
         })
     }
+}
+
+/// Sees to it that a profile that is edited by hand holds at the next call.
+fn watch_profiles(environment: &Arc<Environment>) -> Option<Watch> {
+    let dir = environment.home.profiles_dir();
+    let weak = Arc::downgrade(environment);
+    let watch = watch::start(&dir, move |changed| {
+        if let Some(environment) = weak.upgrade() {
+            changed.forget(&environment.principals);
+        }
+    });
+    if let Err(error) = &watch {
+        let dir = dir.display();
+        tracing::warn!("what is edited in {dir} holds from the next start on: {error}");
+    }
+    watch.ok()
 }
 
 /// The file of keys and values of a home.

@@ -8,11 +8,12 @@ use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
-use super::{InvalidPrincipal, PrincipalId, PrincipalProfile};
+use super::{InvalidPrincipal, PrincipalId, PrincipalProfile, ProfileChange};
 use crate::files::{FileError, names, write_whole};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::limits::principal::{KEPT, PROFILE_BYTES};
+use crate::names::CapsuleName;
 
 /// Why a principal can't be acted for, or changed.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,16 @@ pub enum PrincipalError {
     /// The operator disabled it.
     #[error("principal {0} is disabled")]
     Disabled(PrincipalId),
+    /// Its profile does not list the capsule.
+    #[error(
+        "principal {principal} may not call {capsule}: its profile lists the capsules that it may"
+    )]
+    NotListed {
+        /// The principal.
+        principal: PrincipalId,
+        /// The capsule.
+        capsule: CapsuleName,
+    },
     /// Its profile can't be read.
     #[error("the profile {path} can't be used: {reason}")]
     Profile {
@@ -62,6 +73,7 @@ impl PrincipalError {
         match self {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Disabled(_) => ErrorKind::Disabled,
+            Self::NotListed { .. } => ErrorKind::Policy,
             Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } | Self::Overlay { .. } => {
                 ErrorKind::Principal
             }
@@ -76,6 +88,9 @@ impl PrincipalError {
             Self::NotFound(id) => format!("add it with: astrid principal add {id}"),
             Self::Exists(_) => "see: astrid principal list".into(),
             Self::Disabled(id) => format!("enable it with: astrid principal enable {id}"),
+            Self::NotListed { principal, capsule } => format!(
+                "let it: astrid principal set {principal} --capsules {capsule} (with the others)"
+            ),
             Self::Profile { path, .. } | Self::Overlay { path, .. } => {
                 format!("mend or remove {}", path.display())
             }
@@ -213,21 +228,70 @@ impl Principals {
     }
 
     fn set_enabled(&self, id: &PrincipalId, enabled: bool) -> Result<(), PrincipalError> {
+        let change = ProfileChange {
+            enabled: Some(enabled),
+            ..ProfileChange::default()
+        };
+        self.change(id, &change)
+    }
+
+    /// Changes what is named of a principal's profile; the rest of the file stays as it is, comments included. Holds at the
+    /// next call.
+    ///
+    /// # Errors
+    /// [`PrincipalError::NotFound`], [`PrincipalError::Profile`], [`PrincipalError::Home`].
+    pub fn change(&self, id: &PrincipalId, change: &ProfileChange) -> Result<(), PrincipalError> {
         let _changing = self.changing.lock();
-        let mut profile = self.read(id)?.profile;
-        profile.enabled = enabled;
+        // What is damaged is not overwritten.
+        self.read(id)?;
         let path = self.profile_path(id);
-        let text = toml::to_string(&profile).map_err(|error| PrincipalError::Profile {
+        let before = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(FileError::at("read", &path)(error).into()),
+        };
+        let text = change.applied(&before);
+        let text = text.map_err(|reason| PrincipalError::Profile {
             path: path.clone(),
-            reason: error.to_string(),
+            reason,
         })?;
         write_whole(&path, text.as_bytes())?;
+        self.forget(Some(id));
+        Ok(())
+    }
+
+    /// Removes a principal with its folder and profile. What it keeps elsewhere is not looked at.
+    ///
+    /// # Errors
+    /// [`PrincipalError::NotFound`], [`PrincipalError::Home`].
+    pub fn remove(&self, id: &PrincipalId) -> Result<(), PrincipalError> {
+        let _changing = self.changing.lock();
+        let dir = self.home.principal_dir(id);
+        if !dir.is_dir() {
+            return Err(PrincipalError::NotFound(id.clone()));
+        }
+        let profile = self.profile_path(id);
+        match std::fs::remove_file(&profile) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(FileError::at("remove", &profile)(error).into());
+            }
+            _ => {}
+        }
+        std::fs::remove_dir_all(&dir).map_err(FileError::at("remove", &dir))?;
+        self.forget(Some(id));
+        Ok(())
+    }
+
+    /// Reads a principal again when it is next asked for, or each of them: a profile may have changed.
+    pub(crate) fn forget(&self, id: Option<&PrincipalId>) {
         let keeping = self.keeping.write();
-        self.resolved.remove(id);
+        match id {
+            Some(id) => drop(self.resolved.remove(id)),
+            None => self.resolved.clear(),
+        }
         self.changes.fetch_add(1, Ordering::Release);
         drop(keeping);
         self.changed.send_replace(());
-        Ok(())
     }
 
     fn profile_path(&self, id: &PrincipalId) -> PathBuf {

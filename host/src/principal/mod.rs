@@ -2,11 +2,14 @@
 //!
 //! Nothing here, and nothing that uses it, falls back from one principal to another.
 
+mod change;
 mod directory;
 mod profile;
 mod scope;
+pub(crate) mod watch;
 
 pub use crate::names::{InvalidPrincipal, PrincipalId};
+pub use change::{ProfileChange, ProfileLimit};
 pub use directory::{Principal, PrincipalError, Principals};
 pub use profile::{PrincipalLimits, PrincipalProfile};
 pub(crate) use scope::plain;

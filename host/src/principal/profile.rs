@@ -1,6 +1,11 @@
 //! `etc/profiles/<principal>.toml`: whether a principal may be acted for, and its ceilings.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+
+use crate::limits::principal::STORAGE;
+use crate::names::CapsuleName;
 
 /// What the operator says of a principal. A principal without a file has the default one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +15,17 @@ pub struct PrincipalProfile {
     pub enabled: bool,
     /// Ceilings for calls on its behalf; the least of these, the manifest's and the call's own counts.
     pub limits: PrincipalLimits,
+    /// The capsules that may be called for it, tools and events included; unset, all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capsules: Option<BTreeSet<CapsuleName>>,
+}
+
+impl PrincipalProfile {
+    /// Whether a capsule may be called for it.
+    pub fn may_call(&self, capsule: &CapsuleName) -> bool {
+        let listed = self.capsules.as_ref();
+        listed.is_none_or(|listed| listed.contains(capsule))
+    }
 }
 
 impl Default for PrincipalProfile {
@@ -17,6 +33,7 @@ impl Default for PrincipalProfile {
         Self {
             enabled: true,
             limits: PrincipalLimits::default(),
+            capsules: None,
         }
     }
 }
@@ -34,4 +51,14 @@ pub struct PrincipalLimits {
     /// Wall time of a call, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_ms: Option<u64>,
+    /// Bytes of keys and values with all capsules; 1 GiB unless set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<u64>,
+}
+
+impl PrincipalLimits {
+    /// Bytes of keys and values that it may keep with all capsules.
+    pub fn storage(&self) -> u64 {
+        self.storage.unwrap_or(STORAGE)
+    }
 }

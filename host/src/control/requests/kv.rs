@@ -172,13 +172,8 @@ impl Ask for KvSet {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
-    /// `default` is in every home, also in one that is made for this.
     fn missing_home(&self) -> MissingHome {
-        if self.principal == PrincipalId::default_principal() {
-            MissingHome::Make
-        } else {
-            MissingHome::ThrowAway
-        }
+        MissingHome::of_principal(&self.principal)
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {

@@ -13,6 +13,7 @@ mod kv;
 mod list;
 mod logs;
 mod principals;
+mod profile;
 mod publish;
 mod reload;
 mod remove;
@@ -43,6 +44,7 @@ pub use logs::Logs;
 pub use principals::{
     AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Principals,
 };
+pub use profile::{RemovePrincipal, SetPrincipal, ShowPrincipal, ShownPrincipal};
 pub use publish::{Publish, Published, PublishedStep};
 pub use reload::{Reload, Reloaded};
 pub use remove::Remove;
@@ -153,6 +155,9 @@ requests! {
     AddPrincipal,
     DisablePrincipal,
     EnablePrincipal,
+    ShowPrincipal,
+    SetPrincipal,
+    RemovePrincipal,
     Logs,
     KvList,
     KvGet,

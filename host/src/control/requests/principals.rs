@@ -82,12 +82,8 @@ impl Ask for DisablePrincipal {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
-    /// `default` is in every home, and its profile stays.
     fn missing_home(&self) -> MissingHome {
-        match self.name == PrincipalId::default_principal() {
-            true => MissingHome::Make,
-            false => MissingHome::ThrowAway,
-        }
+        MissingHome::of_principal(&self.name)
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {
@@ -109,12 +105,8 @@ impl Ask for EnablePrincipal {
     const HOLD: Hold = Hold::Alone;
     const CHANGES: bool = true;
 
-    /// `default` is in every home, and its profile stays.
     fn missing_home(&self) -> MissingHome {
-        match self.name == PrincipalId::default_principal() {
-            true => MissingHome::Make,
-            false => MissingHome::ThrowAway,
-        }
+        MissingHome::of_principal(&self.name)
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<(), Problem> {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use super::{Domain, DomainLinker, Own, Parts, PerLoad, PerScope, Views};
 use crate::limits::kv::QUOTA;
-use crate::limits::principal::STORAGE;
 use crate::names::CapsuleName;
 use crate::policy::contract::Interface;
 use crate::principal::{Principal, PrincipalScope};
@@ -67,7 +66,7 @@ pub(crate) fn keys(store: &Arc<dyn KvStore>, principal: &Principal, capsule: &Ca
     };
     let quota = Quota {
         scope: QUOTA,
-        principal: STORAGE,
+        principal: principal.profile.limits.storage(),
     };
     Keys::new(Arc::clone(store), scope, quota)
 }

@@ -1,18 +1,24 @@
 //! `astrid principal`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use astrid_host::control::requests::{
-    AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Principals,
+    AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Principals, RemovePrincipal,
+    SetPrincipal, ShowPrincipal, ShownPrincipal,
 };
+use astrid_host::manifest::CapsuleName;
+use astrid_host::principal::{ProfileChange, ProfileLimit};
+use bytesize::ByteSize;
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::duration::duration;
 use crate::failure::{DONE, Failure};
-use crate::output::table;
-use crate::session::{Session, principal};
+use crate::output::{bytes, table};
+use crate::session::{Session, capsule, principal};
 
-/// Add, list, disable or enable principals: on whose behalf capsules are called
+/// Add, list, limit, disable or remove principals: on whose behalf capsules are called
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -28,6 +34,26 @@ enum Verb {
     },
     /// List the principals
     List,
+    /// Show what a principal may use, and what it uses
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Limit what a principal may use; only what is named changes
+    Set {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        limits: Limits,
+    },
+    /// Remove a principal, with its files and its profile
+    Remove {
+        /// Its name
+        name: String,
+        /// Remove what capsules keep for it, too
+        #[arg(long)]
+        purge: bool,
+    },
     /// Refuse calls for a principal from now on
     Disable {
         /// Its name
@@ -38,6 +64,77 @@ enum Verb {
         /// Its name
         name: String,
     },
+}
+
+/// Each is `default` to leave it to the host again.
+#[derive(clap::Args)]
+#[group(required = true, multiple = true)]
+struct Limits {
+    /// Linear memory of an instance, such as 32MiB
+    #[arg(long, value_name = "SIZE|default", value_parser = size)]
+    memory: Option<Amount>,
+    /// CPU time of a call, such as 500ms
+    #[arg(long, value_name = "T|default", value_parser = time)]
+    cpu: Option<Amount>,
+    /// Wall time of a call, such as 10s
+    #[arg(long, value_name = "T|default", value_parser = time)]
+    wall: Option<Amount>,
+    /// Keys and values with all capsules, such as 64KiB
+    #[arg(long, value_name = "SIZE|default", value_parser = size)]
+    storage: Option<Amount>,
+    /// The capsules that may be called for it, as a,b, or all
+    #[arg(long, value_name = "CAPSULES|all")]
+    capsules: Option<String>,
+}
+
+/// What a limit becomes; none leaves it to the host.
+#[derive(Clone, Copy)]
+struct Amount(Option<u64>);
+
+fn size(text: &str) -> Result<Amount, String> {
+    if text == "default" {
+        return Ok(Amount(None));
+    }
+    let size = text.parse::<ByteSize>();
+    let size = size.map_err(|_| "a size is written like 64KiB, 10MB or 4096".to_owned())?;
+    Ok(Amount(Some(size.as_u64())))
+}
+
+fn time(text: &str) -> Result<Amount, String> {
+    if text == "default" {
+        return Ok(Amount(None));
+    }
+    let millis = duration(text)?.as_millis();
+    let millis = u64::try_from(millis).map_err(|_| "it is too long".to_owned())?;
+    Ok(Amount(Some(millis)))
+}
+
+impl Limits {
+    fn change(&self) -> Result<ProfileChange, Failure> {
+        let all = [
+            (ProfileLimit::Memory, self.memory),
+            (ProfileLimit::CpuMs, self.cpu),
+            (ProfileLimit::WallMs, self.wall),
+            (ProfileLimit::Storage, self.storage),
+        ];
+        let named = all.into_iter();
+        let capsules = match self.capsules.as_deref() {
+            None => None,
+            Some("all") => Some(None),
+            Some(names) => {
+                let names = names.split(',').map(|name| capsule(name.trim()));
+                let names: BTreeSet<CapsuleName> = names.collect::<Result<_, _>>()?;
+                Some(Some(names))
+            }
+        };
+        Ok(ProfileChange {
+            enabled: None,
+            limits: named
+                .filter_map(|(limit, amount)| Some((limit, amount?.0)))
+                .collect(),
+            capsules,
+        })
+    }
 }
 
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
@@ -65,6 +162,30 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
                 format!("principal {id} is enabled"),
             );
         }
+        Verb::Show { name } => {
+            let name = principal(name)?;
+            let shown = session.ask(ShowPrincipal { name })?;
+            session.out.result(&json!(shown), text(&shown));
+        }
+        Verb::Set { name, limits } => {
+            let (name, change) = (principal(name)?, limits.change()?);
+            session.ask(SetPrincipal {
+                name: name.clone(),
+                change,
+            })?;
+            session
+                .out
+                .result(&json!({ "set": name }), format!("principal {name} is set"));
+        }
+        Verb::Remove { name, purge } => {
+            let name = principal(name)?;
+            session.ask(RemovePrincipal {
+                name: name.clone(),
+                purge: *purge,
+            })?;
+            let text = format!("principal {name} is removed");
+            session.out.result(&json!({ "removed": name }), text);
+        }
         Verb::List => {
             let all = session.ask(Principals {})?;
             let text = table(["NAME", "STATE", ""], all.iter().map(row));
@@ -72,6 +193,39 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         }
     }
     Ok(DONE)
+}
+
+fn text(shown: &ShownPrincipal) -> String {
+    let capsules = shown.capsules.as_ref().map(|capsules| {
+        let names: Vec<_> = capsules.iter().map(CapsuleName::as_str).collect();
+        match names.is_empty() {
+            true => "none".to_owned(),
+            false => names.join(", "),
+        }
+    });
+    let size = |limit: Option<u64>| limit.map_or("not lowered".to_owned(), bytes);
+    let time = |limit: Option<u64>| {
+        limit.map_or("not lowered".to_owned(), |millis| format!("{millis} ms"))
+    };
+    let state = if shown.enabled { "enabled" } else { "disabled" };
+    let limits = &shown.limits;
+    let rows = [
+        ["state", state],
+        ["capsules", capsules.as_deref().unwrap_or("all")],
+        ["memory", &size(limits.memory)],
+        ["cpu", &time(limits.cpu_ms)],
+        ["wall", &time(limits.wall_ms)],
+        [
+            "storage",
+            &format!(
+                "{} of {}",
+                bytes(shown.storage_used),
+                bytes(shown.storage_limit)
+            ),
+        ],
+    ];
+    let rows = rows.map(|row| row.map(str::to_owned));
+    table(["PRINCIPAL", shown.name.as_str()], rows)
 }
 
 /// A principal, how it is, and where it is damaged: what is wrong there is in the document.
