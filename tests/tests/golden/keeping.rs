@@ -30,6 +30,42 @@ pub(crate) fn story(pages: &mut Pages, json: bool) {
         "kv_bad_principal",
         &["kv", "list", "notes", "--principal", "eve"],
     );
+    told.page("principal_show", &["principal", "show", "default"]);
+    told.page(
+        "principal_set",
+        &[
+            "principal",
+            "set",
+            "default",
+            "--storage",
+            "1KiB",
+            "--wall",
+            "2s",
+            "--capsules",
+            "notes",
+        ],
+    );
+    told.page("principal_set_shown", &["principal", "show", "default"]);
+    told.page(
+        "kv_quota",
+        &["kv", "set", "notes", "large", &"x".repeat(1_100)],
+    );
+    told.page("principal_set_nothing", &["principal", "set", "default"]);
+    told.page(
+        "principal_set_bad_size",
+        &["principal", "set", "default", "--storage", "much"],
+    );
+    astrid.run(&["principal", "add", "ada"]);
+    astrid.run(&["kv", "set", "notes", "k", "v", "--principal", "ada"]);
+    told.page(
+        "principal_remove_default",
+        &["principal", "remove", "default"],
+    );
+    told.page("principal_remove_keeping", &["principal", "remove", "ada"]);
+    told.page(
+        "principal_remove",
+        &["principal", "remove", "ada", "--purge"],
+    );
     told.page("kv_remove", &["kv", "remove", "notes", "title"]);
     told.page("kv_remove_absent", &["kv", "remove", "notes", "title"]);
     told.page("storage", &["storage"]);

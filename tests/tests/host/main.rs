@@ -20,6 +20,7 @@ mod loops;
 mod mutations;
 mod nested;
 mod pool;
+mod profiles;
 mod published;
 mod refusals;
 mod reload;
