@@ -18,7 +18,6 @@ use crate::call::{Call, CallDraft, CallScope, Reply, TraceId};
 use crate::capsule::{CallError, Capsule, CapsuleHandler, Environment, NameLocks};
 use crate::config::OperatorLimits;
 use crate::dispatch::{Answer, DispatchError, Dispatcher, Event, Figures, Outcome};
-use crate::domain::kv::keys;
 use crate::engine::{Allocation, GRACE};
 use crate::events::{EventDraft, Events};
 use crate::home::Home;
@@ -358,7 +357,7 @@ impl Host {
         capsule: &CapsuleName,
     ) -> Result<Keys, PrincipalError> {
         let principal = self.principals().resolve(principal)?;
-        Ok(keys(&self.inner.kv, &principal, capsule))
+        Ok(principal.keys(&self.inner.kv, capsule))
     }
 
     /// The store of keys and values.

@@ -14,7 +14,6 @@ use super::problem::Problem;
 use super::remark::{Remark, Remarks};
 use crate::blocking::Blocking;
 use crate::config::HostConfig;
-use crate::domain::kv::keys;
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
 use crate::host::{BuildError, Host, HostBuilder, kv_file};
 use crate::kind::ErrorKind;
@@ -239,7 +238,7 @@ impl Operator {
     ) -> Result<Keys, Problem> {
         let of_principal = |error| Problem::of_principal(&self.home, principal, error);
         let found = self.principals().read(principal).map_err(of_principal)?;
-        Ok(keys(&self.kv()?, &found, capsule))
+        Ok(found.keys(&self.kv()?, capsule))
     }
 
     /// Refuses a principal that isn't there, with the one that may have been meant, or that is disabled.

@@ -12,8 +12,10 @@ use super::{InvalidPrincipal, PrincipalId, PrincipalProfile, ProfileChange};
 use crate::files::{FileError, names, write_whole};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
+use crate::limits::kv::QUOTA;
 use crate::limits::principal::{KEPT, PROFILE_BYTES};
 use crate::names::CapsuleName;
+use crate::storage::kv::{Keys, KvScope, KvStore, Quota};
 
 /// Why a principal can't be acted for, or changed.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +110,21 @@ pub struct Principal {
     pub profile: PrincipalProfile,
     /// `home/<principal>/`.
     pub dir: PathBuf,
+}
+
+impl Principal {
+    /// The keys and values that a capsule keeps for it, within its quotas.
+    pub fn keys(&self, store: &Arc<dyn KvStore>, capsule: &CapsuleName) -> Keys {
+        let scope = KvScope {
+            principal: self.id.clone(),
+            capsule: capsule.clone(),
+        };
+        let quota = Quota {
+            scope: QUOTA,
+            principal: self.profile.limits.storage(),
+        };
+        Keys::new(Arc::clone(store), scope, quota)
+    }
 }
 
 /// The principals of a home. Those that exist are read from disk once and kept.

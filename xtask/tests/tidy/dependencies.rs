@@ -16,7 +16,6 @@ const NOT_DIRECTLY: &[&str] = &[
     "comfy-table",
     "glob",
     "indicatif",
-    "toml_edit",
     "tracing-appender",
     "tracing-subscriber",
     "wasm-encoder",

@@ -8,12 +8,11 @@ mod host;
 use std::sync::Arc;
 
 use super::{Domain, DomainLinker, Own, Parts, PerLoad, PerScope, Views};
-use crate::limits::kv::QUOTA;
 use crate::names::CapsuleName;
 use crate::policy::contract::Interface;
-use crate::principal::{Principal, PrincipalScope};
+use crate::principal::PrincipalScope;
 use crate::registry::CapsuleInfo;
-use crate::storage::kv::{Keys, KvScope, KvStore, Quota};
+use crate::storage::kv::{Keys, KvStore};
 
 mod bindings {
     #![expect(
@@ -54,21 +53,8 @@ impl PerLoad<Kv> for CapsuleName {
 
 impl PerScope<Kv> for Keys {
     fn new(kv: &Kv, capsule: &CapsuleName, scope: &PrincipalScope) -> Self {
-        keys(&kv.store, &scope.principal, capsule)
+        scope.principal.keys(&kv.store, capsule)
     }
-}
-
-/// The keys of a principal with a capsule, within its quotas.
-pub(crate) fn keys(store: &Arc<dyn KvStore>, principal: &Principal, capsule: &CapsuleName) -> Keys {
-    let scope = KvScope {
-        principal: principal.id.clone(),
-        capsule: capsule.clone(),
-    };
-    let quota = Quota {
-        scope: QUOTA,
-        principal: principal.profile.limits.storage(),
-    };
-    Keys::new(Arc::clone(store), scope, quota)
 }
 
 impl Domain for Kv {
