@@ -147,12 +147,13 @@ impl From<KvError> for Problem {
 
 impl From<KeysError> for Problem {
     fn from(error: KeysError) -> Self {
+        let hint = error.hint();
         match error {
             KeysError::Kv(error) => error.into(),
             KeysError::InvalidKey | KeysError::TooLarge { .. } | KeysError::TooMany => {
-                Self::usage(error.to_string())
+                Self::usage(error.to_string()).hint(hint)
             }
-            KeysError::NotAtomic | KeysError::NoText => Self::of(ErrorKind::Io, &error, None),
+            KeysError::NotAtomic | KeysError::NoText => Self::of(ErrorKind::Io, &error, Some(hint)),
         }
     }
 }

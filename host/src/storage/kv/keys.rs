@@ -37,6 +37,22 @@ pub enum KeysError {
     Kv(#[from] KvError),
 }
 
+impl KeysError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::InvalidKey => "choose another key".into(),
+            Self::TooLarge { .. } => "keep less, or in several keys".into(),
+            Self::TooMany => "ask for pages, or for a longer prefix".into(),
+            Self::NotAtomic => "remove the keys one by one".into(),
+            Self::NoText => {
+                "remove it with the store's own tools: it was not written by this host".into()
+            }
+            Self::Kv(error) => error.hint(),
+        }
+    }
+}
+
 /// Keys in their order, and the cursor of the next page; none if this is the last one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyPage {
