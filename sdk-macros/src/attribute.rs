@@ -1,5 +1,6 @@
 //! Reads one attribute: which it is, and what it says. It doesn't look at the function below it.
 
+use proc_macro2::Span;
 use syn::{
     Attribute, Expr, Ident, LitStr, Meta, Token,
     ext::IdentExt,
@@ -25,9 +26,9 @@ const SERVED: [&str; 7] = [
 /// Those that are known but not yet served.
 const LATER: [&str; 1] = ["cron"];
 
-const HOOK_ARGUMENTS: [&str; 4] = ["topic", "priority", "on_error", "mode"];
-const TOOL_ARGUMENTS: [&str; 2] = ["description", "mutable"];
-const COMMAND_ARGUMENTS: [&str; 2] = ["description", "kind"];
+const HOOK_ARGUMENTS: [&str; 5] = ["topic", "priority", "on_error", "mode", "retry"];
+const TOOL_ARGUMENTS: [&str; 3] = ["description", "mutable", "retry"];
+const COMMAND_ARGUMENTS: [&str; 3] = ["description", "kind", "retry"];
 
 /// What a function is marked as.
 pub enum Mark {
@@ -39,6 +40,14 @@ pub enum Mark {
     Upgrade,
 }
 
+/// How often a handler is run again when the state that it changed was changed meanwhile.
+#[derive(Clone, Copy)]
+pub struct Retry {
+    pub times: u32,
+    /// Where that is written.
+    pub span: Span,
+}
+
 /// What `#[astrid::hook(..)]` says.
 #[derive(Default)]
 pub struct HookArguments {
@@ -47,6 +56,7 @@ pub struct HookArguments {
     pub priority: Option<u32>,
     pub on_error: Option<String>,
     pub mode: Option<String>,
+    pub retry: Option<Retry>,
 }
 
 /// What `#[astrid::tool(..)]` says.
@@ -55,6 +65,7 @@ pub struct ToolArguments {
     pub name: Option<LitStr>,
     pub description: Option<String>,
     pub mutable: bool,
+    pub retry: Option<Retry>,
 }
 
 /// What `#[astrid::command(..)]` says.
@@ -63,6 +74,7 @@ pub struct CommandArguments {
     pub name: Option<LitStr>,
     pub description: Option<String>,
     pub kind: Option<String>,
+    pub retry: Option<Retry>,
 }
 
 /// The last name of `#[astrid::name]`, if it is one of ours.
@@ -125,9 +137,9 @@ pub fn read(attribute: &Attribute, name: &Ident, errors: &mut Errors) -> Option<
 }
 
 /// One argument: `key = value`, or a value alone.
-struct Argument {
-    key: Option<Ident>,
-    value: Expr,
+pub struct Argument {
+    pub key: Option<Ident>,
+    pub value: Expr,
 }
 
 impl Parse for Argument {
@@ -159,6 +171,7 @@ fn hook(attribute: &Attribute, word: &str, errors: &mut Errors) -> Option<HookAr
                 read.on_error = values::one_of(key, value, &["continue", "deny"], errors);
                 deny = (read.on_error.as_deref() == Some("deny")).then(|| value.span());
             }
+            "retry" => read.retry = values::retry(key, value, errors),
             _ => read.mode = values::one_of(key, value, &["observe"], errors),
         }
     })?;
@@ -179,6 +192,7 @@ fn tool(attribute: &Attribute, errors: &mut Errors) -> Option<ToolArguments> {
     read.name = form.read(attribute, errors, |key, value, errors| {
         match key.to_string().as_str() {
             "description" => read.description = values::text(key, value, errors),
+            "retry" => read.retry = values::retry(key, value, errors),
             _ => read.mutable = values::flag(key, value, errors).unwrap_or_default(),
         }
     })?;
@@ -196,6 +210,7 @@ fn command(attribute: &Attribute, errors: &mut Errors) -> Option<CommandArgument
     read.name = form.read(attribute, errors, |key, value, errors| {
         match key.to_string().as_str() {
             "description" => read.description = values::text(key, value, errors),
+            "retry" => read.retry = values::retry(key, value, errors),
             _ => read.kind = values::one_of(key, value, &["slash", "cli"], errors),
         }
     })?;

@@ -3,24 +3,26 @@
 
 use proc_macro2::Span;
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, LitStr, PathArguments, ReceiverKind, ReturnType,
-    Safety, Signature, Type, TypeReference, spanned::Spanned,
+    Attribute, FnArg, GenericArgument, Ident, LitStr, PathArguments, ReturnType, Safety, Signature,
+    Type, TypeReference, spanned::Spanned,
 };
 
 use crate::{
-    attribute::{self, HookArguments, Mark, values},
+    attribute::{self, HookArguments, Mark, Retry, values},
     errors::Errors,
+    form::StateArgument,
 };
 
 mod offer;
+mod state;
 
 pub use offer::{Command, Field, Tool};
+pub use state::Receiver;
 
 /// A function that the host calls.
 pub struct Function {
     pub name: Ident,
-    /// Whether it takes `&self`.
-    pub receiver: bool,
+    pub receiver: Receiver,
     /// `None` for `()`.
     pub output: Option<Type>,
     /// The payload of a hook or a command, the previous version of an upgrade.
@@ -32,6 +34,8 @@ pub struct Handler {
     pub function: Function,
     pub action: LitStr,
     pub kind: Kind,
+    /// How often it is run again after a conflict.
+    pub retry: u32,
 }
 
 /// What a handler is for, and what its attribute says.
@@ -50,6 +54,8 @@ pub struct Entries {
     pub run: Option<Function>,
     pub install: Option<Function>,
     pub upgrade: Option<Function>,
+    /// The key of the capsule's state, if it has state.
+    pub state: Option<String>,
 }
 
 /// The most handlers of a capsule, that by which it tells of its tools not counted.
@@ -138,18 +144,21 @@ impl Entries {
                     None => function_name(&function.name),
                 };
                 values::action_name(&action.value(), action.span(), errors);
-                return self.add_handler(function, action, Kind::Hook(arguments), errors);
+                let retry = retry(&function, &arguments.retry, errors);
+                return self.add_handler(function, action, Kind::Hook(arguments), retry, errors);
             }
             Mark::Tool(arguments) => {
+                let retry = retry(&function, &arguments.retry, errors);
                 let tool = Tool::new(arguments, documentation, signature, errors);
                 let action = format!("tool_execute_{}", tool.name.value());
                 let action = LitStr::new(&action, tool.name.span());
-                return self.add_handler(function, action, Kind::Tool(tool), errors);
+                return self.add_handler(function, action, Kind::Tool(tool), retry, errors);
             }
             Mark::Command(arguments) => {
+                let retry = retry(&function, &arguments.retry, errors);
                 let command = Command::new(arguments, documentation, signature, errors);
                 let action = command.name.clone();
-                return self.add_handler(function, action, Kind::Command(command), errors);
+                return self.add_handler(function, action, Kind::Command(command), retry, errors);
             }
             Mark::Run => &mut self.run,
             Mark::Install => &mut self.install,
@@ -167,7 +176,14 @@ impl Entries {
         }
     }
 
-    fn add_handler(&mut self, function: Function, action: LitStr, kind: Kind, errors: &mut Errors) {
+    fn add_handler(
+        &mut self,
+        function: Function,
+        action: LitStr,
+        kind: Kind,
+        retry: u32,
+        errors: &mut Errors,
+    ) {
         let same = |handler: &&Handler| handler.action.value() == action.value();
         if let Some(other) = self.handlers.iter().find(same) {
             errors.at(
@@ -185,6 +201,7 @@ impl Entries {
             function,
             action,
             kind,
+            retry,
         };
         if let Some(topic) = handler.topic()
             && let Some(other) = self.handlers.iter().find(|other| {
@@ -206,8 +223,9 @@ impl Entries {
         self.handlers.push(handler);
     }
 
-    /// Reports what only shows when all are there.
-    pub fn check(&self, errors: &mut Errors) {
+    /// Decides whether the capsule has state, and reports what only shows when all entry points are there.
+    pub fn check(&mut self, state: Option<StateArgument>, errors: &mut Errors) {
+        self.decide_state(state, errors);
         let describe = self
             .handlers
             .iter()
@@ -273,6 +291,20 @@ impl Handler {
     }
 }
 
+/// How often a handler is run again after a conflict.
+fn retry(function: &Function, retry: &Option<Retry>, errors: &mut Errors) -> u32 {
+    let Some(Retry { times, span }) = retry else {
+        return 0;
+    };
+    if !matches!(function.receiver, Receiver::Exclusive(_)) {
+        errors.at(
+            *span,
+            "only a handler with `&mut self` saves state and may meet a conflict: leave out `retry`",
+        );
+    }
+    *times
+}
+
 /// A function's name as a string that stands where the function's does.
 fn function_name(name: &Ident) -> LitStr {
     let text = syn::ext::IdentExt::unraw(name).to_string();
@@ -289,18 +321,10 @@ pub fn take(attributes: &mut Vec<Attribute>) -> Vec<Attribute> {
 fn function(signature: &Signature, mark: &Mark, errors: &mut Errors) -> Function {
     plain(signature, errors);
     let mut inputs = signature.inputs.iter().peekable();
-    let mut receiver = false;
+    let mut receiver = Receiver::None;
     if let Some(FnArg::Receiver(this)) = inputs.peek() {
-        receiver = true;
+        receiver = Receiver::of(this, errors);
         inputs.next();
-        match &this.kind {
-            ReceiverKind::Reference(_, _, None) => {}
-            ReceiverKind::Reference(_, _, Some(_)) => errors.on(
-                this,
-                "take `&self`: nothing in `self` is kept from one call to the next (state comes with a later version)",
-            ),
-            _ => errors.on(this, "take `&self`: the capsule outlives the call"),
-        }
     }
     let parameters: Vec<&Type> = inputs
         .filter_map(|input| match input {

@@ -2,12 +2,17 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{ImplItem, Item, ItemImpl, ItemMod, spanned::Spanned};
+use syn::{
+    Expr, Ident, ImplItem, Item, ItemImpl, ItemMod, Token,
+    parse::{ParseStream, Parser},
+    punctuated::Punctuated,
+    spanned::Spanned,
+};
 
 use crate::{
-    attribute,
+    attribute::{self, Argument, values},
     entry::{self, Entries},
-    errors::Errors,
+    errors::{Errors, suggestion},
     output,
 };
 
@@ -16,15 +21,19 @@ const EMPTY: &str = "a capsule without an entry point does nothing: mark a funct
 /// Reads the item, and writes it back with what makes it a capsule; or with what is wrong.
 pub fn capsule(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    if !arguments.is_empty() {
-        errors.on(&arguments, "`#[capsule]` takes no arguments");
-    }
+    let state = state(arguments, &mut errors);
     let (item, addition) = match syn::parse2::<Item>(item) {
         Ok(Item::Impl(mut block)) => {
-            let addition = of_impl(&mut block, &mut errors);
+            let addition = of_impl(&mut block, state, &mut errors);
             (block.into_token_stream(), addition)
         }
         Ok(Item::Mod(mut module)) => {
+            if let Some(state) = state {
+                errors.on(
+                    &state.word,
+                    "a module has no type to keep as state: put `#[capsule]` on an impl block",
+                );
+            }
             let addition = of_module(&mut module, &mut errors);
             (module.into_token_stream(), addition)
         }
@@ -47,8 +56,53 @@ pub fn capsule(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
+/// `state`, or `state = "key"`.
+pub struct StateArgument {
+    word: Ident,
+    /// None if it isn't given, or is none.
+    pub key: Option<String>,
+}
+
+/// Reads what `#[capsule(..)]` says.
+fn state(arguments: TokenStream, errors: &mut Errors) -> Option<StateArgument> {
+    let read = |input: ParseStream<'_>| Punctuated::<Argument, Token![,]>::parse_terminated(input);
+    let arguments = match read.parse2(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            errors.push(error);
+            return None;
+        }
+    };
+    let mut state: Option<StateArgument> = None;
+    for Argument { key, value } in arguments {
+        let bare = match &value {
+            Expr::Path(path) => path.path.get_ident(),
+            _ => None,
+        };
+        let Some(word) = key.as_ref().or(bare) else {
+            errors.on(&value, "`#[capsule]` takes `state` or `state = \"key\"`");
+            continue;
+        };
+        if word != "state" {
+            let text = word.to_string();
+            let known = suggestion(&text, &["state"]);
+            errors.at(word.span(), format!("unknown argument `{text}`: {known}"));
+        } else if state.is_some() {
+            errors.at(word.span(), "`state` is given twice");
+        } else {
+            let value = key.is_some().then_some(&value);
+            let key = value.and_then(|value| values::state_key(value, errors));
+            state = Some(StateArgument {
+                word: word.clone(),
+                key,
+            });
+        }
+    }
+    state
+}
+
 /// Takes the entry points out of an impl block.
-fn of_impl(block: &mut ItemImpl, errors: &mut Errors) -> TokenStream {
+fn of_impl(block: &mut ItemImpl, state: Option<StateArgument>, errors: &mut Errors) -> TokenStream {
     if let Some((path, _)) = &block.trait_ {
         errors.on(
             path,
@@ -70,7 +124,7 @@ fn of_impl(block: &mut ItemImpl, errors: &mut Errors) -> TokenStream {
             _ => {}
         }
     }
-    entries.check(errors);
+    entries.check(state, errors);
     if entries.is_empty() {
         nothing(&block.self_ty, errors);
     }
@@ -112,7 +166,7 @@ fn of_module(module: &mut ItemMod, errors: &mut Errors) -> TokenStream {
             _ => {}
         }
     }
-    entries.check(errors);
+    entries.check(None, errors);
     if entries.is_empty() {
         nothing(&module.ident, errors);
     }

@@ -25,6 +25,9 @@ use quote::quote;
 /// as, and nothing in it is promised to last longer than a call. A module gets a unit struct
 /// `Capsule`, for tests to call it by.
 ///
+/// Where an entry point takes `&mut self`, or `#[capsule(state)]` says so, the type is state: it is kept for each principal
+/// from one call to the next, as `astrid_sdk::state` tells.
+///
 /// ```ignore
 /// #[derive(Default)]
 /// struct Greeter;

@@ -5,9 +5,9 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Type;
+use syn::{Type, spanned::Spanned};
 
-use crate::entry::{Entries, Function};
+use crate::entry::{Entries, Function, Receiver};
 
 mod handlers;
 mod section;
@@ -16,10 +16,12 @@ mod section;
 pub fn of_type(ty: &Type, entries: &Entries) -> TokenStream {
     let capsule = implementation(quote!(#ty), quote!(Self), entries);
     let component = component(entries);
+    let state = state(ty, entries);
     checked(
         entries,
         quote! {
             #capsule
+            #state
             const _: () = {
                 type Capsule = #ty;
                 // Stated on every target: a capsule that can't begin is a mistake everywhere.
@@ -51,6 +53,33 @@ pub fn of_module(entries: &Entries) -> TokenStream {
     )
 }
 
+/// Makes a state of the capsule's type, if the capsule has one.
+fn state(ty: &Type, entries: &Entries) -> Option<TokenStream> {
+    let key = entries.state.as_ref()?;
+    let name = handlers::type_name(ty);
+    let slot = quote!(::astrid_sdk::private::state::Slot<#ty>);
+    // Named with the type's own span: what it lacks is reported there.
+    let form = quote_spanned!(ty.span()=> ::astrid_sdk::private::state::Form::<()>::of::<#ty>());
+    Some(quote! {
+        #[automatically_derived]
+        impl ::astrid_sdk::state::State for #ty {
+            const NAME: &'static str = #name;
+            const KEY: &'static str = #key;
+
+            fn slot() -> &'static ::std::thread::LocalKey<#slot> {
+                ::std::thread_local! {
+                    static SLOT: #slot = const { ::astrid_sdk::private::state::Slot::new() };
+                }
+                &SLOT
+            }
+
+            fn form() -> ::astrid_sdk::private::state::Form<Self> {
+                #form
+            }
+        }
+    })
+}
+
 /// With tools, the SDK is asked whether it has what they need.
 fn checked(entries: &Entries, capsule: TokenStream) -> TokenStream {
     if entries.tools().next().is_none() {
@@ -63,9 +92,10 @@ fn checked(entries: &Entries, capsule: TokenStream) -> TokenStream {
 fn implementation(ty: TokenStream, scope: TokenStream, entries: &Entries) -> TokenStream {
     let exports = section::text(entries);
     let dispatch = handlers::dispatch(entries, &scope);
-    let run = ending("start", &entries.run, &scope);
-    let install = ending("install", &entries.install, &scope);
-    let upgrade = ending("upgrade", &entries.upgrade, &scope);
+    let keeps = entries.state.is_some();
+    let run = ending("start", &entries.run, &scope, keeps);
+    let install = ending("install", &entries.install, &scope, keeps);
+    let upgrade = ending("upgrade", &entries.upgrade, &scope, keeps);
     quote! {
         #[automatically_derived]
         impl ::astrid_sdk::Capsule for #ty {
@@ -83,15 +113,20 @@ fn implementation(ty: TokenStream, scope: TokenStream, entries: &Entries) -> Tok
 }
 
 /// Calls an entry point that has no result.
-fn ending(method: &str, function: &Option<Function>, scope: &TokenStream) -> Option<TokenStream> {
+fn ending(
+    method: &str,
+    function: &Option<Function>,
+    scope: &TokenStream,
+    keeps: bool,
+) -> Option<TokenStream> {
     let function = function.as_ref()?;
     let method = quote::format_ident!("{method}");
     let output = output(function);
     // The function's own span is what is reported as the place of its error.
     let place = quote_spanned!(function.name.span()=> ::core::panic::Location::caller());
     let call = match &function.argument {
-        None => call(function, scope, &[]),
-        Some(_) => call(function, scope, &[quote!(&previous)]),
+        None => call(function, scope, keeps, &[]),
+        Some(_) => call(function, scope, keeps, &[quote!(&previous)]),
     };
     let previous = function.argument.as_ref().map(|_| {
         quote! {
@@ -106,13 +141,21 @@ fn ending(method: &str, function: &Option<Function>, scope: &TokenStream) -> Opt
             };
         }
     });
+    let ending = within(
+        function,
+        keeps,
+        0,
+        &quote! {
+            let ending: #output = #call;
+            <#output as ::astrid_sdk::private::Ending>::into_ending(ending)
+        },
+    );
     Some(quote! {
         fn #method(&self) -> ::core::option::Option<::astrid_sdk::private::Exit> {
             let location = #place;
             #previous
-            let ending: #output = #call;
             ::core::option::Option::Some(::astrid_sdk::private::Exit {
-                ending: <#output as ::astrid_sdk::private::Ending>::into_ending(ending),
+                ending: #ending,
                 location,
             })
         }
@@ -126,10 +169,35 @@ fn output(function: &Function) -> TokenStream {
     }
 }
 
-fn call(function: &Function, scope: &TokenStream, arguments: &[TokenStream]) -> TokenStream {
+/// Calls a function, of a capsule with state within [`within`].
+fn call(
+    function: &Function,
+    scope: &TokenStream,
+    keeps: bool,
+    arguments: &[TokenStream],
+) -> TokenStream {
     let name = &function.name;
-    let receiver = function.receiver.then(|| quote!(self,));
+    let receiver = match function.receiver {
+        Receiver::None => None,
+        Receiver::Shared(_) | Receiver::Exclusive(_) if keeps => Some(quote!(this,)),
+        Receiver::Shared(_) | Receiver::Exclusive(_) => Some(quote!(self,)),
+    };
     quote!(#scope::#name(#receiver #(#arguments),*))
+}
+
+/// A `Result` whose error is a text, of a body that ends in one: with the caller's state at hand where the function takes
+/// it, and what it changed saved where the body ended well.
+fn within(function: &Function, keeps: bool, retry: u32, body: &TokenStream) -> TokenStream {
+    let result = quote!(::core::result::Result<_, ::std::string::String>);
+    match function.receiver {
+        Receiver::Shared(_) if keeps => quote! {
+            ::astrid_sdk::private::state::look(|this: &Self| -> #result { #body })
+        },
+        Receiver::Exclusive(_) if keeps => quote! {
+            ::astrid_sdk::private::state::change(#retry, |this: &mut Self| -> #result { #body })
+        },
+        _ => quote!(::astrid_sdk::private::plain(|| -> #result { #body })),
+    }
 }
 
 /// Names the crate that `astrid build` builds. A crate that this one uses as a library is not the capsule, whatever

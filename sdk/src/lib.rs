@@ -38,6 +38,7 @@
 //! * [`log`], [`time`], [`env`](mod@env), [`runtime`]: what a capsule may ask its host for, shaped
 //!   like `std` where `std` has the thing. They are made of [`sys`], which is the host's interface
 //!   as it is.
+//! * [`state`], [`kv`]: what a capsule remembers of each principal, as the fields of its type or under keys.
 //! * [`collections`]: hash maps for keys that a caller chooses.
 //! * [`ipc`], [`poll`]: messages between capsules, and waiting for several things at once.
 //! * [`testing`] (not in a component): a host in memory, under which all of the above runs.
@@ -175,6 +176,7 @@ pub mod kv;
 pub mod log;
 pub mod poll;
 pub mod runtime;
+pub mod state;
 pub mod sys;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -199,7 +201,7 @@ pub use verdict::{Answer, Ending, MAX_REASON, Reply, Verdict};
 /// | `#[astrid::hook("name", ..)]` | takes nothing or one payload | an event its manifest binds it to, or `astrid invoke` |
 /// | `#[astrid::tool("name", ..)]` | takes the tool's arguments | a model calls the tool |
 /// | `#[astrid::command("name", ..)]` | takes nothing or one payload | a person gives the command |
-/// | `#[astrid::run]` | takes nothing | once, and goes on for as long as the capsule is loaded |
+/// | `#[astrid::run]` | takes nothing, of a capsule with [`state`] not even `self` | once, and goes on for as long as the capsule is loaded |
 /// | `#[astrid::install]` | takes nothing | when the capsule is installed for the first time |
 /// | `#[astrid::upgrade]` | takes nothing or the previous version, `&str` | when it replaces another version |
 ///
@@ -207,7 +209,7 @@ pub use verdict::{Answer, Ending, MAX_REASON, Reply, Verdict};
 /// `on_error = "deny"` and `mode = "observe"` are optional: the manifest decides, and
 /// `astrid build` compares the two. `interceptor` is another word for `hook`. A tool's and a command's
 /// `description = ".."` is their doc comment unless given; a tool may be `mutable = true` (it changes something), a
-/// command has `kind = "slash"` or `"cli"`.
+/// command has `kind = "slash"` or `"cli"`. One that changes [`state`] may have `retry = 3`.
 pub mod astrid {
     pub use astrid_sdk_macros::{command, cron, hook, install, interceptor, run, tool, upgrade};
 }
@@ -215,7 +217,7 @@ pub mod astrid {
 /// What almost every capsule wants in scope: `use astrid_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Error, Result, Verdict, astrid, capsule, env, ipc, kv, log, poll, runtime, time,
+        Error, Result, Verdict, astrid, capsule, env, ipc, kv, log, poll, runtime, state, time,
     };
 }
 

@@ -1,4 +1,4 @@
-//! What tools and commands answer with: any value, or an error. The dispatch that `#[capsule]` generates calls this;
+//! What handlers answer with: of tools and commands any value, or an error. The dispatch that `#[capsule]` generates calls this;
 //! the words of its compile errors are here too.
 
 use core::fmt::Display;
@@ -71,6 +71,16 @@ impl<T> Plain for Returned<T> {
     fn split(self) -> Result<T, String> {
         Ok(self.0)
     }
+}
+
+/// What a hook answers: its answer, or its error.
+pub fn hook(answered: Result<Answer, String>) -> Answer {
+    answered.unwrap_or_else(Answer::Deny)
+}
+
+/// Runs the body of a function that takes no state.
+pub fn plain<R>(body: impl FnOnce() -> Result<R, String>) -> Result<R, String> {
+    body()
 }
 
 /// What a command answers: its JSON, or its error.

@@ -6,7 +6,7 @@ use core::panic::Location;
 
 use serde::de::DeserializeOwned;
 
-pub use crate::offer::{Failure, Plain, Returned, Value, command, to_json};
+pub use crate::offer::{Failure, Plain, Returned, Value, command, hook, plain, to_json};
 pub use crate::verdict::{Answer, Ending, Reply};
 
 /// What the host in memory copies from the real one; a test compares the two.
@@ -98,22 +98,27 @@ impl<T: Default> Initial for T {
     note = "put `#[derive(serde::Deserialize)]` on it"
 )]
 pub trait Payload: Sized {
-    /// Reads it; what doesn't fit is denied, naming what was expected where.
-    fn read(type_name: &str, bytes: &[u8]) -> Result<Self, Answer>;
+    /// Reads it; the error names what was expected where.
+    fn read(type_name: &str, bytes: &[u8]) -> Result<Self, String>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> Payload for T {
-    fn read(type_name: &str, bytes: &[u8]) -> Result<Self, Answer> {
+    fn read(type_name: &str, bytes: &[u8]) -> Result<Self, String> {
         let misfit = format_args!("the payload doesn't fit `{type_name}`");
-        crate::json::read(misfit, bytes).map_err(Answer::Deny)
+        crate::json::read(misfit, bytes)
     }
+}
+
+/// What capsules with state are generated with.
+pub mod state {
+    pub use crate::state::slot::{Form, Slot, change, look};
 }
 
 /// What tools are generated with.
 #[cfg(feature = "schemars")]
 pub mod tools {
-    pub use crate::tool::{Tool, call, content, describe, known};
+    pub use crate::tool::{Tool, arguments, call, content, describe, known};
     pub use {schemars, serde};
 }
 

@@ -76,12 +76,11 @@ struct Outcome<'a> {
 const MAX_ARGUMENT: usize = 256;
 
 /// Calls a tool. What goes wrong is a result too, one that says so: whoever called (a model, mostly) is to read it and
-/// try again. `known` names the arguments where reading them doesn't see to it that there are no others.
-pub fn call<A: DeserializeOwned>(
+/// try again.
+pub fn call(
     name: &str,
     payload: &[u8],
-    known: Option<&[String]>,
-    function: impl FnOnce(A) -> Result<String, String>,
+    function: impl FnOnce() -> Result<String, String>,
 ) -> Answer {
     let misfit = format_args!("the payload is no call of the tool `{name}`");
     let call: Call = match json::read(misfit, payload) {
@@ -94,16 +93,16 @@ pub fn call<A: DeserializeOwned>(
             "{misfit} at `call_id`: it has {bytes} bytes, more than {MAX_CALL_ID}"
         ));
     }
-    finish(
-        name,
-        &call.call_id,
-        arguments(payload, known).and_then(function),
-    )
+    finish(name, &call.call_id, function())
 }
 
 const MISFIT: &str = "the arguments don't fit";
 
-fn arguments<A: DeserializeOwned>(payload: &[u8], known: Option<&[String]>) -> Result<A, String> {
+/// Reads the arguments of a call. `known` names them where reading doesn't see to it that there are no others.
+pub fn arguments<A: DeserializeOwned>(
+    payload: &[u8],
+    known: Option<&[String]>,
+) -> Result<A, String> {
     let misfit = format_args!("{MISFIT}");
     let read: Arguments<A> = json::read(misfit, payload)?;
     if let Some(known) = known {

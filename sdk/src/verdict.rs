@@ -60,43 +60,40 @@ impl Answer {
     note = "an error becomes a Deny with its text, so it must implement `std::fmt::Display`"
 )]
 pub trait Reply {
-    /// The answer to be sent.
-    fn into_answer(self) -> Answer;
+    /// The answer to be sent; or the text of the hook's error, which is told as a Deny and saves no state.
+    fn into_answer(self) -> Result<Answer, String>;
 }
 
 impl Reply for () {
-    fn into_answer(self) -> Answer {
-        Answer::Continue(None)
+    fn into_answer(self) -> Result<Answer, String> {
+        Ok(Answer::Continue(None))
     }
 }
 
 impl<P: Serialize, A: Serialize> Reply for Verdict<P, A> {
-    fn into_answer(self) -> Answer {
+    fn into_answer(self) -> Result<Answer, String> {
         match self {
-            Verdict::Continue => Answer::Continue(None),
-            Verdict::Rewrite(payload) => json(&payload, |text| Answer::Continue(Some(text))),
-            Verdict::Final(answer) => json(&answer, Answer::Final),
-            Verdict::Deny(reason) => Answer::Deny(reason),
+            Verdict::Continue => Ok(Answer::Continue(None)),
+            Verdict::Rewrite(payload) => Ok(Answer::Continue(Some(json(&payload)?))),
+            Verdict::Final(answer) => Ok(Answer::Final(json(&answer)?)),
+            Verdict::Deny(reason) => Ok(Answer::Deny(reason)),
         }
     }
 }
 
 impl<T: Reply, E: Display> Reply for Result<T, E> {
-    fn into_answer(self) -> Answer {
+    fn into_answer(self) -> Result<Answer, String> {
         match self {
             Ok(reply) => reply.into_answer(),
-            Err(error) => Answer::Deny(error.to_string()),
+            Err(error) => Err(error.to_string()),
         }
     }
 }
 
-/// A value that JSON can't hold (a map whose keys are no strings) is an error of the hook's, and
-/// answered as one.
-fn json(value: &impl Serialize, answer: fn(String) -> Answer) -> Answer {
-    match serde_json::to_string(value) {
-        Ok(text) => answer(text),
-        Err(error) => Answer::Deny(format!("the answer can't be written as JSON: {error}")),
-    }
+/// A value that JSON can't hold (a map whose keys are no strings) is an error of the hook's.
+fn json(value: &impl Serialize) -> Result<String, String> {
+    serde_json::to_string(value)
+        .map_err(|error| format!("the answer can't be written as JSON: {error}"))
 }
 
 /// What `#[astrid::run]`, `#[astrid::install]` and `#[astrid::upgrade]` may return: `()`, or a

@@ -3,6 +3,7 @@
 use proc_macro2::Span;
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, spanned::Spanned};
 
+use super::Retry;
 use crate::errors::{Errors, suggestion};
 
 /// The most bytes of an action's name, and of a topic.
@@ -11,6 +12,10 @@ pub const MAX_NAME: usize = 256;
 const MAX_OFFER: usize = 64;
 /// The most bytes of a description, as in the manifest: 16 KiB.
 const MAX_PROSE: usize = 16 << 10;
+/// The most times that a handler is run again after a conflict.
+const MAX_RETRY: u32 = 16;
+/// The most bytes of the key of a state, as of any key.
+const MAX_KEY: usize = 256;
 /// The most segments of a topic.
 const MAX_SEGMENTS: usize = 8;
 
@@ -84,6 +89,46 @@ pub fn priority(value: &Expr, errors: &mut Errors) -> Option<u32> {
         );
     }
     number
+}
+
+pub fn retry(key: &Ident, value: &Expr, errors: &mut Errors) -> Option<Retry> {
+    let times = match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Int(number),
+            ..
+        }) => number.base10_parse().ok(),
+        _ => None,
+    };
+    match times.filter(|times| (1..=MAX_RETRY).contains(times)) {
+        Some(times) => Some(Retry {
+            times,
+            span: key.span(),
+        }),
+        None => {
+            errors.on(
+                value,
+                format!("`retry` is a number from 1 to {MAX_RETRY}: how often the handler is run again after a conflict"),
+            );
+            None
+        }
+    }
+}
+
+/// The key under which a state is kept. Which texts are in Unicode's normal form C is not known here, so it is ASCII.
+pub fn state_key(value: &Expr, errors: &mut Errors) -> Option<String> {
+    let Some(text) = string(value) else {
+        errors.on(value, "the key of a state is a string, such as `\"tally\"`");
+        return None;
+    };
+    let key = text.value();
+    if (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Some(key);
+    }
+    errors.on(
+        text,
+        format!("the key of a state is 1 to {MAX_KEY} printable ASCII characters"),
+    );
+    None
 }
 
 pub fn one_of(key: &Ident, value: &Expr, known: &[&str], errors: &mut Errors) -> Option<String> {

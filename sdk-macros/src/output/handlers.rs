@@ -5,14 +5,18 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{GenericArgument, PathArguments, Type, spanned::Spanned};
 
-use super::{call, output};
+use super::{call, output, within};
 use crate::entry::{DESCRIBE, Entries, Field, Function, Handler, Kind, Tool};
 
 /// The body of `dispatch`; `scope` is where the functions are.
 pub fn dispatch(entries: &Entries, scope: &TokenStream) -> TokenStream {
     let arguments = entries.tools().map(arguments);
     let describe = describe(entries);
-    let arms = entries.handlers.iter().map(|handler| arm(handler, scope));
+    let keeps = entries.state.is_some();
+    let arms = entries
+        .handlers
+        .iter()
+        .map(|handler| arm(handler, scope, keeps));
     quote! {
         #(#arguments)*
         match action {
@@ -23,24 +27,36 @@ pub fn dispatch(entries: &Entries, scope: &TokenStream) -> TokenStream {
     }
 }
 
-fn arm(handler: &Handler, scope: &TokenStream) -> TokenStream {
+/// `keeps` is whether the capsule has state.
+fn arm(handler: &Handler, scope: &TokenStream, keeps: bool) -> TokenStream {
     let Handler {
         function,
         action,
         kind,
+        retry,
     } = handler;
     let body = match kind {
-        Kind::Hook(_) => hook(function, scope),
-        Kind::Command(_) => command(function, scope),
-        Kind::Tool(tool) => self::tool(tool, function, scope),
+        Kind::Hook(_) => hook(function, scope, keeps),
+        Kind::Command(_) => command(function, scope, keeps),
+        Kind::Tool(tool) => self::tool(tool, function, scope, keeps),
     };
-    quote!(#action => { #body })
+    let answered = within(function, keeps, *retry, &body);
+    let answer = match kind {
+        Kind::Hook(_) => quote!(::astrid_sdk::private::hook(#answered)),
+        Kind::Command(_) => quote!(::astrid_sdk::private::command(#answered)),
+        // The result is published: what the tool changed is saved before.
+        Kind::Tool(tool) => {
+            let name = tool.name.value();
+            quote!(::astrid_sdk::private::tools::call(#name, payload, || #answered))
+        }
+    };
+    quote!(#action => #answer,)
 }
 
-fn hook(function: &Function, scope: &TokenStream) -> TokenStream {
+fn hook(function: &Function, scope: &TokenStream, keeps: bool) -> TokenStream {
     let output = output(function);
     let (read, argument) = payload(function);
-    let call = call(function, scope, &argument);
+    let call = call(function, scope, keeps, &argument);
     quote! {
         #read
         let reply: #output = #call;
@@ -48,24 +64,23 @@ fn hook(function: &Function, scope: &TokenStream) -> TokenStream {
     }
 }
 
-fn command(function: &Function, scope: &TokenStream) -> TokenStream {
+fn command(function: &Function, scope: &TokenStream, keeps: bool) -> TokenStream {
     let (read, argument) = payload(function);
-    let returned = returned(function, call(function, scope, &argument));
+    let returned = returned(function, call(function, scope, keeps, &argument));
     quote! {
         #read
-        ::astrid_sdk::private::command(#returned)
+        #returned
     }
 }
 
-fn tool(tool: &Tool, function: &Function, scope: &TokenStream) -> TokenStream {
-    let name = tool.name.value();
+fn tool(tool: &Tool, function: &Function, scope: &TokenStream, keeps: bool) -> TokenStream {
     let ty = &tool.arguments;
     let fields: Vec<TokenStream> = tool
         .fields
         .iter()
         .map(|Field { name, .. }| quote!(arguments.#name))
         .collect();
-    let returned = returned(function, call(function, scope, &fields));
+    let returned = returned(function, call(function, scope, keeps, &fields));
     let known = if tool.flattened() {
         quote! {{
             static KNOWN: ::std::sync::OnceLock<
@@ -77,9 +92,8 @@ fn tool(tool: &Tool, function: &Function, scope: &TokenStream) -> TokenStream {
         quote!(::core::option::Option::None)
     };
     quote! {
-        ::astrid_sdk::private::tools::call(#name, payload, #known, |arguments: #ty| {
-            ::astrid_sdk::private::tools::content(#returned)
-        })
+        let arguments: #ty = ::astrid_sdk::private::tools::arguments(payload, #known)?;
+        ::astrid_sdk::private::tools::content(#returned)
     }
 }
 
@@ -90,10 +104,7 @@ fn payload(function: &Function) -> (TokenStream, Vec<TokenStream>) {
     };
     let name = type_name(ty);
     let read = quote! {
-        let payload: #ty = match <#ty as ::astrid_sdk::private::Payload>::read(#name, payload) {
-            ::core::result::Result::Ok(payload) => payload,
-            ::core::result::Result::Err(answer) => return answer,
-        };
+        let payload: #ty = <#ty as ::astrid_sdk::private::Payload>::read(#name, payload)?;
     };
     (read, vec![quote!(payload)])
 }
@@ -187,6 +198,6 @@ fn describe(entries: &Entries) -> Option<TokenStream> {
 }
 
 /// A type as one reads it in a message: `Vec<Prompt>`.
-fn type_name(ty: &Type) -> String {
+pub fn type_name(ty: &Type) -> String {
     quote!(#ty).to_string().replace(' ', "")
 }

@@ -1,24 +1,106 @@
-//! The functions behind [`kv`](crate::kv) on a host in memory, each principal's keys apart.
+//! The functions behind [`kv`](crate::kv) on a host in memory, each principal's keys apart; and how a test has them fail.
 
 use std::collections::BTreeMap;
 
 use unicode_normalization::is_nfc;
 
 use super::{Error, MAX_KEY, MAX_KEYS, MAX_VALUE, Page};
-use crate::testing::state::{self, PackageState};
+use crate::testing::{
+    Host,
+    state::{self, PackageState},
+};
 
 /// The most bytes of the keys and values of one principal.
 const QUOTA: usize = 64 << 20;
 
-/// What this package keeps: the keys and values of each principal.
-#[derive(Debug, Default)]
-struct Kv(BTreeMap<String, BTreeMap<String, Vec<u8>>>);
+/// The keys and values of a principal.
+type Values = BTreeMap<String, Vec<u8>>;
+
+/// What this package keeps.
+#[derive(Debug)]
+struct Kv {
+    principals: BTreeMap<String, Values>,
+    quota: usize,
+    is_unavailable: bool,
+    /// Which writes to come are refused, counted from the next one, which is 1.
+    refused: BTreeMap<usize, Error>,
+}
+
+impl Default for Kv {
+    fn default() -> Self {
+        Self {
+            principals: BTreeMap::new(),
+            quota: QUOTA,
+            is_unavailable: false,
+            refused: BTreeMap::new(),
+        }
+    }
+}
 
 impl PackageState for Kv {}
 
-/// With the keys and values of the caller.
-fn with<T>(function: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> T) -> T {
-    state::with(|core, kv: &mut Kv| function(kv.0.entry(core.principal()).or_default()))
+impl Host {
+    /// Sets how many bytes the keys and values of one principal may have; 64 MiB unless given.
+    pub fn kv_quota(self, bytes: usize) -> Self {
+        self.set(|kv: &mut Kv| kv.quota = bytes)
+    }
+
+    /// Refuses a write to come with an error: 1 is the next one. A write is a [`set`](crate::kv::set), a
+    /// [`cas`](crate::kv::cas), a [`delete`](crate::kv::delete) or a [`clear_prefix`](crate::kv::clear_prefix) of any
+    /// principal, and a state that is saved.
+    ///
+    /// ```
+    /// use astrid_sdk::{kv, testing::Host};
+    ///
+    /// let host = Host::new();
+    /// host.refuse_write(2, kv::Error::Quota);
+    /// let writes = host.run(|| [(); 3].map(|()| kv::set("key", b"value")));
+    /// assert_eq!(writes, [Ok(()), Err(kv::Error::Quota), Ok(())]);
+    /// ```
+    pub fn refuse_write(&self, nth: usize, error: Error) {
+        self.package(|_, kv: &mut Kv| kv.refused.insert(nth, error));
+    }
+
+    /// Lets the store of keys and values be out of reach, or in reach again: every function answers
+    /// [`kv::Error::Unknown`](crate::kv::Error::Unknown) meanwhile.
+    pub fn kv_unavailable(&self, is_unavailable: bool) {
+        self.package(|_, kv: &mut Kv| kv.is_unavailable = is_unavailable);
+    }
+}
+
+/// Reads the keys and values of the caller.
+fn read<T>(function: impl FnOnce(&Values) -> T) -> Result<T, Error> {
+    state::with(|core, kv: &mut Kv| {
+        kv.reach()?;
+        Ok(function(kv.principals.entry(core.principal()).or_default()))
+    })
+}
+
+/// Changes the keys and values of the caller; the function is given the quota, too.
+fn change<T>(function: impl FnOnce(&mut Values, usize) -> Result<T, Error>) -> Result<T, Error> {
+    state::with(|core, kv: &mut Kv| {
+        kv.reach()?;
+        let refused = kv.refused.remove(&1);
+        let later = std::mem::take(&mut kv.refused).into_iter();
+        kv.refused = later
+            .map(|(nth, error)| (nth.saturating_sub(1), error))
+            .collect();
+        match refused {
+            Some(error) => Err(error),
+            None => function(kv.principals.entry(core.principal()).or_default(), kv.quota),
+        }
+    })
+}
+
+impl Kv {
+    fn reach(&self) -> Result<(), Error> {
+        if self.is_unavailable {
+            return Err(Error::Unknown(
+                "cannot open the store: the test has it out of reach".into(),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// A key; a prefix or a cursor may be empty besides.
@@ -36,7 +118,7 @@ fn checked(key: &str, may_be_empty: bool) -> Result<(), Error> {
 
 pub fn kv_get(key: &str) -> Result<Option<Vec<u8>>, Error> {
     checked(key, false)?;
-    Ok(with(|values| values.get(key).cloned()))
+    read(|values| values.get(key).cloned())
 }
 
 pub fn kv_set(key: &str, value: &[u8]) -> Result<(), Error> {
@@ -56,13 +138,13 @@ fn write(
     if value.len() > MAX_VALUE {
         return Err(Error::TooLarge);
     }
-    with(|values| {
+    change(|values, quota| {
         if !is_expected(values.get(key).map(Vec::as_slice)) {
             return Err(Error::CasMismatch);
         }
         let others = values.iter().filter(|(other, _)| *other != key);
         let others: usize = others.map(|(key, value)| key.len() + value.len()).sum();
-        if others + key.len() + value.len() > QUOTA {
+        if others + key.len() + value.len() > quota {
             return Err(Error::Quota);
         }
         values.insert(key.into(), value.into());
@@ -72,17 +154,19 @@ fn write(
 
 pub fn kv_delete(key: &str) -> Result<(), Error> {
     checked(key, false)?;
-    with(|values| values.remove(key));
-    Ok(())
+    change(|values, _| {
+        values.remove(key);
+        Ok(())
+    })
 }
 
 pub fn kv_clear_prefix(prefix: &str) -> Result<u64, Error> {
     checked(prefix, true)?;
-    Ok(with(|values| {
+    change(|values, _| {
         let before = values.len();
         values.retain(|key, _| !key.starts_with(prefix));
-        (before - values.len()) as u64
-    }))
+        Ok((before - values.len()) as u64)
+    })
 }
 
 pub fn kv_list_keys(prefix: &str) -> Result<Vec<String>, Error> {
@@ -100,7 +184,7 @@ pub fn kv_list_keys_page(prefix: &str, cursor: Option<&str>, limit: u32) -> Resu
         0 => MAX_KEYS,
         limit => limit.min(MAX_KEYS),
     };
-    Ok(with(|values| {
+    read(|values| {
         let comes_after = |key: &&String| cursor.is_none_or(|cursor| key.as_str() > cursor);
         let mut keys = values
             .keys()
@@ -112,5 +196,5 @@ pub fn kv_list_keys_page(prefix: &str, cursor: Option<&str>, limit: u32) -> Resu
             next_cursor: page.last().filter(|_| more).cloned(),
             keys: page,
         }
-    }))
+    })
 }

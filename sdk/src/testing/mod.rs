@@ -131,12 +131,16 @@ pub(crate) const TIMESTAMP: &str = "2025-01-01T00:00:00Z";
 #[derive(Clone, Debug)]
 pub struct Host {
     state: Rc<RefCell<State>>,
+    /// On whose behalf this handle calls, if that isn't whom the host has.
+    by: Option<String>,
 }
 
 /// The host stays entered for as long as this lives.
 #[must_use = "the host is left as soon as this is dropped"]
 #[derive(Debug)]
 pub struct Entered {
+    /// The caller to be restored, and where.
+    before: Option<(Rc<RefCell<State>>, Caller)>,
     // Leaving is a matter of the thread that entered.
     thread: PhantomData<*const ()>,
 }
@@ -144,6 +148,9 @@ pub struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         state::leave();
+        if let Some((state, caller)) = self.before.take() {
+            state.borrow_mut().core.caller = caller;
+        }
     }
 }
 
@@ -158,6 +165,25 @@ impl Host {
     pub fn new() -> Self {
         Self {
             state: Rc::default(),
+            by: None,
+        }
+    }
+
+    /// The same host, called on behalf of a principal:
+    ///
+    /// ```
+    /// use astrid_sdk::{kv, testing::Host};
+    ///
+    /// let host = Host::new();
+    /// host.by("alice").run(|| kv::set("city", b"Oslo"))?;
+    /// assert_eq!(host.by("bob").run(|| kv::get("city"))?, None);
+    /// assert_eq!(host.by("alice").run(|| kv::get("city"))?, Some(b"Oslo".to_vec()));
+    /// # Ok::<(), kv::Error>(())
+    /// ```
+    pub fn by(&self, principal: impl Into<String>) -> Self {
+        Self {
+            state: self.state.clone(),
+            by: Some(principal.into()),
         }
     }
 
@@ -214,8 +240,15 @@ impl Host {
 
     /// Makes this host the one that is asked, until what is returned is dropped.
     pub fn enter(&self) -> Entered {
+        let before = self.by.as_ref().map(|principal| {
+            let mut core = self.core();
+            let before = core.caller.clone();
+            core.caller.principal = Some(principal.clone());
+            (self.state.clone(), before)
+        });
         state::enter(self.state.clone());
         Entered {
+            before,
             thread: PhantomData,
         }
     }
