@@ -1,4 +1,4 @@
-//! Keys and values that last: the host's interface `astrid:kv/host@1.0.0`.
+//! Keys and values that last: the host's interface `astrid:kv/host@1.0.0`, and typed ways to use it.
 //!
 //! What a capsule keeps here is apart for each principal for whom it is called, and for each capsule: one never sees the
 //! keys of another. No capability is needed.
@@ -17,23 +17,45 @@
 //! assert_eq!((visits(&host), visits(&host)), (Ok(1), Ok(2)));
 //! ```
 //!
+//! # Which of these to take
+//!
+//! | for | take |
+//! |---|---|
+//! | what a capsule remembers as one value | [`state`](crate::state): the fields of its own type |
+//! | a value whose type is known | [`Key`], or [`get_json`] and [`set_json`] |
+//! | the same, of a type that changes between versions | [`Versioned`] |
+//! | many values of one kind | keys below a prefix, and [`keys`] to list them |
+//! | bytes | [`get`], [`set`], [`cas`] |
+//!
+//! A call may meet another one of the same principal: what is read, changed and written back belongs into
+//! [`Key::update`], or goes by [`cas`].
+//!
 //! # Limits
 //!
 //! A key is text in Unicode's normal form C of 1 to [`MAX_KEY`] bytes without control characters, a value has at most
 //! [`MAX_VALUE`] bytes, and one page or list at most [`MAX_KEYS`] keys. The keys and values of one capsule for one
 //! principal have at most 64 MiB together.
 
-use core::fmt;
-
 #[cfg(target_family = "wasm")]
 mod component;
+mod error;
+mod json;
+mod key;
+mod keys;
 #[cfg(not(target_family = "wasm"))]
 mod native;
+mod versioned;
 
 #[cfg(target_family = "wasm")]
 use component as backend;
 #[cfg(not(target_family = "wasm"))]
 use native as backend;
+
+pub use error::Error;
+pub use json::{get_json, set_json};
+pub use key::{Entry, Key, MAX_RETRIES};
+pub use keys::{Keys, keys};
+pub use versioned::{Old, Versioned};
 
 /// The most bytes of a key, by the contract.
 pub const MAX_KEY: usize = 256;
@@ -43,38 +65,6 @@ pub const MAX_VALUE: usize = 1 << 20;
 
 /// The most keys of one page, and of [`list_keys`]: 1,024, by the contract.
 pub const MAX_KEYS: usize = 1_024;
-
-/// Why the host did not do what it was asked: the contract's `error-code`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Error {
-    /// The key, prefix or cursor is empty where it may not be, too long, not in normal form C, or has a control character.
-    InvalidKey,
-    /// A value above [`MAX_VALUE`], or a list above [`MAX_KEYS`].
-    TooLarge,
-    /// The capsule's keys and values for this principal would be more than are allowed.
-    Quota,
-    /// Another value is there than [`cas`] expects.
-    CasMismatch,
-    /// Something the contract has no code for, in the host's words.
-    Unknown(String),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::InvalidKey => {
-                "the key is not 1 to 256 bytes of text in normal form C without control characters"
-            }
-            Self::TooLarge => "the value has more than 1 MiB, or there are more than 1,024 keys",
-            Self::Quota => "there is no room for more keys and values of this principal",
-            Self::CasMismatch => "another value is there than was expected",
-            Self::Unknown(text) => text,
-        })
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// Keys, in the order of their bytes: the contract's `key-page`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
