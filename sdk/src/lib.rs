@@ -37,7 +37,7 @@
 //! * [`capsule`], [`astrid`], [`Verdict`], [`Error`]: what a capsule is written with.
 //! * [`log`], [`time`], [`env`](mod@env), [`runtime`]: what a capsule may ask its host for, shaped
 //!   like `std` where `std` has the thing. They are made of [`sys`], which is the host's interface
-//!   as it is.
+//!   as it is. [`secret`] says whether a secret is set.
 //! * [`state`], [`kv`]: what a capsule remembers of each principal, as the fields of its type or under keys.
 //! * [`collections`]: hash maps for keys that a caller chooses.
 //! * [`ipc`], [`poll`]: messages between capsules, and waiting for several things at once.
@@ -45,7 +45,7 @@
 //!
 //! # Adding a package
 //!
-//! [`sys`], [`ipc`] and [`poll`] are packages of the contract, each a folder of this crate's sources:
+//! [`sys`], [`ipc`], [`kv`], [`poll`] and [`secret`] (`astrid:elicit`) are packages of the contract, each a folder of this crate's sources:
 //!
 //! * `mod.rs`, and files beside it: the public functions, and the types, written once;
 //! * `component.rs`: the functions as calls to the host. A generated function that is good enough is re-exported by name,
@@ -176,6 +176,7 @@ pub mod kv;
 pub mod log;
 pub mod poll;
 pub mod runtime;
+pub mod secret;
 pub mod state;
 pub mod sys;
 #[cfg(not(target_family = "wasm"))]

@@ -17,6 +17,10 @@ const UPDATE: &str = "UPDATE_GOLDEN";
 /// fields; an enum that the host answers with has a `fn _lift(case: u8) -> Self`.
 const IMPORTS: &[(&str, &[(&str, &str)])] = &[
     (
+        "astrid:elicit/host@1.0.0",
+        &[("error-code", "crate::secret::Error")],
+    ),
+    (
         "astrid:io/poll@1.0.0",
         &[("error-code", "crate::poll::Error")],
     ),
