@@ -49,6 +49,10 @@ guests! {
     Observer => "capsules/observer",
     /// Ticks, and answers how often: a run loop.
     Ticker => "capsules/ticker",
+    /// Counts for each principal: its fields are its state.
+    Counter => "capsules/counter",
+    /// Tools that keep notes under keys.
+    Notes => "capsules/notes",
     /// Tools with canned data.
     WeatherTool => "capsules/weather-tool",
     /// Asks the standard library for what a component doesn't have.
@@ -65,6 +69,8 @@ guests! {
     Gates => "tests/programs/gates",
     /// Does something when it is installed and when it is upgraded.
     Installer => "tests/programs/installer",
+    /// Keeps what the published SDK's keeper keeps.
+    Keeper => "tests/programs/keeper",
     /// Writes pages, a resource of an embedder's own.
     Ledger => "tests/programs/ledger",
     /// Answers whatever it hears: a run loop.

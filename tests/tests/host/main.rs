@@ -25,6 +25,7 @@ mod published;
 mod refusals;
 mod reload;
 mod shutdown;
+mod state;
 mod supervision;
 mod told;
 
@@ -48,9 +49,18 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Observer => &[events::an_observer_sees_and_changes_nothing],
         Guest::Ticker => &[loops::a_run_loop_answers_beside_its_handlers],
         Guest::WeatherTool => &[events::a_tool_answers_and_publishes_its_result],
+        Guest::Counter => &[
+            state::a_counter_counts_for_each_principal,
+            state::a_state_that_cannot_be_read_stays,
+        ],
+        Guest::Notes => &[state::notes_are_each_principals_own],
         Guest::Absent => &[
             absent::what_a_component_does_not_have_is_told_with_what_to_use,
             absent::the_sdks_maps_hash_differently_in_each_instance,
+        ],
+        Guest::Keeper => &[
+            state::what_a_published_capsule_kept_is_found,
+            state::a_conflict_saves_nothing,
         ],
         Guest::Ledger => &[domains::without_the_domain_its_functions_are_unknown],
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],
