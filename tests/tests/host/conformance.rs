@@ -10,7 +10,7 @@ use astrid_host::topic::TopicPattern;
 use astrid_host::{Call, Verdict};
 use conformance::{
     ASK, CAPABILITIES, CASES, DENIED, ENV, GREETING, LOG, LOGS, LOOP_EXPECTED, LOOP_REPORT,
-    NOT_SET, PRINCIPAL, REASON, REFUSED,
+    NOT_SET, PRINCIPAL, REASON, REFUSED, STATE,
 };
 use serde_json::{Value, json};
 
@@ -68,6 +68,17 @@ async fn what_the_host_lets_nobody_ask_is_refused() {
 }
 
 #[tokio::test]
+async fn the_state_is_what_it_must_be_after_each_call() {
+    let (host, capsule) = loaded(Guest::Conformance).await;
+    for (number, (action, verdict, data)) in STATE.into_iter().enumerate() {
+        let call = call_by(PRINCIPAL, action, ());
+        let reply = host.invoke(&capsule, call).await.unwrap();
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!(said(&reply), (verdict, data), "{number}");
+    }
+}
+
+#[tokio::test]
 async fn the_guest_is_what_the_list_presumes() {
     let (_host, capsule) = loaded(Guest::Conformance).await;
     let manifest = capsule.manifest();
@@ -82,7 +93,8 @@ async fn the_guest_is_what_the_list_presumes() {
     assert_eq!(env, expected);
     let handlers = capsule.binary().handlers.iter().flatten();
     let actions: BTreeSet<_> = handlers.map(|handler| handler.action.as_str()).collect();
-    assert_eq!(actions, DENIED.into_iter().chain([ASK]).collect());
+    let asked = STATE.iter().map(|(action, ..)| *action).chain([ASK]);
+    assert_eq!(actions, DENIED.into_iter().chain(asked).collect());
 }
 
 #[tokio::test]

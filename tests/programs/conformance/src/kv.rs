@@ -51,6 +51,24 @@ pub const CASES: &[Case] = &[
     case("a swap of what is not there", swap_none, "cas-mismatch"),
     case("a prefix above the limit", long_prefix, "invalid-key"),
     case("more bytes than a principal may have", hoard, "quota ok"),
+    case("a typed key that is swapped", typed, "[1,2] cas-mismatch"),
+    case("a typed key that is updated", update, "[1,2,3]"),
+    case(
+        "a value that does not fit its type",
+        misfit,
+        "the value of `misfit` does not fit `alloc::vec::Vec<u8>` at `[1]`: invalid value: integer `999`, expected u8 at line 1 column 6",
+    ),
+    case("more keys than a page has", all, "2100 2 many/2099"),
+    case(
+        "a value of an earlier version",
+        migrate,
+        "[7] {\"__sv\":2,\"data\":[7]}",
+    ),
+    case(
+        "a value of a later version",
+        later,
+        "the value of `versioned` is of version 3, and this capsule knows 2 at most: it is left as it is",
+    ),
 ];
 
 fn got(key: &str) -> Result<String> {
@@ -170,6 +188,78 @@ fn hoard() -> Result<String> {
         told(full),
         told(kv::set("hoard/0", &value))
     ))
+}
+
+fn numbers(key: &'static str) -> kv::Key<Vec<u8>> {
+    kv::Key::new(key)
+}
+
+fn typed() -> Result<String> {
+    let key = numbers("typed");
+    key.set(&vec![1])?;
+    let (first, second) = (key.read()?, key.read()?);
+    first.swap(&vec![1, 2])?;
+    let second = told(second.swap(&vec![3]));
+    Ok(format!("{} {second}", text("typed")?))
+}
+
+fn update() -> Result<String> {
+    let key = numbers("updated");
+    key.delete()?;
+    for number in 1..=3 {
+        key.update(|numbers| {
+            let mut numbers = numbers.unwrap_or_default();
+            numbers.push(number);
+            numbers
+        })?;
+    }
+    text("updated")
+}
+
+fn misfit() -> Result<String> {
+    kv::set("misfit", b"[1,999]")?;
+    Ok(match numbers("misfit").get() {
+        Ok(_) => "it fits".into(),
+        Err(error) => error.to_string(),
+    })
+}
+
+fn all() -> Result<String> {
+    for number in 0..2_100 {
+        kv::set(&format!("many/{number:04}"), b"")?;
+    }
+    let all: Vec<String> = kv::keys("many/").collect::<Result<_, _>>()?;
+    let mut rest = kv::keys("many/").after("many/2097");
+    let (next, last) = (rest.next().transpose()?, rest.next().transpose()?);
+    kv::clear_prefix("many/")?;
+    let count = usize::from(next.is_some()) + usize::from(last.is_some());
+    Ok(format!(
+        "{} {count} {}",
+        all.len(),
+        last.unwrap_or_default()
+    ))
+}
+
+const VERSIONED: kv::Versioned<Vec<u8>> =
+    kv::Versioned::new("versioned", 2, |old| Ok(vec![old.read::<u8>()?]));
+
+fn migrate() -> Result<String> {
+    kv::set("versioned", br#"{"__sv":1,"data":7}"#)?;
+    let value = VERSIONED.get()?.unwrap_or_default();
+    Ok(format!("{value:?} {}", text("versioned")?))
+}
+
+fn later() -> Result<String> {
+    kv::set("versioned", br#"{"__sv":3,"data":7}"#)?;
+    Ok(match VERSIONED.get() {
+        Ok(_) => "it is read".into(),
+        Err(error) => error.to_string(),
+    })
+}
+
+/// The value of a key, as it is stored.
+fn text(key: &str) -> Result<String> {
+    Ok(String::from_utf8(kv::get(key)?.unwrap_or_default())?)
 }
 
 fn long_prefix() -> Result<String> {

@@ -1,7 +1,7 @@
 //! Asks the host for everything that the packages of the contract have, and tells what it answered.
 //!
 //! [`CASES`] says what is asked and what must come of it, a file for each package of the contract. [`DENIED`] and
-//! [`REFUSED`] say what comes of odd calls, [`LOOP_EXPECTED`] what a run loop is told. The same lists are checked here
+//! [`REFUSED`] say what comes of odd calls, [`LOOP_EXPECTED`] what a run loop is told, [`STATE`] what is remembered. The same lists are checked here
 //! against the host in memory and, by the end-to-end tests, against the real one, under [`PRINCIPAL`]. Both have the
 //! manifest: it configures [`ENV`] and holds [`CAPABILITIES`]. Of the topics used here, it leaves out [`CLOSED`].
 
@@ -13,6 +13,7 @@ mod poll;
 mod sys;
 
 use astrid_sdk::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// Something to ask the host for. The name says what, and is what the hook [`ASK`] takes.
 pub struct Case {
@@ -89,22 +90,39 @@ pub const REFUSED: [(&str, &str); 4] = [
     (ASK, r#"{"a":1,"\u0061":2}"#),
 ];
 
+/// What is asked of the capsule's state one after another: an action, and the verdict and data that must come of it.
+pub const STATE: [(&str, &str, &str); 7] = [
+    ("look", "final", "0"),
+    ("count", "final", "1"),
+    ("count", "final", "2"),
+    ("count_and_fail", "deny", "\"it failed\""),
+    ("count_and_deny", "deny", "\"it is denied\""),
+    (
+        "count_twice",
+        "deny",
+        "\"StateConflict: another call changed the state of `Conformance` meanwhile, and nothing of this one is saved: call again, or give the handler `retry = 3` if it may be run again\"",
+    ),
+    ("look", "final", "4"),
+];
+
 /// The capsule.
-#[derive(Default)]
-pub struct Conformance;
+#[derive(Default, Deserialize, Serialize)]
+pub struct Conformance {
+    count: u64,
+}
 
 #[capsule]
 impl Conformance {
     /// Publishes its report, says that it is ready, and ends.
     #[astrid::run]
-    fn run(&self) -> Result<()> {
+    fn run() -> Result<()> {
         ipc::run_loop()?;
         runtime::ready();
         Ok(())
     }
 
     #[astrid::hook]
-    fn ask(&self, name: String) -> Result<Verdict<(), String>> {
+    fn ask(name: String) -> Result<Verdict<(), String>> {
         let case = CASES
             .iter()
             .copied()
@@ -115,17 +133,47 @@ impl Conformance {
     }
 
     #[astrid::hook]
-    fn deny_at_length(&self, text: String) -> Verdict {
+    fn deny_at_length(text: String) -> Verdict {
         Verdict::Deny(text.repeat(2))
     }
 
     #[astrid::hook]
-    fn fail_at_length(&self, text: String) -> Result<()> {
+    fn fail_at_length(text: String) -> Result<()> {
         Err(Error::msg(text.repeat(2)))
     }
 
     #[astrid::hook]
-    fn misfit_at_length(&self, numbers: Vec<u32>) {
+    fn misfit_at_length(numbers: Vec<u32>) {
         drop(numbers);
+    }
+
+    #[astrid::hook]
+    fn look(&self) -> Verdict<(), u64> {
+        Verdict::Final(self.count)
+    }
+
+    #[astrid::hook]
+    fn count(&mut self) -> Verdict<(), u64> {
+        self.count += 1;
+        Verdict::Final(self.count)
+    }
+
+    #[astrid::hook]
+    fn count_and_fail(&mut self) -> Result<()> {
+        self.count += 100;
+        Err("it failed".into())
+    }
+
+    #[astrid::hook]
+    fn count_and_deny(&mut self) -> Verdict {
+        self.count += 1;
+        Verdict::Deny("it is denied".into())
+    }
+
+    #[astrid::hook]
+    fn count_twice(&mut self) -> Result<()> {
+        self.count += 100;
+        state::update(|conformance: &mut Conformance| conformance.count += 1)?;
+        Ok(())
     }
 }

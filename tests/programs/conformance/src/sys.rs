@@ -53,6 +53,12 @@ pub const CASES: &[Case] = &[
         "none",
     ),
     case("a variable that is not set", variable, "not-set"),
+    case("a variable as a type that it fits", typed, "Hello 7"),
+    case(
+        "a variable as a type that it does not fit",
+        misfit,
+        "the value of `GREETING` does not fit `u16`: give it another value",
+    ),
     case("the caller's principal", caller, "alice"),
     case("the call's time", timestamp, "told"),
     case("the capabilities that are held", held, "kv net"),
@@ -126,6 +132,19 @@ fn long() -> Result<String> {
 fn config(key: &str) -> Result<String> {
     let value = env::var_opt(key)?;
     Ok(value.map_or("none".into(), |value| format!("= {value}")))
+}
+
+fn typed() -> Result<String> {
+    let greeting: String = env::get("GREETING")?;
+    let number: u8 = env::get_or("NOT_SET", 7)?;
+    Ok(format!("{greeting} {number}"))
+}
+
+fn misfit() -> Result<String> {
+    Ok(match env::get::<u16>("GREETING") {
+        Ok(number) => number.to_string(),
+        Err(error) => error.to_string(),
+    })
 }
 
 fn variable() -> Result<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use astrid_sdk::testing::{Host, Kind};
 use conformance::{
     ASK, CASES, Conformance, DENIED, LOG, LOGS, LOOP_EXPECTED, LOOP_REPORT, PRINCIPAL, REASON,
-    REFUSED,
+    REFUSED, STATE,
 };
 
 fn host() -> Host {
@@ -17,7 +17,7 @@ fn host() -> Host {
 #[test]
 fn each_case_is_answered_as_expected() {
     for case in CASES.iter().copied().flatten() {
-        let outcome = host().invoke(&Conformance, ASK, &case.name);
+        let outcome = host().invoke(&Conformance::default(), ASK, &case.name);
         let answer = outcome.data.as_ref().and_then(|data| data.as_str());
         let reason = outcome.reason;
         assert_eq!(answer, Some(case.expected), "{}: {reason:?}", case.name);
@@ -35,7 +35,7 @@ fn no_case_has_the_name_of_another() {
 #[test]
 fn a_run_loop_is_told_of_a_caller_only_after_a_message() {
     let host = host();
-    assert_eq!(host.start(&Conformance), Some(Ok(())));
+    assert_eq!(host.start(&Conformance::default()), Some(Ok(())));
     let published = host.published();
     let report = published.last().unwrap();
     assert_eq!(report.topic, LOOP_REPORT);
@@ -47,7 +47,7 @@ fn a_run_loop_is_told_of_a_caller_only_after_a_message() {
 fn a_denial_is_an_answer_however_long_it_is() {
     for action in DENIED {
         let payload = "\u{200b}".repeat(340_000);
-        let outcome = host().invoke(&Conformance, action, &payload);
+        let outcome = host().invoke(&Conformance::default(), action, &payload);
         assert_eq!(outcome.verdict, Kind::Deny, "{action}");
         let reason = outcome.reason.unwrap();
         assert!(reason.len() <= REASON, "{action}: {} bytes", reason.len());
@@ -58,14 +58,14 @@ fn a_denial_is_an_answer_however_long_it_is() {
 #[test]
 fn what_the_host_lets_nobody_ask_is_refused() {
     for (action, payload) in REFUSED {
-        let outcome = host().invoke_bytes(&Conformance, action, payload.as_bytes());
+        let outcome = host().invoke_bytes(&Conformance::default(), action, payload.as_bytes());
         assert_eq!(outcome.verdict, Kind::Refused, "{action} {payload}");
     }
 }
 
 #[test]
 fn log_lines_arrive_in_order_with_their_level() {
-    let logs = host().invoke(&Conformance, ASK, &LOG).logs;
+    let logs = host().invoke(&Conformance::default(), ASK, &LOG).logs;
     let logs: Vec<_> = logs
         .iter()
         .map(|line| {
@@ -79,4 +79,20 @@ fn log_lines_arrive_in_order_with_their_level() {
         logs,
         LOGS.map(|(level, message)| (level.into(), message.into()))
     );
+}
+
+#[test]
+fn the_state_is_what_it_must_be_after_each_call() {
+    let host = host();
+    for (number, (action, verdict, data)) in STATE.into_iter().enumerate() {
+        let outcome = host.invoke(&Conformance::default(), action, &());
+        let said = format!("{:?}", outcome.verdict).to_lowercase();
+        let answered = outcome.data.or(outcome.reason.map(Into::into));
+        let expected = serde_json::from_str(data).unwrap();
+        assert_eq!(
+            (said.as_str(), answered),
+            (verdict, Some(expected)),
+            "{number}"
+        );
+    }
 }
