@@ -84,7 +84,7 @@ impl Notes {
         &self,
         /// Only notes after the one of this number: `next` of the page before.
         after: Option<u64>,
-        /// How many notes at most: 1 to 50; 20 if it isn't given.
+        /// How many notes at most: 1 to 50; 20 if none is given.
         #[schemars(range(min = 1, max = 50))]
         limit: Option<u32>,
     ) -> Result<Page> {

@@ -8,6 +8,7 @@ mod common;
 mod conformance;
 mod control;
 mod copies;
+mod counted;
 mod damage;
 mod domains;
 mod events;

@@ -1,11 +1,14 @@
 //! What a capsule's fields remember, and what it keeps under keys: for each principal, as the published SDK has it.
 
+use std::sync::Arc;
+
 use astrid_e2e::guests::Guest;
 use astrid_e2e::published;
 use astrid_host::{Capsule, Host};
 use serde_json::{Value, json};
 
-use crate::common::{ask, call_by, fresh, host, id, loaded, said};
+use crate::common::{ask, builder, call_by, fresh, host, id, loaded, said, with_people};
+use crate::counted::Counted;
 
 /// What is stored as a principal's state.
 async fn stored(host: &Host, principal: &str, capsule: &Capsule) -> Option<String> {
@@ -93,6 +96,28 @@ pub(crate) async fn a_conflict_saves_nothing() {
         "it was counted"
     );
     assert_eq!(look().await, 16);
+}
+
+#[tokio::test]
+async fn a_call_reads_once_and_writes_what_it_changed() {
+    let store = Arc::<Counted>::default();
+    let host = with_people(builder().kv_store(Arc::clone(&store) as _)).await;
+    let counter = host.load(Guest::Counter.package()).await.unwrap();
+    let hello = host.load(Guest::Hello.package()).await.unwrap();
+    store.taken();
+    for (capsule, action, expected) in [
+        (&counter, "look", (1, 0)),
+        (&counter, "count", (1, 1)),
+        // The compare-and-swap of what is there reads it again, in the host.
+        (&counter, "count", (2, 1)),
+        (&counter, "look", (1, 0)),
+        (&counter, "nope", (0, 0)),
+        (&hello, "greet", (0, 0)),
+    ] {
+        let call = call_by("alice", action, json!({ "name": "Ada" }));
+        let _ = host.invoke(capsule, call).await;
+        assert_eq!(store.taken(), expected, "{action}");
+    }
 }
 
 #[tokio::test]
