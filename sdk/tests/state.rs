@@ -332,6 +332,34 @@ fn a_run_loop_changes_that_of_whom_it_hears() {
     assert_eq!(count(&host, "default"), None);
 }
 
+#[derive(Default, Deserialize, Serialize)]
+struct Owned(u8);
+
+#[capsule(state)]
+impl Owned {
+    #[astrid::run]
+    fn run() -> Result<()> {
+        state::update(|owned: &mut Owned| owned.0 += 1)?;
+        let heard = ipc::subscribe("owned.v1.x")?;
+        while let Some(batch) = heard.wait()? {
+            let number = batch.messages.len() as u8;
+            state::update(|owned: &mut Owned| owned.0 += 10 * number)?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_run_loop_begins_as_its_own_principal() {
+    let host = Host::new();
+    host.deliver(Incoming::new("owned.v1.x", &()).by("bob"));
+    let started = host.by("alice").start(&Owned::default());
+    assert_eq!(started, Some(Ok(())));
+    let state = |principal| host.state::<Owned>(principal).unwrap().map(|owned| owned.0);
+    assert_eq!((state("alice"), state("bob")), (Some(1), Some(10)));
+    assert_eq!(state("default"), None);
+}
+
 #[test]
 fn a_test_may_set_it() {
     let host = Host::new();

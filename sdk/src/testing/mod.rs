@@ -31,6 +31,48 @@
 //! assert_eq!(outcome.logs[0].message, "greeting Ada");
 //! ```
 //!
+//! # State, and several principals
+//!
+//! What a call keeps, under keys or as [`state`](crate::state), the next one finds, for each principal apart:
+//! [`Host::by`] is the same host, called on behalf of another principal. Each call is like that of a fresh instance. Of a
+//! capsule with state the value that a call is given is only its type; [`Host::set_state`] and [`Host::state`] set and
+//! tell what is kept.
+//!
+//! ```
+//! use astrid_sdk::{prelude::*, testing::Host};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Default, Deserialize, Serialize)]
+//! struct Counter {
+//!     count: u64,
+//! }
+//!
+//! #[capsule]
+//! impl Counter {
+//!     #[astrid::hook(retry = 1)]
+//!     fn count(&mut self) {
+//!         self.count += 1;
+//!     }
+//! }
+//!
+//! let host = Host::new();
+//! host.set_state("alice", &Counter { count: 41 })?;
+//! // The first of the writes to come meets another call.
+//! host.refuse_write(1, kv::Error::CasMismatch);
+//! for principal in ["alice", "bob"] {
+//!     host.by(principal).invoke(&Counter::default(), "count", &());
+//! }
+//! let count = |principal| host.state::<Counter>(principal).map(|state| state.map(|it| it.count));
+//! assert_eq!((count("alice")?, count("bob")?), (Some(42), Some(1)));
+//! # Ok::<(), astrid_sdk::state::Error>(())
+//! ```
+//!
+//! # Failures
+//!
+//! [`Host::refuse_write`] has a write to come fail, [`Host::kv_quota`] sets how much there is room for, and
+//! [`Host::kv_unavailable`] takes the store of keys and values out of reach; [`Host::secrets_unavailable`] does that of
+//! secrets, [`Host::registry_unavailable`] that of capsules.
+//!
 //! # Messages
 //!
 //! What the capsule publishes is kept ([`Host::published`]) and reaches its own subscriptions. The test lets messages
@@ -297,14 +339,19 @@ impl Host {
         let (before, unload_at) = {
             let mut core = self.core();
             core.in_run_loop = true;
-            core.owner = core.principal();
+            core.owner = self.by.clone().unwrap_or_else(|| core.principal());
             let unload_at = core.unload_at;
             if unload_at.is_none() {
                 core.unload_at = Some(core.after(RUN_TIME));
             }
             (std::mem::take(&mut core.caller), unload_at)
         };
-        let exit = self.run(|| capsule.start());
+        // On whose behalf the loop runs changes with what it hears.
+        let host = Self {
+            state: self.state.clone(),
+            by: None,
+        };
+        let exit = host.run(|| capsule.start());
         let mut core = self.core();
         core.in_run_loop = false;
         core.caller = before;
