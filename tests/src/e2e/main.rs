@@ -12,6 +12,7 @@ mod ending;
 mod events;
 mod failing;
 mod hostile;
+mod keeping;
 mod operator;
 mod report;
 mod running;
@@ -57,6 +58,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     operator::removal(report, &astrid);
     failing::capsules(report, binary.clone())?;
     running::host(report, binary.clone())?;
+    keeping::counter(report, binary.clone())?;
     traces::left(report, binary.clone())?;
     crates::scenarios(report, binary)?;
     author::from_nothing(report)

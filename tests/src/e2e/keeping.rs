@@ -1,0 +1,92 @@
+//! What a capsule remembers: from one process to the next, beside a running host, and after it was killed.
+
+use std::path::PathBuf;
+
+use astrid_e2e::command::Astrid;
+use astrid_e2e::folders;
+use astrid_e2e::guests::Guest;
+use serde_json::{Value, json};
+
+use crate::hostile::install;
+use crate::report::{Judged, Report, error, same, verdict};
+
+const COUNT: &[&str] = &["invoke", "counter", "count"];
+const BY_ADA: &[&str] = &["invoke", "counter", "count", "--principal", "ada"];
+
+/// A counter goes on where it was, for each principal, however its host ends.
+pub(crate) fn counter(report: &mut Report, binary: PathBuf) -> Result<(), String> {
+    let astrid = Astrid::new(binary, &folders::guests("workspace"))?;
+    install(&astrid, Guest::Counter)?;
+    astrid.run(&["principal", "add", "ada"]);
+
+    report.chapter("What capsules remember");
+    let is = |count: u64| verdict("final", json!(count));
+    report.ask(&astrid, COUNT, 0, is(1));
+    report.ask(&astrid, COUNT, 0, is(2));
+    report.ask(&astrid, BY_ADA, 0, is(1));
+    let state = ["kv", "get", "counter", "__state"];
+    report.ask(&astrid, &state, 0, text(r#"{"count":2}"#));
+
+    let running = astrid.host(&[])?;
+    report.given("astrid run");
+    report.ask(&astrid, COUNT, 0, is(3));
+    report.ask(&astrid, &state, 0, text(r#"{"count":3}"#));
+    let changed = ["kv", "set", "counter", "__state", r#"{"count": 40}"#];
+    report.ask(&astrid, &changed, 0, |_| Ok("set".into()));
+    report.ask(&astrid, COUNT, 0, is(41));
+    running.kill();
+    report.given("that host, killed");
+    report.ask(&astrid, COUNT, 0, is(42));
+    report.ask(&astrid, BY_ADA, 0, is(2));
+
+    let damaged = ["kv", "set", "counter", "__state", r#"{"count": "many"}"#];
+    report.ask(&astrid, &damaged, 0, |_| Ok("set".into()));
+    report.ask(&astrid, COUNT, 3, verdict_saying("count"));
+    report.ask(&astrid, &state, 0, text(r#"{"count": "many"}"#));
+
+    let limit = ["principal", "set", "ada", "--storage", "10B"];
+    report.ask(&astrid, &limit, 0, |_| Ok("set".into()));
+    let refused = ["kv", "set", "counter", "k", "v", "--principal", "ada"];
+    report.ask(
+        &astrid,
+        &refused,
+        1,
+        error("too-large", "its profile allows 10"),
+    );
+
+    report.ask(&astrid, &["remove", "counter"], 0, |_| Ok("removed".into()));
+    install(&astrid, Guest::Counter)?;
+    report.given("the counter, removed and installed again");
+    report.ask(&astrid, &["kv", "remove", "counter", "__state"], 0, |_| {
+        Ok("removed".into())
+    });
+    report.ask(&astrid, COUNT, 0, is(1));
+    let purge = ["remove", "counter", "--purge"];
+    report.ask(&astrid, &purge, 0, |_| Ok("removed".into()));
+    report.ask(&astrid, &["storage"], 0, |document| {
+        same(&document["scopes"], &json!([]))?;
+        Ok("nothing is kept any more".into())
+    });
+    Ok(())
+}
+
+/// A value that is this text.
+fn text(wanted: &'static str) -> impl FnOnce(&Value) -> Judged {
+    move |document| {
+        same(&document["text"], &json!(wanted))?;
+        Ok(wanted.to_owned())
+    }
+}
+
+/// A Deny whose reason names this.
+fn verdict_saying(word: &'static str) -> impl FnOnce(&Value) -> Judged {
+    move |document| {
+        same(&document["verdict"], &json!("deny"))?;
+        let reason = document["reason"].as_str().unwrap_or_default();
+        if reason.contains(word) {
+            Ok(reason.to_owned())
+        } else {
+            Err(format!("{word} is not in: {reason}"))
+        }
+    }
+}
