@@ -173,6 +173,10 @@ fn story(pages: &mut Pages, json: bool) {
         &["inspect", "made/hello/target/astrid/hello.wasm"],
     );
     told.page("verify", &["verify"]);
+    let stray = astrid.home().join("capsules/stray");
+    std::fs::write(&stray, "no capsule").unwrap();
+    told.page("verify_stray", &["verify"]);
+    std::fs::remove_file(&stray).unwrap();
     let record = astrid.home().join("capsules/guard/meta.json");
     let whole = std::fs::read_to_string(&record).unwrap();
     std::fs::write(&record, whole.replace("\"files\"", "\"older\"")).unwrap();

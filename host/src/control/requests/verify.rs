@@ -41,6 +41,8 @@ impl Ask for Verify {
     ) -> Result<Vec<Verified>, Problem> {
         let named = self.capsule;
         let verified = by.in_bulk(move |home| {
+            // One that was not named is reported like any other, and hides no other.
+            let is_named = named.is_some();
             let names = match named {
                 Some(name) => vec![name],
                 None => package::installed(home)?,
@@ -53,7 +55,7 @@ impl Ask for Verify {
                         whole: Ok((meta.version, package.hash().clone())),
                         covered: meta.files.is_some(),
                     }),
-                    Err(error @ PackageError::NotInstalled { .. }) => Err(error),
+                    Err(error @ PackageError::NotInstalled { .. }) if is_named => Err(error),
                     Err(error) => Ok(Verified {
                         name,
                         whole: Err(error.into()),
