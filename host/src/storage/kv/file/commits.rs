@@ -66,6 +66,13 @@ pub(super) struct Commits {
     queue: Mutex<Queue>,
 }
 
+impl Drop for Commits {
+    /// The committer may outlast the store, and have opened the file again.
+    fn drop(&mut self) {
+        self.door.close();
+    }
+}
+
 /// The committer's place. Dropped before its work is done (the runtime ends, or something panicked), it is free again, and
 /// all that wait get an error.
 struct Committer(Option<Arc<Commits>>);
@@ -153,6 +160,8 @@ impl Commits {
         match outcomes {
             Ok(outcomes) => {
                 self.sync_soon(&handle);
+                // Before it is told: a store that ends after its last answer closes the file.
+                drop(handle);
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {
                     // It may have been given up meanwhile.
                     let _ = job.done.send(outcome.map_err(|failure| self.told(failure)));

@@ -414,6 +414,20 @@ async fn a_write_that_is_given_up_is_whole_or_absent_and_counted_so() {
     assert_eq!(store.used(&ada.principal).await, Ok(bytes));
 }
 
+#[tokio::test]
+async fn a_store_that_ends_with_a_write_under_way_gives_its_file_back() {
+    let (place, ada) = (Place::new(), scope("ada", "notes"));
+    for _ in 0..20 {
+        let store = place.store();
+        let mut writing = Box::pin(set(&store, &ada, "k", b"v"));
+        futures_poll_once(&mut writing).await;
+        drop(writing);
+        drop(store);
+        let read = get(&place.store(), &ada, "k").await;
+        assert!(read.is_ok(), "{read:?}");
+    }
+}
+
 async fn futures_poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
     std::future::poll_fn(|context| {
         std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
