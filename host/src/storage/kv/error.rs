@@ -35,7 +35,7 @@ pub enum KvError {
     Store(#[from] StoreError),
 }
 
-/// Failure of a store, as all who were waiting for it hear it.
+/// Failure of a store, as every request that waited for it is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot {doing} the store {path}: {reason}")]
 pub struct StoreError {

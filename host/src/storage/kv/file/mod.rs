@@ -2,7 +2,7 @@
 //!
 //! What was acknowledged is on the disk ([`Durability`]). A read of a key or of a page of keys runs in the caller's thread;
 //! writes that wait at the same time share a commit. A file that cannot be opened or written, or a value that is not what
-//! was written, is an error of whoever asks, and the next request tries again: nothing here ends the host.
+//! was written, is an error of the request, and the next one tries again: nothing here ends the host.
 //!
 //! Nothing but the library's types and [`KvStore`]'s may enter.
 
@@ -105,7 +105,7 @@ pub struct Fullness {
 }
 
 impl FileKv {
-    /// Does not open the file yet.
+    /// Makes a store. The file is opened by the first request that needs it.
     pub fn new(options: FileOptions) -> Self {
         let options = Arc::new(options);
         let door = Door::new();
@@ -205,7 +205,7 @@ impl Drop for FileKv {
 
 type Rows = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// A moment of the file.
+/// Reads the file as it was when this was made.
 struct Reader(redb::ReadTransaction);
 
 impl Reader {
