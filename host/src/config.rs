@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
-use crate::files::FileError;
+use crate::files::{FileError, read_text};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
+use crate::limits::operator::CONFIG_BYTES;
 use crate::limits::{Amount, Limit};
 use crate::limits::{operator, storage};
 use crate::nearest::nearest;
@@ -108,7 +109,7 @@ pub struct SecurityConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretsConfig {
-    /// Where secrets are kept.
+    /// Where secrets are kept; `files`. What was set before it changed stays where it is, and is not found any more.
     pub backend: SecretsBackend,
 }
 
@@ -118,7 +119,11 @@ pub struct SecretsConfig {
 pub enum SecretsBackend {
     /// Files in the home that only its owner may read.
     #[default]
-    File,
+    #[serde(alias = "file")]
+    Files,
+    /// The keyring of the operating system. One that is locked, absent or slow is an error, and files never take its
+    /// place.
+    Keyring,
 }
 
 /// `[storage]`: how keys and values are kept.
@@ -261,15 +266,13 @@ impl HostConfig {
         domains: &[&str],
     ) -> Result<(Self, toml::Table), ConfigError> {
         let path = home.root().join("etc/config.toml");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => {
+        let text = read_text(&path, CONFIG_BYTES).map_err(FileError::at("read", &path));
+        match text.map_err(HomeError::from)? {
+            Some(text) => {
                 let parsed = Self::parse(&text, domains);
                 parsed.map_err(|reason| ConfigError::Invalid { path, reason })
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Ok((Self::default(), toml::Table::new()))
-            }
-            Err(error) => Err(HomeError::from(FileError::at("read", &path)(error)).into()),
+            None => Ok((Self::default(), toml::Table::new())),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A host: builds the rooms, joins them, and is what an embedder holds.
 
 mod builder;
+mod configuring;
 mod domains;
 mod loading;
 mod replacing;

@@ -149,6 +149,8 @@ macro_rules! limits {
 
 limits! {
     "What the operator says" operator {
+        /// Bytes of etc/config.toml.
+        CONFIG_BYTES: u64 = 1 << 20, bytes, "this host";
         /// Linear memory of an instance, whatever its manifest asks for.
         MEMORY: u64 = 1 << 30, bytes, "this host", key "limits.memory";
         /// CPU time of a call, whatever its manifest asks for.
@@ -312,6 +314,10 @@ limits! {
     "Stores" storage {
         /// Most bytes of a secret.
         SECRET_BYTES: u64 = 64 * 1024, bytes, "this host";
+        /// Calls that may wait for the keyring of the system, each in a thread of its own.
+        KEYRING_CALLS: usize = 8, count, "this host";
+        /// How long the keyring of the system has for an answer: a person may have to unlock it first.
+        KEYRING_TIME: Duration = Duration::from_secs(10), time, "this host";
         /// Writes of keys and values that may wait for a commit.
         WAITING_WRITES: usize = 256, count, "this host";
         /// Writes that share a commit.

@@ -218,7 +218,8 @@ pub mod astrid {
 /// What almost every capsule wants in scope: `use astrid_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Error, Result, Verdict, astrid, capsule, env, ipc, kv, log, poll, runtime, state, time,
+        Error, Result, Verdict, astrid, capsule, env, ipc, kv, log, poll, runtime, secret, state,
+        time,
     };
 }
 

@@ -71,6 +71,8 @@ guests! {
     Installer => "tests/programs/installer",
     /// Keeps what the published SDK's keeper keeps.
     Keeper => "tests/programs/keeper",
+    /// Says its secrets wherever it can.
+    Leaky => "tests/programs/leaky",
     /// Writes pages, a resource of an embedder's own.
     Ledger => "tests/programs/ledger",
     /// Answers whatever it hears: a run loop.

@@ -15,6 +15,7 @@ use crate::config::HostConfig;
 use crate::dispatch::Lane;
 use crate::domain::{Domains, StoreState};
 use crate::engine::{GuestEngine, MemoryBudget};
+use crate::env::Env;
 use crate::home::Home;
 use crate::manifest::Capability;
 use crate::names::{CapsuleName, PrincipalId};
@@ -63,6 +64,8 @@ pub(crate) struct Environment {
     pub(crate) ending: CancellationToken,
     pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) principals: Principals,
+    /// What is set for capsules.
+    pub(crate) env: Arc<Env>,
     pub(crate) sinks: Arc<[Arc<dyn LogSink>]>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) events: Arc<dyn Surroundings>,

@@ -216,7 +216,7 @@ impl LoadedCapsule {
                 tenant.idle.clear();
             }
         }
-        let verdict = match self.verdict(answer) {
+        let verdict = match self.verdict(answer, tenant) {
             Ok(verdict) => verdict,
             Err(error) => return Err(served.failed(error.into(), own).into()),
         };
@@ -360,11 +360,13 @@ impl LoadedCapsule {
     }
 
     /// The guest's answer as a verdict, within the bound on payloads.
-    fn verdict(&self, answer: CapsuleResult) -> Result<Verdict, CallError> {
+    fn verdict(&self, answer: CapsuleResult, tenant: &Tenant) -> Result<Verdict, CallError> {
         let CapsuleResult { action, data } = answer;
         if matches!(action.as_str(), "deny" | "abort") {
             // However long its reason is: a refusal must not become no answer.
-            return Ok(Verdict::Deny(data.map(|reason| cut(reason, MAX_REASON))));
+            let masks = tenant.scope.masks();
+            let reason = data.map(|reason| cut(masks.masked(reason), MAX_REASON));
+            return Ok(Verdict::Deny(reason));
         }
         if data.as_ref().is_some_and(|data| data.len() > MAX_PAYLOAD) {
             return Err(CallError::TooLarge {
@@ -376,6 +378,7 @@ impl LoadedCapsule {
             "continue" => Ok(Verdict::Continue(data)),
             "final" => Ok(Verdict::Final(data)),
             _ => {
+                let action = tenant.scope.masks().masked(action);
                 let answer = action.chars().take(64).collect();
                 Err(CallError::NoVerdict {
                     capsule: self.info.name.clone(),

@@ -20,8 +20,10 @@ use super::slots::IdlePlace;
 use super::template::Template;
 use super::tenant::{Idle, KeepInUse, TENANTS, TENANTS_AT_FIRST, Tenant};
 use crate::domain::Loads;
+use crate::env::Field;
 use crate::exports::{self, Binary, EntryPoint};
 use crate::manifest::{CapsuleName, Diagnostic};
+use crate::mask::Masks;
 use crate::names::PrincipalId;
 use crate::package::{self, ComponentHash, Package};
 use crate::policy::custom::check_custom;
@@ -56,6 +58,10 @@ pub(crate) struct LoadedCapsule {
     pub(super) shared_idle: Arc<dyn IdlePlace>,
     /// For whom it was installed: whom its run loop is, and for whom the host's own events are.
     pub(crate) owner: PrincipalId,
+    /// What it wants to be given and is not set for its owner, as it was when it was loaded.
+    pub(crate) unset: Vec<Field>,
+    /// What guests were given in secret whose memory may hear of more than one principal.
+    pub(super) masks: Arc<Masks>,
     pub(super) run_loop: RunLoop,
     pub(super) tenant_count: AtomicU64,
     /// How often failures are written down in the host's own log.
@@ -125,7 +131,9 @@ impl LoadedCapsule {
                 KeepInUse,
             ),
             shared_idle: Arc::new(Idle::default()),
+            unset: unset_fields(environment, &info, package.owner()),
             owner: package.owner().clone(),
+            masks: Arc::default(),
             run_loop: RunLoop::default(),
             tenant_count: AtomicU64::new(0),
             reports: Reports::default(),
@@ -155,6 +163,18 @@ impl LoadedCapsule {
         }
         self.shared_idle.clear();
     }
+}
+
+/// What a capsule wants to be given and is not set. A host that ends with its first call tells nobody.
+fn unset_fields(environment: &Environment, info: &CapsuleInfo, owner: &PrincipalId) -> Vec<Field> {
+    if environment.blocking.inline {
+        return Vec::new();
+    }
+    let unset = environment.env.unset_fields(owner, &info.manifest);
+    unset.unwrap_or_else(|error| {
+        tracing::warn!(capsule = %info.name, %error, "it is unknown what is set of its configuration");
+        Vec::new()
+    })
 }
 
 fn check_workspace(environment: &Environment, info: &CapsuleInfo) -> Result<(), LoadError> {

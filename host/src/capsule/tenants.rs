@@ -8,7 +8,9 @@ use super::slots::IdlePlace;
 use super::tenant::{Idle, Tenant};
 use super::{CallError, Ceilings};
 use crate::domain::Scope;
+use crate::exports::EntryPoint;
 use crate::manifest::Isolation;
+use crate::mask::Masks;
 use crate::names::PrincipalId;
 use crate::principal::{PrincipalError, PrincipalScope};
 
@@ -39,12 +41,13 @@ impl LoadedCapsule {
         if let Some(tenant) = self.known_tenant(principal)? {
             return Ok(tenant);
         }
-        let (environment, id, name) = (
+        let (environment, id, name, masks) = (
             Arc::clone(&self.environment),
             principal.clone(),
             self.info.name.clone(),
+            self.masks_for(principal),
         );
-        // It reads the profile and the overlay.
+        // It reads the profile and what is set of the capsule.
         let resolve = move || {
             let found = environment.principals.resolve(&id)?;
             if !found.profile.may_call(&name) {
@@ -54,7 +57,7 @@ impl LoadedCapsule {
                 });
             }
             let sinks = Arc::clone(&environment.sinks);
-            PrincipalScope::resolve(found, &name, sinks)
+            PrincipalScope::resolve(found, &name, &environment.env, masks, sinks)
         };
         let scope = match self.environment.blocking.for_call(principal, resolve).await {
             Ok(scope) => scope.map_err(CallError::Principal)?,
@@ -76,6 +79,18 @@ impl LoadedCapsule {
                 .tenants
                 .get_or_insert_with(principal, || Ok(Arc::new(tenant))),
         }
+    }
+
+    /// What its guests were given in secret: for the principal alone, unless their memory may hear of others.
+    fn masks_for(&self, principal: &PrincipalId) -> Arc<Masks> {
+        let hears_others = self.info.manifest.runtime.isolation == Isolation::Shared
+            || self.binary.is_real(EntryPoint::Run);
+        if hears_others {
+            return Arc::clone(&self.masks);
+        }
+        // Its instances outlast a change of the principal.
+        let before = self.tenants.get(principal);
+        before.map_or_else(Arc::default, |before| Arc::clone(before.scope.masks()))
     }
 
     fn new_tenant(&self, scope: PrincipalScope, checked_at: u64) -> Tenant {

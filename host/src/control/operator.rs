@@ -14,13 +14,16 @@ use super::problem::Problem;
 use super::remark::{Remark, Remarks};
 use crate::blocking::Blocking;
 use crate::config::HostConfig;
+use crate::env::Env;
 use crate::home::{ExclusiveLock, Home, HomeError, HomeLock};
 use crate::host::{BuildError, Host, HostBuilder, kv_file};
 use crate::kind::ErrorKind;
-use crate::manifest::Diagnostic;
+use crate::manifest::{CapsuleManifest, Diagnostic};
 use crate::names::{CapsuleName, PrincipalId};
+use crate::package;
 use crate::principal::Principals;
 use crate::storage::kv::{FileKv, Keys, KvStore};
+use crate::storage::secret_store;
 
 pub(super) use capsules::{DRAIN, not_ready};
 
@@ -75,6 +78,8 @@ pub struct Operator {
     own: OnceLock<Principals>,
     /// Used where there is no host: a command that only looks at the store needs none.
     own_kv: OnceLock<Arc<FileKv>>,
+    /// Used where there is no host.
+    own_env: OnceLock<Arc<Env>>,
     mode: Mode,
 }
 
@@ -115,6 +120,7 @@ impl Operator {
         Self {
             own: OnceLock::new(),
             own_kv: OnceLock::new(),
+            own_env: OnceLock::new(),
             home,
             held,
             mode,
@@ -228,6 +234,28 @@ impl Operator {
         let config = HostConfig::read(&self.home).map_err(BuildError::from)?;
         let file = kv_file(&self.home, &config.storage, &Blocking::inline());
         Ok(self.own_kv.get_or_init(|| Arc::new(file)))
+    }
+
+    /// What is set for capsules: that of the host, if there is one yet.
+    pub(super) fn env(&self) -> Result<Arc<Env>, Problem> {
+        if let Some(host) = self.host() {
+            return Ok(Arc::clone(host.env()));
+        }
+        if let Some(own) = self.own_env.get() {
+            return Ok(Arc::clone(own));
+        }
+        let config = HostConfig::read(&self.home).map_err(BuildError::from)?;
+        let secrets = secret_store(&self.home, config.secrets.backend);
+        let env = Arc::new(Env::new(self.home.clone(), secrets));
+        Ok(Arc::clone(self.own_env.get_or_init(|| env)))
+    }
+
+    /// The manifest of an installed capsule.
+    pub(super) async fn manifest(&self, name: &CapsuleName) -> Result<CapsuleManifest, Problem> {
+        let of = name.clone();
+        let read = self.on_disk(move |home| package::manifest_of(home, &of));
+        let read = read.await?;
+        read.map_err(|error| Problem::of_package(&self.home, error))
     }
 
     /// The keys and values that a capsule keeps for a principal, which may be disabled.

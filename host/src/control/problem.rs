@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::InvalidCall;
 use crate::capsule::{CallError, LoadError};
 use crate::dispatch::DispatchError;
+use crate::env::EnvError;
 use crate::events::InvalidEvent;
 use crate::exports::BinaryError;
 use crate::files::FileError;
@@ -135,6 +136,12 @@ impl From<InvalidPrincipal> for Problem {
 
 impl From<PrincipalError> for Problem {
     fn from(error: PrincipalError) -> Self {
+        Self::of(error.kind(), &error, Some(error.hint()))
+    }
+}
+
+impl From<EnvError> for Problem {
+    fn from(error: EnvError) -> Self {
         Self::of(error.kind(), &error, Some(error.hint()))
     }
 }

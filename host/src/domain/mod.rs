@@ -37,10 +37,10 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::blocking::Blocking;
+use crate::env::Env;
 use crate::manifest::Capability;
 use crate::policy::contract::Interface;
 use crate::registry::Registry;
-use crate::storage::SecretStore;
 use crate::storage::kv::KvStore;
 
 pub use context::{CallContext, Entry, Received, Resolving, Scope, ScopeSource, Waiting};
@@ -101,8 +101,8 @@ pub(crate) trait Own: Domain {
 pub(crate) struct Parts {
     /// Who is loaded.
     pub(crate) registry: Arc<Registry>,
-    /// Where secret-typed configuration comes from.
-    pub(crate) secrets: Arc<dyn SecretStore>,
+    /// Where configuration comes from that is a secret.
+    pub(crate) env: Arc<Env>,
     /// Where keys and values are kept.
     pub(crate) kv: Arc<dyn KvStore>,
     /// Where files are read.

@@ -17,7 +17,9 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 pub use error::FileError;
-pub(crate) use whole::{identity, make_dir, names, write_new, write_whole};
+pub(crate) use whole::{
+    identity, make_dir, names, read_regular, read_text, write_new, write_whole,
+};
 
 /// The file system, as an installation writes to it.
 #[derive(Debug, Clone, Default)]

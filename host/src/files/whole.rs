@@ -1,10 +1,12 @@
 //! Writing a file whole, and the few things that rooms ask of folders.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use tempfile::{NamedTempFile, PersistError};
 
 use super::{Disk, FileError};
@@ -70,4 +72,41 @@ fn write_with(
     file.as_file().sync_all()?;
     persist(file)?;
     File::open(folder)?.sync_all()
+}
+
+/// The bytes of a file of at most `most` bytes; none where there is no file. A link is followed.
+///
+/// # Errors
+/// It is no regular file, which opening or reading might wait for; it is larger; it cannot be read.
+pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        opened => File::from(opened?),
+    };
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(invalid("it is no regular file".to_owned()));
+    }
+    let too_large = || invalid(format!("it is larger than {most} bytes"));
+    if found.len() > most {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    // It may have grown since.
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(too_large());
+    }
+    Ok(Some(bytes))
+}
+
+/// The same of a file of text.
+///
+/// # Errors
+/// As [`read_regular`], or it is not UTF-8.
+pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<Option<String>> {
+    let text = read_regular(path, most)?.map(String::from_utf8).transpose();
+    text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }

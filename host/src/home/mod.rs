@@ -179,6 +179,11 @@ impl Home {
         self.root.join("etc/profiles")
     }
 
+    /// `etc/env`: values that are set for all principals, a file per capsule.
+    pub fn env_dir(&self) -> PathBuf {
+        self.root.join("etc/env")
+    }
+
     /// `home/`: a folder for each principal.
     pub fn principals_dir(&self) -> PathBuf {
         self.root.join("home")

@@ -19,6 +19,7 @@ use crate::dispatch::{self, Dispatcher, TokioRuntime};
 use crate::domain::ipc::Outlet;
 use crate::domain::{AnyDomain, Custom, Domain, Domains, Parts};
 use crate::engine::{Allocation, CacheKey, CompileCache, GuestEngine, MemoryBudget};
+use crate::env::Env;
 use crate::events::{Events, Required};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
@@ -27,7 +28,7 @@ use crate::principal::Principals;
 use crate::principal::watch::{self, Watch};
 use crate::registry::Registry;
 use crate::storage::kv::{Durability, FileKv, FileOptions, KvStore};
-use crate::storage::{FileLogs, FileSecrets, LogSink, SecretStore};
+use crate::storage::{FileLogs, LogSink, SecretStore, secret_store};
 use crate::topic::TopicPattern;
 
 /// Why a host can't be built.
@@ -144,9 +145,9 @@ impl HostBuilder {
         self
     }
 
-    /// Where secrets are; files in the home unless set.
+    /// Where secrets are; unless set, what `[secrets] backend` in etc/config.toml says.
     #[must_use]
-    pub fn secrets(mut self, secrets: Arc<dyn SecretStore>) -> Self {
+    pub fn secret_store(mut self, secrets: Arc<dyn SecretStore>) -> Self {
         self.secrets = Some(secrets);
         self
     }
@@ -274,12 +275,13 @@ impl HostBuilder {
                 (Arc::clone(&file) as Arc<dyn KvStore>, Some(file))
             }
         };
+        let secrets = self.secrets;
+        let secrets = secrets.unwrap_or_else(|| secret_store(&home, config.secrets.backend));
+        let env = Arc::new(Env::new(home.clone(), secrets));
         let parts = Parts {
             registry: Arc::clone(&registry),
             kv: Arc::clone(&kv),
-            secrets: self
-                .secrets
-                .unwrap_or_else(|| Arc::new(FileSecrets::new(&home))),
+            env: Arc::clone(&env),
             blocking: self.blocking.clone(),
             outlet: Arc::clone(&events) as Arc<dyn Outlet>,
         };
@@ -301,6 +303,7 @@ impl HostBuilder {
             ending: CancellationToken::new(),
             budget,
             principals: Principals::new(home.clone()),
+            env,
             sinks: sinks.into(),
             registry,
             session,

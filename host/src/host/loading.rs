@@ -13,7 +13,7 @@ use crate::exports::EntryPoint;
 use crate::manifest::{CapsuleManifest, CapsuleName};
 use crate::names::PrincipalId;
 use crate::package::{self, Package, PackageError};
-use crate::policy::speech::{CAPSULE_LOADED, CAPSULES_LOADED};
+use crate::policy::speech::{CAPSULE_LOADED, CAPSULES_LOADED, ONBOARDING_REQUIRED};
 use crate::registry::Registry;
 
 impl Host {
@@ -70,6 +70,7 @@ impl Host {
         self.registry().register(&loaded.info)?;
         self.bind(&mut all, &loaded);
         self.tell_of(CAPSULE_LOADED, &loaded);
+        self.tell_unset(&loaded);
         Ok(Capsule { loaded })
     }
 
@@ -111,6 +112,16 @@ impl Host {
             "capsule_id": loaded.info.name, "version": version, "session": loaded.info.session.to_string(),
         });
         self.tell(topic, &loaded.owner, &payload);
+    }
+
+    /// Tells that a new load wants to be given what is not set.
+    pub(super) fn tell_unset(&self, loaded: &LoadedCapsule) {
+        if !loaded.unset.is_empty() {
+            let payload = json!({
+                "type": "onboarding_required", "capsule_id": loaded.info.name, "fields": loaded.unset,
+            });
+            self.tell(ONBOARDING_REQUIRED, &loaded.owner, &payload);
+        }
     }
 
     fn tell(&self, topic: &'static str, principal: &PrincipalId, payload: &serde_json::Value) {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Host;
-use crate::capsule::{Capsule, LoadError, LoadedCapsule};
+use crate::capsule::{Capsule, Environment, LoadError, LoadedCapsule};
 use crate::dispatch::Pause;
 use crate::home::ExclusiveLock;
+use crate::manifest::CapsuleManifest;
 use crate::names::{CapsuleName, PrincipalId};
 use crate::package::consent::Consent;
 use crate::package::{self, Meta, Package};
@@ -98,6 +99,7 @@ impl Host {
         }
         let topic = before.map_or(CAPSULE_LOADED, |_| CAPSULE_RELOADED);
         self.tell_of(topic, loaded);
+        self.tell_unset(loaded);
         Ok(())
     }
 
@@ -243,6 +245,7 @@ impl Host {
             agreed.map(|(agreed, as_compared)| (agreed.clone(), as_compared)),
             package.clone(),
         );
+        let manifest = package.manifest().clone();
         let staged = self
             .in_bulk(move || {
                 environment.principals.resolve(&of)?;
@@ -277,12 +280,27 @@ impl Host {
             source: Box::new(error),
         })?;
         // The turn ends with the commit, also if nobody waits for it any more.
+        let environment = Arc::clone(&self.inner.environment);
         let commit = move || {
-            let committed = staged.commit();
+            let meta = staged.commit()?;
+            move_secrets(&environment, &manifest);
             drop(turn);
-            committed
+            Ok::<_, LoadError>(meta)
         };
         let meta = self.in_bulk(commit).await??;
         Ok(Installed { meta, previous })
+    }
+}
+
+/// Takes out of the overlays what the version that was just installed declares as secrets. What stays there is read as a
+/// secret all the same.
+fn move_secrets(environment: &Environment, manifest: &CapsuleManifest) {
+    match environment.env.move_secrets(manifest) {
+        Ok(moved) if moved.is_empty() => {}
+        Ok(_) => environment.principals.forget(None),
+        Err(error) => {
+            let capsule = manifest.name();
+            tracing::warn!(%capsule, %error, "a value that is a secret now stays among those that are none");
+        }
     }
 }

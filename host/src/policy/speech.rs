@@ -33,6 +33,10 @@ pub const CAPSULE_RELOADED: &str = "astrid.v1.lifecycle.capsule_reloaded";
 /// Where the host says that it has unloaded a capsule: as [`CAPSULE_LOADED`].
 pub const CAPSULE_UNLOADED: &str = "astrid.v1.lifecycle.capsule_unloaded";
 
+/// Where the host says, once for each load of a capsule, that it wants to be given what is not set for its owner:
+/// `{ type: "onboarding_required", capsule_id, fields }`.
+pub const ONBOARDING_REQUIRED: &str = "astrid.v1.onboarding.required";
+
 /// Where questions to a person are published.
 pub const QUESTIONS: [&str; 2] = ["astrid.v1.approval", "astrid.v1.elicit"];
 /// What follows a question's topic in that of its answers, before the question's id.

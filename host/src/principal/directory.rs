@@ -9,7 +9,8 @@ use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use super::{InvalidPrincipal, PrincipalId, PrincipalProfile, ProfileChange};
-use crate::files::{FileError, names, write_whole};
+use crate::env::EnvError;
+use crate::files::{FileError, names, read_text, write_whole};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
 use crate::limits::kv::QUOTA;
@@ -50,14 +51,9 @@ pub enum PrincipalError {
         /// What is wrong with it, and where.
         reason: String,
     },
-    /// What it set for a capsule can't be read: the manifest's defaults are not what it wants.
-    #[error("the configuration {path} cannot be used: {reason}")]
-    Overlay {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, and where.
-        reason: String,
-    },
+    /// What is set of a capsule cannot be read: the manifest's defaults are not what the principal wants.
+    #[error(transparent)]
+    Env(#[from] EnvError),
     /// The home can't be read or written.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -76,9 +72,8 @@ impl PrincipalError {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Disabled(_) => ErrorKind::Disabled,
             Self::NotListed { .. } => ErrorKind::Policy,
-            Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } | Self::Overlay { .. } => {
-                ErrorKind::Principal
-            }
+            Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } => ErrorKind::Principal,
+            Self::Env(error) => error.kind(),
             Self::Home(error) => error.kind(),
         }
     }
@@ -93,9 +88,8 @@ impl PrincipalError {
             Self::NotListed { principal, capsule } => format!(
                 "let it: astrid principal set {principal} --capsules {capsule} (with the others)"
             ),
-            Self::Profile { path, .. } | Self::Overlay { path, .. } => {
-                format!("mend or remove {}", path.display())
-            }
+            Self::Profile { path, .. } => format!("mend or remove {}", path.display()),
+            Self::Env(error) => error.hint(),
             Self::Home(error) => error.hint(),
         }
     }
@@ -262,11 +256,8 @@ impl Principals {
         // What is damaged is not overwritten.
         self.read(id)?;
         let path = self.profile_path(id);
-        let before = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(FileError::at("read", &path)(error).into()),
-        };
+        let before = read_text(&path, PROFILE_BYTES).map_err(FileError::at("read", &path))?;
+        let before = before.unwrap_or_default();
         let text = change.applied(&before);
         let text = text.map_err(|reason| PrincipalError::Profile {
             path: path.clone(),
@@ -326,22 +317,14 @@ impl Principals {
             return Err(PrincipalError::NotFound(id.clone()));
         }
         let path = self.profile_path(id);
-        let profile = match std::fs::metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                PrincipalProfile::default()
-            }
-            Err(error) => return Err(FileError::at("look at", &path)(error).into()),
-            Ok(found) if found.len() > PROFILE_BYTES => {
-                let reason = format!("it is larger than {PROFILE_BYTES} bytes");
-                return Err(PrincipalError::Profile { path, reason });
-            }
-            Ok(_) => {
-                let text = std::fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
-                toml::from_str(&text).map_err(|error| PrincipalError::Profile {
-                    path,
-                    reason: error.to_string().trim_end().to_owned(),
-                })?
-            }
+        let invalid = |reason: String| PrincipalError::Profile {
+            path: path.clone(),
+            reason: reason.trim_end().to_owned(),
+        };
+        let text = read_text(&path, PROFILE_BYTES).map_err(|error| invalid(error.to_string()))?;
+        let profile = match text {
+            None => PrincipalProfile::default(),
+            Some(text) => toml::from_str(&text).map_err(|error| invalid(error.to_string()))?,
         };
         Ok(Principal {
             id: id.clone(),

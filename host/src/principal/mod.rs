@@ -12,5 +12,4 @@ pub use crate::names::{InvalidPrincipal, PrincipalId};
 pub use change::{ProfileChange, ProfileLimit};
 pub use directory::{Principal, PrincipalError, Principals};
 pub use profile::{PrincipalLimits, PrincipalProfile};
-pub(crate) use scope::plain;
-pub use scope::{LOG_LINE, LOG_RATE, PrincipalScope, configured};
+pub use scope::{LOG_LINE, LOG_RATE, PrincipalScope};

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::{Principal, PrincipalError, PrincipalId};
-use crate::files::names;
-use crate::home::Home;
+use super::{Principal, PrincipalError};
+use crate::env::Env;
 pub use crate::limits::principal::LOG_LINE;
-use crate::limits::principal::OVERLAY_BYTES;
+use crate::mask::Masks;
 use crate::names::CapsuleName;
 use crate::storage::{LogLevel, LogRecord, LogSink};
 use crate::text::cut;
@@ -28,7 +26,8 @@ pub struct PrincipalScope {
     /// The principal.
     pub principal: Arc<Principal>,
     capsule: CapsuleName,
-    overlay: BTreeMap<String, String>,
+    values: BTreeMap<String, String>,
+    masks: Arc<Masks>,
     rate: DefaultDirectRateLimiter,
     /// Of lines that the guest's own don't hold back.
     beside: DefaultDirectRateLimiter,
@@ -46,21 +45,25 @@ impl std::fmt::Debug for PrincipalScope {
 }
 
 impl PrincipalScope {
-    /// Resolves the scope: reads the env overlay, `home/<principal>/env/<capsule>.env.json`, if there is one.
+    /// Resolves the scope: reads what is set of the capsule for the principal. What a guest was given in secret is in
+    /// `masks`.
     ///
     /// # Errors
-    /// [`PrincipalError::Overlay`]: an overlay that cannot be read isn't the same as none, since a guard could be open by
-    /// its manifest's default.
+    /// [`PrincipalError::Env`]: what cannot be read is not the same as nothing, since a guard could be open by its
+    /// manifest's default.
     pub fn resolve(
         principal: Arc<Principal>,
         capsule: &CapsuleName,
+        env: &Env,
+        masks: Arc<Masks>,
         sinks: Arc<[Arc<dyn LogSink>]>,
     ) -> Result<Self, PrincipalError> {
-        let overlay = overlay(&principal, capsule)?;
+        let values = env.values(&principal.id, capsule)?;
         Ok(Self {
             principal,
             capsule: capsule.clone(),
-            overlay,
+            values,
+            masks,
             rate: RateLimiter::direct(Quota::per_second(LOG_RATE)),
             beside: RateLimiter::direct(Quota::per_second(LOG_RATE)),
             dropped: AtomicU64::new(0),
@@ -68,9 +71,14 @@ impl PrincipalScope {
         })
     }
 
-    /// What the principal set for this key.
-    pub fn overlay(&self, key: &str) -> Option<&str> {
-        self.overlay.get(key).map(String::as_str)
+    /// The value of a key that is no secret: what is set for the principal, else host-wide.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
+    }
+
+    /// What the guest was given in secret: it is kept out of what is said about its calls.
+    pub fn masks(&self) -> &Arc<Masks> {
+        &self.masks
     }
 
     /// Logs a line of the guest, within the rate.
@@ -133,7 +141,8 @@ impl PrincipalScope {
             level,
             principal: self.principal.id.to_string(),
             capsule: self.capsule.to_string(),
-            message: cut(message, LOG_LINE),
+            // Masked before it is cut, which could leave half of a secret.
+            message: cut(self.masks.masked(message), LOG_LINE),
         }
     }
 
@@ -150,81 +159,14 @@ fn admits(rate: &DefaultDirectRateLimiter, bytes: usize) -> bool {
     bytes.is_some_and(|bytes| matches!(rate.check_n(bytes), Ok(Ok(()))))
 }
 
-fn overlay(
-    principal: &Principal,
-    capsule: &CapsuleName,
-) -> Result<BTreeMap<String, String>, PrincipalError> {
-    let path = overlay_path(&principal.dir, capsule);
-    match read_overlay(&path) {
-        Ok(values) => Ok(values
-            .into_iter()
-            .map(|(key, value)| (key, plain(value)))
-            .collect()),
-        Err(reason) => Err(PrincipalError::Overlay { path, reason }),
-    }
-}
-
-/// `env/<capsule>.env.json` in the folder of a principal.
-fn overlay_path(principal: &Path, capsule: &CapsuleName) -> PathBuf {
-    principal.join("env").join(format!("{capsule}.env.json"))
-}
-
-fn read_overlay(path: &Path) -> Result<BTreeMap<String, serde_json::Value>, String> {
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(BTreeMap::new());
-        }
-        Ok(found) if found.len() > OVERLAY_BYTES => {
-            return Err(format!("it is larger than {OVERLAY_BYTES} bytes"));
-        }
-        _ => {}
-    }
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&text).map_err(|error| error.to_string())
-}
-
-/// The principals that have configured a capsule, with the keys that they set, sorted. Of a file that cannot be
-/// understood the keys are unknown.
-///
-/// # Errors
-/// The folder of the principals cannot be read.
-pub fn configured(
-    home: &Home,
-    capsule: &CapsuleName,
-) -> std::io::Result<Vec<(PrincipalId, Vec<String>)>> {
-    let mut found = Vec::new();
-    let names = names(&home.principals_dir())?;
-    let principals = names
-        .iter()
-        .filter_map(|name| name.parse::<PrincipalId>().ok());
-    for principal in principals {
-        let path = overlay_path(&home.principal_dir(&principal), capsule);
-        match std::fs::metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            _ => {
-                let values = read_overlay(&path).unwrap_or_default();
-                found.push((principal, values.into_keys().collect()));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// A configuration value as guests see it: strings raw, anything else as JSON.
-pub(crate) fn plain(value: serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::principal::Principals;
+    use crate::home::Home;
+    use crate::principal::{PrincipalId, Principals};
+    use crate::storage::FileSecrets;
 
     #[derive(Default)]
     struct Lines(Mutex<Vec<LogRecord>>);
@@ -244,9 +186,12 @@ mod tests {
             .resolve(&PrincipalId::default_principal())
             .expect("there");
         let sinks: Arc<[Arc<dyn LogSink>]> = Arc::new([Arc::clone(lines) as Arc<dyn LogSink>]);
+        let env = Env::new(home.clone(), Arc::new(FileSecrets::new(home)));
         PrincipalScope::resolve(
             principal,
             &CapsuleName::parse("hello").expect("a name"),
+            &env,
+            Arc::default(),
             sinks,
         )
     }
@@ -328,29 +273,16 @@ mod tests {
     }
 
     #[test]
-    fn the_overlay_is_read_and_a_damaged_one_is_an_error_with_its_place() {
-        let home = Home::ephemeral().expect("a home");
-        let env = home
-            .principal_dir(&PrincipalId::default_principal())
-            .join("env");
-        std::fs::create_dir_all(&env).expect("made");
-        std::fs::write(env.join("hello.env.json"), r#"{"A":"raw","B":[1,2]}"#).expect("written");
+    fn a_secret_is_masked_in_a_line_also_where_the_line_is_cut() {
         let lines = Arc::new(Lines::default());
-        let resolved = scope(&home, &lines);
-        assert_eq!(
-            (resolved.overlay("A"), resolved.overlay("B")),
-            (Some("raw"), Some("[1,2]"))
-        );
-        for damaged in [r#"{"A":"raw","#, "[]", "\"A\"", "{\"A\":\"\u{0}\"}", ""] {
-            std::fs::write(env.join("hello.env.json"), damaged).expect("written");
-            let error = resolve(&home, &lines).expect_err("refused").to_string();
-            assert!(
-                error.contains("env/hello.env.json") && error.contains("line 1"),
-                "{damaged:?}: {error}"
-            );
-        }
-        std::fs::write(env.join("hello.env.json"), vec![b' '; 1024 * 1024 + 1]).expect("written");
-        let error = resolve(&home, &lines).expect_err("refused").to_string();
-        assert!(error.contains("1048576"), "{error}");
+        let scope = scope(&Home::ephemeral().expect("a home"), &lines);
+        scope.masks().add("TOKEN", "hush-hush-hush");
+        scope.log(LogLevel::Info, "it is hush-hush-hush".into());
+        scope.report(LogLevel::Warn, "hush-hush-hush".into());
+        let beyond = "x".repeat(LOG_LINE - 9) + "hush-hush-hush";
+        scope.log_beside(LogLevel::Error, beyond);
+        let lines = lines.0.lock();
+        assert_eq!(lines[0].message, "it is [secret TOKEN]");
+        assert!(lines.iter().all(|line| !line.message.contains("hush")));
     }
 }

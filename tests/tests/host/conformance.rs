@@ -10,7 +10,7 @@ use astrid_host::topic::TopicPattern;
 use astrid_host::{Call, Verdict};
 use conformance::{
     ASK, CAPABILITIES, CASES, DENIED, ENV, GREETING, LOG, LOGS, LOOP_EXPECTED, LOOP_REPORT,
-    NOT_SET, PRINCIPAL, REASON, REFUSED, STATE,
+    NOT_SET, PRINCIPAL, REASON, REFUSED, SECRET, STATE,
 };
 use serde_json::{Value, json};
 
@@ -19,6 +19,10 @@ use crate::common::{LONG, Lines, Sink, builder, call_by, host, id, loaded, said,
 #[tokio::test]
 pub(crate) async fn each_case_is_answered_as_expected() {
     let (host, capsule) = loaded(Guest::Conformance).await;
+    let (key, value) = SECRET;
+    host.set_secret(&capsule, Some(&id(PRINCIPAL)), key, value)
+        .await
+        .unwrap();
     // Its loop has subscribed by then, and does no more.
     assert_eq!(capsule.wait_ready(LONG).await, Readiness::Ready);
     for case in CASES.iter().copied().flatten() {
@@ -86,7 +90,12 @@ async fn the_guest_is_what_the_list_presumes() {
     let env: Vec<_> = manifest
         .env
         .iter()
-        .map(|(key, env)| (key.clone(), serde_json::to_value(&env.default).unwrap()))
+        .filter_map(|(key, env)| {
+            Some((
+                key.clone(),
+                serde_json::to_value(env.default.as_ref()?).unwrap(),
+            ))
+        })
         .collect();
     let mut expected = ENV.map(|(key, value)| (key.to_owned(), json!(value)));
     expected.sort_by(|a, b| a.0.cmp(&b.0));

@@ -5,6 +5,7 @@ mod absent;
 mod calls;
 mod capsules;
 mod common;
+mod configuration;
 mod conformance;
 mod control;
 mod copies;
@@ -62,6 +63,10 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::Keeper => &[
             state::what_a_published_capsule_kept_is_found,
             state::a_conflict_saves_nothing,
+        ],
+        Guest::Leaky => &[
+            configuration::a_call_sees_what_is_set_by_then,
+            configuration::a_secret_is_kept_out_of_what_is_said_about_a_call,
         ],
         Guest::Ledger => &[domains::without_the_domain_its_functions_are_unknown],
         Guest::Billing => &[domains::an_embedders_function_is_called_on_behalf_of_the_caller],

@@ -8,6 +8,7 @@ use super::Ask;
 use crate::control::operator::{Hold, Operator, not_ready};
 use crate::control::problem::Problem;
 use crate::control::remark::{Heard, Place, Remark, Remarks};
+use crate::env::{Field, FieldType};
 use crate::package::consent::Consent;
 use crate::package::{Meta, Package, PackageError};
 
@@ -30,6 +31,26 @@ pub struct InstalledNow {
     pub meta: Meta,
     /// The version before, if there was one.
     pub previous: Option<String>,
+    /// Keys of `[env]` that have neither a default nor a value for its owner.
+    pub unset: Vec<UnsetKey>,
+}
+
+/// A key that is not set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsetKey {
+    /// The key.
+    pub key: String,
+    /// Whether it is a secret.
+    pub secret: bool,
+}
+
+impl From<Field> for UnsetKey {
+    fn from(field: Field) -> Self {
+        Self {
+            secret: field.field_type == FieldType::Secret,
+            key: field.key,
+        }
+    }
 }
 
 impl Install {
@@ -77,9 +98,11 @@ impl Ask for Install {
                 (self, package)
             })
             .await?;
+        let package = package?;
+        let manifest = package.manifest().clone();
         let host = by.any_host().await?;
         let agreed = &this.consent;
-        let installed = host.install_shown(lock, package?, agreed, this.as_compared);
+        let installed = host.install_shown(lock, package, agreed, this.as_compared);
         let installed = installed.await?;
         if by.run().is_some() {
             let warning = match by.loaded(host, &agreed.package.name).await {
@@ -92,9 +115,20 @@ impl Ask for Install {
                 remarks.remark(Remark::Warning(warning)).await;
             }
         }
+        let (env, owner) = (by.env()?, agreed.owner.clone());
+        let unset = by.on_disk(move |_| env.unset_fields(&owner, &manifest));
+        let unset = match unset.await? {
+            Ok(fields) => fields,
+            Err(error) => {
+                let warning = format!("it is installed, and what is set of it is unknown: {error}");
+                remarks.remark(Remark::Warning(warning)).await;
+                Vec::new()
+            }
+        };
         Ok(InstalledNow {
             meta: installed.meta,
             previous: installed.previous,
+            unset: unset.into_iter().map(UnsetKey::from).collect(),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! came of it into words that fit a frame.
 
 mod call_tool;
+mod env;
 mod examine;
 mod inspect;
 mod install;
@@ -17,6 +18,7 @@ mod profile;
 mod publish;
 mod reload;
 mod remove;
+mod secret;
 mod stop;
 mod storage;
 mod tools;
@@ -34,9 +36,10 @@ use super::problem::Problem;
 use super::remark::{Heard, MissingHome, Place, Remarks};
 
 pub use call_tool::CallTool;
+pub use env::{ListEnv, SetEnv, UnsetEnv, Whose};
 pub use examine::{Examine, Examined};
 pub use inspect::{CallLimits, Inspect, Inspected, InspectedManifest};
-pub use install::{Install, InstalledNow};
+pub use install::{Install, InstalledNow, UnsetKey};
 pub use invoke::{Invoke, Invoked};
 pub use kv::{KvGet, KvKey, KvList, KvPage, KvRemove, KvSet, KvValue};
 pub use list::{Life, List, Listed, ListedRecord, REFUSED, RefusedFor, State};
@@ -48,6 +51,7 @@ pub use profile::{RemovePrincipal, SetPrincipal, ShowPrincipal, ShownPrincipal};
 pub use publish::{Publish, Published, PublishedStep};
 pub use reload::{Reload, Reloaded};
 pub use remove::Remove;
+pub use secret::{Hidden, SetSecret, UnsetSecret};
 pub use stop::{Stop, Stopping};
 pub use storage::{Compact, Compacted, LISTED_SCOPES, Purge, Storage, Stored, StoredScope};
 pub use tools::Tools;
@@ -163,6 +167,11 @@ requests! {
     KvGet,
     KvSet,
     KvRemove,
+    ListEnv,
+    SetEnv,
+    UnsetEnv,
+    SetSecret,
+    UnsetSecret,
     Storage,
     Compact,
     Purge,

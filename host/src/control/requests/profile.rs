@@ -119,8 +119,13 @@ impl Ask for RemovePrincipal {
             .hint(format!("disable it: astrid principal disable {name}")));
         }
         let kept = by.kv()?.used(name).await?;
-        if kept > 0 && !self.purge {
-            let message = format!("capsules keep {kept} bytes for {name}");
+        let (env, of) = (by.env()?, name.clone());
+        let secrets = by.on_disk(move |_| env.secrets_of(&of)).await??;
+        if (kept > 0 || secrets > 0) && !self.purge {
+            let message = match secrets {
+                0 => format!("capsules keep {kept} bytes for {name}"),
+                _ => format!("capsules keep {kept} bytes and {secrets} secrets for {name}"),
+            };
             return Err(Problem::new(ErrorKind::Policy, message).hint(format!(
                 "remove it with them: astrid principal remove {name} --purge"
             )));
@@ -128,6 +133,7 @@ impl Ask for RemovePrincipal {
         // First the principal: nothing is written for it any more.
         by.principals().remove(name)?;
         purge(by, |scope| scope.principal == *name).await?;
-        Ok(())
+        let (env, of) = (by.env()?, name.clone());
+        Ok(by.on_disk(move |_| env.purge_secrets_of(&of)).await??)
     }
 }

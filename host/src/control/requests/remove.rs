@@ -49,6 +49,8 @@ impl Ask for Remove {
         removed.map_err(|error| by.explained(error))?;
         if self.purge {
             purge(by, |scope| scope.capsule == name).await?;
+            let env = by.env()?;
+            by.on_disk(move |_| env.purge(&name)).await??;
         }
         Ok(())
     }

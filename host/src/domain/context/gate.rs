@@ -55,28 +55,33 @@ pub(crate) mod tests {
     use super::super::{Entry, Scope, Waiting};
     use super::*;
     use crate::call::TraceId;
+    use crate::env::Env;
     use crate::home::Home;
     use crate::manifest::CapsuleManifest;
     use crate::names::PrincipalId;
     use crate::policy::gate::Gate;
     use crate::principal::{PrincipalScope, Principals};
     use crate::registry::CapsuleInfo;
+    use crate::storage::FileSecrets;
 
     /// A call of a handler for `default`, of a capsule whose manifest ends so.
     pub(crate) fn a_call(manifest: &str) -> CallContext {
         let text = format!("[package]\nname = \"demo\"\nversion = \"1.0.0\"\n{manifest}");
         let parsed = CapsuleManifest::parse(&text, "Capsule.toml").expect("a manifest");
         let capsule = Arc::new(CapsuleInfo::new(parsed.manifest, &CancellationToken::new()));
-        let principals = Principals::new(Home::ephemeral().expect("a home"));
+        let home = Home::ephemeral().expect("a home");
+        let env = Env::new(home.clone(), Arc::new(FileSecrets::new(&home)));
+        let principals = Principals::new(home);
         let principal = principals
             .resolve(&PrincipalId::default_principal())
             .expect("there");
-        let scope = PrincipalScope::resolve(principal, &capsule.name, Arc::new([]));
+        let name = &capsule.name;
+        let scope = PrincipalScope::resolve(principal, name, &env, Arc::default(), Arc::new([]));
         CallContext {
             entry: Entry::Handler,
             source: capsule.session,
             capsule,
-            scope: Arc::new(Scope::new(scope.expect("no overlay"))),
+            scope: Arc::new(Scope::new(scope.expect("nothing is set"))),
             topic: None,
             claimed_by: None,
             began: Instant::now(),

@@ -1,13 +1,14 @@
-//! `get-config`: a key's value, in the order secret, overlay, manifest default.
+//! `get-config`: the value of a key, in the order secret, what is set for the principal, host-wide, manifest default. A
+//! secret that is given is masked from then on.
 
 use std::sync::Arc;
 
 use super::Sys;
 use super::wit::ErrorCode;
 use crate::domain::{CallContext, Entry, View};
+use crate::env::plain;
 use crate::manifest::EnvKind;
 use crate::policy::gate::{Gate, Row};
-use crate::principal::plain;
 
 /// Set only while an upgrade hook runs.
 const PREVIOUS_VERSION: &str = "prev_version";
@@ -38,16 +39,18 @@ impl View<'_, Sys> {
         let declared = self.call.capsule.manifest.env.get(key);
         if declared.is_some_and(|env| env.kind == EnvKind::Secret) {
             self.gate(&SECRET)?;
-            let secret = secret(self.domain, self.call, key)
-                .await
-                .map_err(ErrorCode::Unknown)?;
-            if secret.is_some() {
-                return Ok(secret);
+            let secret = secret(self.domain, self.call, key).await;
+            let secret = secret.map_err(ErrorCode::Unknown)?;
+            // One may be left where an earlier version kept what was none.
+            let secret = secret.or_else(|| self.call.scope.value(key).map(str::to_owned));
+            if let Some(secret) = secret {
+                self.call.scope.masks().add(key, &secret);
+                return Ok(Some(secret));
             }
-        }
-        if let Some(value) = self.call.scope.overlay(key) {
+        } else if let Some(value) = self.call.scope.value(key) {
             return Ok(Some(value.to_owned()));
         }
+        let declared = self.call.capsule.manifest.env.get(key);
         let default = declared.and_then(|env| env.default.as_ref());
         Ok(default
             .and_then(|value| serde_json::to_value(value).ok())
@@ -57,14 +60,11 @@ impl View<'_, Sys> {
 
 /// The secret of the call's principal, else the host-wide one.
 async fn secret(sys: &Sys, call: &CallContext, key: &str) -> Result<Option<String>, String> {
-    let secrets = Arc::clone(&sys.secrets);
+    let env = Arc::clone(&sys.env);
     let capsule = call.capsule.name.clone();
     let principal = call.principal().clone();
     let key = key.to_owned();
-    let read = move || match secrets.get(Some(&principal), &capsule, &key) {
-        Ok(None) => secrets.get(None, &capsule, &key),
-        found => found,
-    };
+    let read = move || env.secret(&principal, &capsule, &key);
     match sys.blocking.for_call(call.principal(), read).await {
         Ok(found) => found.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),

@@ -70,8 +70,10 @@ impl Host for View<'_, Sys> {
             Level::Warn => LogLevel::Warn,
             Level::Error => LogLevel::Error,
         };
+        let mut message = message;
         if level == LogLevel::Error && LastWords::are(&message) {
             // It explains the trap that follows.
+            message = self.call.scope.masks().masked(message);
             let end = message.floor_char_boundary(crate::principal::LOG_LINE);
             self.call.last_words = Some(LastWords::parse(&message[..end]));
             // Not held back by the lines before it, once for an instance: the trap ends it, and a guest that only

@@ -11,9 +11,9 @@ use std::time::Instant;
 
 use super::{CallContext, Domain, DomainLinker, Own, Parts, PerInstance, Views};
 use crate::blocking::Blocking;
+use crate::env::Env;
 use crate::policy::contract::Interface;
 use crate::registry::Registry;
-use crate::storage::SecretStore;
 
 pub use gates::INTERFACES;
 
@@ -45,7 +45,7 @@ pub use bindings::astrid::sys::host as wit;
 /// Serves `astrid:sys`.
 pub struct Sys {
     registry: Arc<Registry>,
-    secrets: Arc<dyn SecretStore>,
+    env: Arc<Env>,
     blocking: Blocking,
 }
 
@@ -70,7 +70,7 @@ impl Own for Sys {
     fn new(parts: &Parts) -> Self {
         Self {
             registry: Arc::clone(&parts.registry),
-            secrets: Arc::clone(&parts.secrets),
+            env: Arc::clone(&parts.env),
             blocking: parts.blocking.clone(),
         }
     }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::env;
 use crate::files::FileError;
 use crate::home::Home;
 use crate::names::{CapsuleName, PrincipalId};
 use crate::package::PackageError;
-use crate::principal;
-use crate::storage::FileSecrets;
+use crate::storage;
 
 /// Most entries that are listed, and most keys of one: who set more is counted.
 const LISTED: usize = 64;
@@ -82,12 +82,11 @@ impl fmt::Display for Left {
 /// All that is there under a capsule's name, by principal.
 pub(super) fn of(home: &Home, name: &CapsuleName) -> Result<AllLeft, PackageError> {
     let failed = |path: PathBuf| FileError::at("list", &path);
-    let configured = principal::configured(home, name).map_err(failed(home.principals_dir()))?;
+    let configured = env::configured(home, name)?;
     let configured = configured
         .into_iter()
-        .map(|(principal, keys)| left(Some(principal), LeftKind::Env, keys));
-    let secrets = FileSecrets::new(home).keys(name);
-    let secrets = secrets.map_err(failed(home.secrets_dir()))?;
+        .map(|(principal, keys)| left(principal, LeftKind::Env, keys));
+    let secrets = storage::kept(home, name).map_err(failed(home.secrets_dir()))?;
     let secrets = secrets
         .into_iter()
         .map(|(principal, keys)| left(principal, LeftKind::Secrets, keys));

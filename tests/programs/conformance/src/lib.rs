@@ -10,6 +10,7 @@
 mod ipc;
 mod kv;
 mod poll;
+mod secret;
 mod sys;
 
 use astrid_sdk::prelude::*;
@@ -34,7 +35,13 @@ const fn case(name: &'static str, ask: fn() -> Result<String>, expected: &'stati
 }
 
 /// The cases, package by package.
-pub const CASES: &[&[Case]] = &[ipc::CASES, kv::CASES, poll::CASES, sys::CASES];
+pub const CASES: &[&[Case]] = &[
+    ipc::CASES,
+    kv::CASES,
+    poll::CASES,
+    secret::CASES,
+    sys::CASES,
+];
 
 /// The action that takes a case's name, and answers what came of it.
 pub const ASK: &str = "ask";
@@ -44,6 +51,9 @@ pub const PRINCIPAL: &str = "alice";
 
 /// What is to be configured, as the manifest's defaults.
 pub const ENV: [(&str, &str); 2] = [("GREETING", "Hello"), ("EMPTY", "")];
+
+/// The secret that is to be set for [`PRINCIPAL`]: its key and its value.
+pub const SECRET: (&str, &str) = ("TOKEN", "hush");
 
 /// What the capsule is to hold.
 pub const CAPABILITIES: [&str; 2] = ["kv", "net"];

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use astrid_sdk::testing::{Host, Kind};
 use conformance::{
     ASK, CASES, Conformance, DENIED, LOG, LOGS, LOOP_EXPECTED, LOOP_REPORT, PRINCIPAL, REASON,
-    REFUSED, STATE,
+    REFUSED, SECRET, STATE,
 };
 
 fn host() -> Host {
     Host::new()
         .manifest(include_str!("../Capsule.toml"))
         .principal(PRINCIPAL)
+        .secret(SECRET.0, SECRET.1)
 }
 
 #[test]

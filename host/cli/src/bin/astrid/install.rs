@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use astrid_host::control::requests::Install;
+use astrid_host::control::requests::{Install, UnsetKey};
 use astrid_host::home::Home;
 use astrid_host::package::consent::Consent;
 use serde_json::json;
@@ -65,7 +65,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let (name, version) = (&consent.package.name, &done.meta.version);
     let document = json!({
         "name": name, "version": version, "hash": done.meta.wasm_hash, "owner": done.meta.owner,
-        "previous": done.previous,
+        "previous": done.previous, "unset": done.unset,
     });
     let text = match &done.previous {
         Some(previous) if previous != version => {
@@ -75,6 +75,20 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         None => format!("{name} {version} is installed"),
     };
     session.out.result(&document, text);
+    for UnsetKey { key, secret } in &done.unset {
+        let (verb, value) = if *secret {
+            ("secret", "")
+        } else {
+            ("env", " VALUE")
+        };
+        let principal = match done.meta.owner.as_deref() {
+            None | Some("default") => String::new(),
+            Some(owner) => format!(" --principal {owner}"),
+        };
+        session.out.say(format!(
+            "{key} is not set: astrid {verb} set {name} {key}{value}{principal}"
+        ));
+    }
     Ok(DONE)
 }
 

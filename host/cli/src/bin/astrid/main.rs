@@ -6,6 +6,7 @@ mod call;
 mod check;
 mod consent;
 mod duration;
+mod env;
 mod failure;
 mod inspect;
 mod install;
@@ -23,6 +24,7 @@ mod publish;
 mod reload;
 mod remove;
 mod run;
+mod secret;
 mod session;
 mod signals;
 mod sources;
@@ -91,6 +93,8 @@ enum Command {
     Call(call::Args),
     Logs(logs::Args),
     Principal(principal::Args),
+    Env(env::Args),
+    Secret(secret::Args),
     Kv(kv::Args),
     Storage(storage::Args),
     Limits(limits::Args),
@@ -122,6 +126,8 @@ fn main() -> ExitCode {
         Command::Call(args) => call::run(&session, &args),
         Command::Logs(args) => logs::run(&session, &args),
         Command::Principal(args) => principal::run(&session, &args),
+        Command::Env(args) => env::run(&session, &args),
+        Command::Secret(args) => secret::run(&session, &args),
         Command::Kv(args) => kv::run(&session, &args),
         Command::Storage(args) => storage::run(&session, &args),
         Command::Limits(args) => limits::run(&session, &args),
