@@ -1,3 +1,5 @@
+//! What is set, in files.
+
 use super::*;
 use crate::storage::FileSecrets;
 

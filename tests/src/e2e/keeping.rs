@@ -70,6 +70,69 @@ pub(crate) fn counter(report: &mut Report, binary: PathBuf) -> Result<(), String
     Ok(())
 }
 
+/// What is set for a capsule is seen by its next call, beside a running host as without one, and no secret is shown.
+pub(crate) fn configuration(report: &mut Report, binary: PathBuf) -> Result<(), String> {
+    let astrid = Astrid::new(binary, &folders::guests("workspace"))?;
+    install(&astrid, Guest::Leaky)?;
+    astrid.run(&["principal", "add", "ada"]);
+
+    report.chapter("What is set for capsules");
+    let name = ["invoke", "leaky", "read", "--payload", "\"NAME\""];
+    let token = ["invoke", "leaky", "read", "--payload", "\"TOKEN\""];
+    let by_ada = [&token[..], &["--principal", "ada"]].concat();
+    let is = |value: Value| verdict("final", value);
+    let set = |_: &Value| Ok("set".to_owned());
+    report.ask(&astrid, &name, 0, is(Value::Null));
+    report.ask(
+        &astrid,
+        &["env", "set", "leaky", "NAME", "all", "--host"],
+        0,
+        set,
+    );
+    report.ask(&astrid, &name, 0, is(json!("all")));
+
+    let running = astrid.host(&[])?;
+    report.given("astrid run");
+    report.ask(&astrid, &name, 0, is(json!("all")));
+    report.ask(&astrid, &["env", "set", "leaky", "NAME", "Ada"], 0, set);
+    report.ask(&astrid, &name, 0, is(json!("Ada")));
+    let here = astrid.workspace();
+    let secret = ["secret", "set", "leaky", "TOKEN", "--host"];
+    report.ask_in(&astrid, &here, &secret, "everyone's\n", 0, set);
+    let secret = ["secret", "set", "leaky", "TOKEN", "--principal", "ada"];
+    report.ask_in(&astrid, &here, &secret, "hush-hush\n", 0, set);
+    report.ask(&astrid, &token, 0, is(json!("everyone's")));
+    report.ask(&astrid, &by_ada, 0, is(json!("hush-hush")));
+    let denied = ["invoke", "leaky", "deny_last", "--principal", "ada"];
+    report.ask(&astrid, &denied, 3, verdict_saying("[secret TOKEN]"));
+    report.ask(
+        &astrid,
+        &["invoke", "leaky", "panic_last", "--principal", "ada"],
+        1,
+        |document| {
+            let said = document.to_string();
+            if said.contains("[secret TOKEN]") && !said.contains("hush") {
+                Ok("the panic does not tell it".into())
+            } else {
+                Err(said)
+            }
+        },
+    );
+    report.ask(
+        &astrid,
+        &["secret", "unset", "leaky", "TOKEN", "--principal", "ada"],
+        0,
+        |_| Ok("unset".into()),
+    );
+    report.ask(&astrid, &by_ada, 0, is(json!("everyone's")));
+    drop(running);
+    let logs = astrid.run(&["logs", "leaky", "--principal", "ada"]);
+    if logs.stdout.contains("hush") {
+        return Err(format!("the log tells a secret: {}", logs.stdout));
+    }
+    Ok(())
+}
+
 /// A value that is this text.
 fn text(wanted: &'static str) -> impl FnOnce(&Value) -> Judged {
     move |document| {

@@ -59,6 +59,7 @@ fn scenarios(report: &mut Report) -> Result<(), String> {
     failing::capsules(report, binary.clone())?;
     running::host(report, binary.clone())?;
     keeping::counter(report, binary.clone())?;
+    keeping::configuration(report, binary.clone())?;
     traces::left(report, binary.clone())?;
     crates::scenarios(report, binary)?;
     author::from_nothing(report)

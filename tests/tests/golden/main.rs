@@ -2,6 +2,7 @@
 //! run to run. `UPDATE_GOLDEN=1 cargo test -p astrid-e2e --test golden` writes them anew; read the difference.
 
 mod checks;
+mod configuring;
 mod failures;
 mod keeping;
 mod looking;
@@ -34,6 +35,7 @@ fn commands_print_what_is_written_down() {
             failures::story,
             checks::story,
             keeping::story,
+            configuring::story,
             running::story,
             running::strangers,
         ] {
@@ -340,6 +342,15 @@ impl Told<'_> {
     /// The same in the workspace with other environment variables; an empty one is taken away.
     fn page_with(&mut self, name: &'static str, arguments: &[&str], environment: &[(&str, &str)]) {
         self.page_of(&self.astrid.workspace(), name, arguments, environment);
+    }
+
+    /// The same in the workspace with something on standard input.
+    fn page_given(&mut self, name: &'static str, arguments: &[&str], stdin: &str) {
+        let json: &[&str] = if self.json { &["--json"] } else { &[] };
+        let arguments = [arguments, json].concat();
+        let workspace = self.astrid.workspace();
+        let output = self.astrid.run_in(&workspace, &arguments, stdin);
+        self.page_ended(name, &output);
     }
 
     fn page_of(

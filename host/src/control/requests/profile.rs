@@ -124,6 +124,7 @@ impl Ask for RemovePrincipal {
         if (kept > 0 || secrets > 0) && !self.purge {
             let message = match secrets {
                 0 => format!("capsules keep {kept} bytes for {name}"),
+                1 => format!("capsules keep {kept} bytes and a secret for {name}"),
                 _ => format!("capsules keep {kept} bytes and {secrets} secrets for {name}"),
             };
             return Err(Problem::new(ErrorKind::Policy, message).hint(format!(

@@ -19,8 +19,11 @@ const PAGE: usize = 1_024;
 pub const LISTED_SCOPES: usize = 1_024;
 
 /// Tells how large the store is, and of whom what is in it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Storage {}
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Storage {
+    /// Of which capsule scopes are listed; none is of all.
+    pub capsule: Option<CapsuleName>,
+}
 
 /// The store of keys and values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +123,9 @@ impl Ask for Storage {
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Stored, Problem> {
         let mut scopes = scopes(by, by.kv()?.as_ref()).await?;
+        if let Some(capsule) = &self.capsule {
+            scopes.retain(|scope| scope.capsule == *capsule);
+        }
         scopes.sort_by_key(|scope| std::cmp::Reverse(scope.bytes));
         let scope_count = scopes.len();
         scopes.truncate(LISTED_SCOPES);

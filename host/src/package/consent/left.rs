@@ -35,6 +35,19 @@ pub struct AllLeft {
     pub listed: Vec<Left>,
     /// How many more there are.
     pub more: usize,
+    /// Keys and values, by principal. Whoever has the store says so ([`Consent::with_kept`](super::Consent::with_kept)):
+    /// they are shown, and not compared when the home is held.
+    #[serde(default)]
+    pub kept: Vec<Kept>,
+}
+
+/// Keys and values that a capsule of the name kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// For whom.
+    pub principal: PrincipalId,
+    /// Bytes of them.
+    pub bytes: u64,
 }
 
 impl AllLeft {
@@ -46,6 +59,13 @@ impl AllLeft {
                 "and {} more, of configuration or secrets",
                 self.more
             ));
+        }
+        let kept = self.kept.iter().take(LISTED);
+        lines.extend(kept.map(|Kept { principal, bytes }| {
+            format!("keys and values of {principal}, which it may read: {bytes} bytes")
+        }));
+        if let Some(more @ 1..) = self.kept.len().checked_sub(LISTED) {
+            lines.push(format!("keys and values of {more} more principals"));
         }
         lines
     }
@@ -94,7 +114,11 @@ pub(super) fn of(home: &Home, name: &CapsuleName) -> Result<AllLeft, PackageErro
     listed.sort_by(|a, b| (&a.principal, a.kind).cmp(&(&b.principal, b.kind)));
     let more = listed.len().saturating_sub(LISTED);
     listed.truncate(LISTED);
-    Ok(AllLeft { listed, more })
+    Ok(AllLeft {
+        listed,
+        more,
+        kept: Vec::new(),
+    })
 }
 
 fn left(principal: Option<PrincipalId>, kind: LeftKind, mut keys: Vec<String>) -> Left {

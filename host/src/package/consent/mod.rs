@@ -14,7 +14,7 @@ use std::path::Path;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-pub use left::{AllLeft, Left, LeftKind};
+pub use left::{AllLeft, Kept, Left, LeftKind};
 pub use terms::{Area, Change, Term, Terms};
 
 use super::{ComponentHash, Files, Package, PackageError, files, source, store};
@@ -136,18 +136,32 @@ impl Consent {
             changes,
             left: AllLeft::default(),
         };
-        let stranger = match &consent.before {
-            None => true,
-            Some(before) => {
-                before.damage.is_some()
-                    || consent.other_source().is_some()
-                    || consent.other_owner().is_some()
-            }
-        };
-        if stranger {
+        if consent.is_of_a_stranger() {
             consent.left = left::of(home, &consent.package.name)?;
         }
         Ok(consent)
+    }
+
+    /// Whether it comes from elsewhere than what is installed under its name, or nothing whole is: then what was left under
+    /// the name is shown.
+    pub fn is_of_a_stranger(&self) -> bool {
+        match &self.before {
+            None => true,
+            Some(before) => {
+                before.damage.is_some()
+                    || self.other_source().is_some()
+                    || self.other_owner().is_some()
+            }
+        }
+    }
+
+    /// The same with the keys and values that were left under its name.
+    #[must_use]
+    pub fn with_kept(mut self, kept: Vec<Kept>) -> Self {
+        if self.is_of_a_stranger() {
+            self.left.kept = kept;
+        }
+        self
     }
 
     /// Refuses what was not agreed to: another package, or another installation, owner, source or rest of data under
@@ -157,6 +171,7 @@ impl Consent {
     /// [`PackageError::Changed`]; [`PackageError`] for what cannot be read.
     pub fn still_holds(&self, home: &Home, package: &Package) -> Result<(), PackageError> {
         let now = Self::of(home, package, &self.source, Some(&self.owner))?;
+        let now = now.with_kept(self.left.kept.clone());
         if now == *self {
             return Ok(());
         }

@@ -129,13 +129,13 @@ fn whose(configured: &Configured) -> String {
 
 /// Lists keys.
 pub(crate) fn show(session: &Session, configured: &Configured, settings: &[Setting]) {
+    if settings.is_empty() && !session.out.is_json() {
+        let capsule = &configured.capsule;
+        return session.out.note(format!("nothing of {capsule} can be set"));
+    }
     let head = ["KEY", "TYPE", "VALUE", "FROM", ""];
     let rows = settings.iter().map(|setting| row(configured, setting));
     session.out.result(&json!(settings), table(head, rows));
-    if settings.is_empty() {
-        let capsule = &configured.capsule;
-        session.out.note(format!("nothing of {capsule} can be set"));
-    }
 }
 
 fn row(configured: &Configured, setting: &Setting) -> [String; 5] {

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use astrid_host::control::requests::{Install, UnsetKey};
+use astrid_host::control::requests::{Install, Storage, UnsetKey};
 use astrid_host::home::Home;
-use astrid_host::package::consent::Consent;
+use astrid_host::package::consent::{Consent, Kept};
 use serde_json::json;
 
 use crate::consent::{agreed, ask, resolved};
@@ -39,6 +39,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     let asked = match &source {
         Source::Crate(folder) => {
             let consent = Consent::before_building(&home, folder, &from, owner.as_ref())?;
+            let consent = with_kept(session, consent);
             before_building(session, args, &home, folder, &consent)?;
             Some(consent)
         }
@@ -49,6 +50,7 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         session.out.warning(warning);
     }
     let consent = Consent::of(&home, &package, &from, owner.as_ref())?;
+    let consent = with_kept(session, consent);
     known_principal(&home, &consent.owner)?;
     let covered = asked.is_some_and(|asked| consent.is_covered_by(&asked));
     if args.yes {
@@ -90,6 +92,32 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
         ));
     }
     Ok(DONE)
+}
+
+/// The same with the keys and values that were left under its name, if it is a stranger's.
+fn with_kept(session: &Session, consent: Consent) -> Consent {
+    if !consent.is_of_a_stranger() {
+        return consent;
+    }
+    let name = &consent.package.name;
+    let capsule = Some(name.clone());
+    match session.ask(Storage { capsule }) {
+        Ok(stored) => {
+            let kept = stored.scopes.into_iter().map(|scope| Kept {
+                principal: scope.principal,
+                bytes: scope.bytes,
+            });
+            consent.with_kept(kept.collect())
+        }
+        // A damaged store keeps nobody from installing.
+        Err(failure) => {
+            session.out.warning(format!(
+                "it is unknown which keys and values were left under the name {name}: {}",
+                failure.message
+            ));
+            consent
+        }
+    }
 }
 
 /// Says that the crate's code runs here, and asks before it does: also if the manifest asks for nothing new.

@@ -31,7 +31,7 @@ enum Verb {
 pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
     match &args.verb {
         None => {
-            let stored = session.ask(Storage {})?;
+            let stored = session.ask(Storage::default())?;
             session.out.result(&json!(stored), text(&stored));
             if stored.scopes.iter().any(|scope| !scope.in_use) {
                 session
