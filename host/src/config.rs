@@ -277,7 +277,42 @@ impl HostConfig {
     }
 }
 
+/// The least linear memory that a limit may leave: one page of WebAssembly.
+const PAGE: u64 = 64 << 10;
+/// The least of `[storage] cache`.
+const LEAST_CACHE: u64 = 1 << 20;
+
 impl HostConfig {
+    /// What is wrong with a number, if any is too little to work with.
+    fn mistake(&self) -> Option<String> {
+        let Self {
+            engine,
+            limits,
+            storage,
+            logs,
+            ..
+        } = self;
+        let least = [
+            ("engine", "instances", u64::from(engine.instances), 1),
+            ("engine", "instance_calls", engine.instance_calls, 1),
+            ("limits", "memory", limits.memory, PAGE),
+            ("limits", "cpu_ms", limits.cpu_ms, 1),
+            ("limits", "wall_ms", limits.wall_ms, 1),
+            (
+                "limits",
+                "total_memory",
+                limits.total_memory.unwrap_or(PAGE),
+                PAGE,
+            ),
+            ("storage", "cache", storage.cache, LEAST_CACHE),
+        ];
+        let too_little = least.into_iter().find(|(.., found, least)| found < least);
+        let too_little = too_little.map(|(table, key, found, least)| {
+            format!("[{table}] {key} = {found} is too little: at least {least}")
+        });
+        too_little.or_else(|| Some(format!("[logs] {}", logs.mistake()?)))
+    }
+
     /// The value of a limit on this host: what the operator set, else the limit's own.
     pub fn amount(&self, limit: &Limit) -> Amount {
         let set = || {
@@ -311,8 +346,8 @@ impl HostConfig {
             }
         }
         let config: Self = toml::from_str(text).map_err(told)?;
-        if let Some(mistake) = config.logs.mistake() {
-            return Err(format!("[logs] {mistake}"));
+        if let Some(mistake) = config.mistake() {
+            return Err(mistake);
         }
         if domains.is_empty() {
             return Ok((config, toml::Table::new()));
@@ -372,6 +407,30 @@ mod tests {
                 assert!(tables[table].get(key).is_some(), "{table}.{key}");
             }
         }
+    }
+
+    #[test]
+    fn numbers_that_nothing_works_with_are_an_error() {
+        let parse = |text: &str| HostConfig::parse(text, &[]).map(drop);
+        for (text, said) in [
+            (
+                "[engine]\ninstances = 0",
+                "[engine] instances = 0 is too little: at least 1",
+            ),
+            ("[engine]\ninstance_calls = 0", "at least 1"),
+            (
+                "[limits]\nmemory = 65535",
+                "[limits] memory = 65535 is too little: at least 65536",
+            ),
+            ("[limits]\ncpu_ms = 0", "at least 1"),
+            ("[limits]\nwall_ms = 0", "at least 1"),
+            ("[limits]\ntotal_memory = 0", "at least 65536"),
+            ("[storage]\ncache = 0", "at least 1048576"),
+        ] {
+            let error = parse(text).expect_err("refused");
+            assert!(error.contains(said), "{error}");
+        }
+        parse("[engine]\nrun_loops = 0\n[limits]\nmemory = 65536").expect("taken");
     }
 
     #[test]

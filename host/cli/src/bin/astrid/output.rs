@@ -232,12 +232,19 @@ pub(crate) fn table<const N: usize>(
     table
         .load_style(comfy_table::presets::NOTHING)
         .set_header(head);
+    // In a pipe a row is a line, however long.
+    if let Some((_, columns)) = console::Term::stdout().size_checked() {
+        table
+            .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+            .set_width(columns);
+    }
     for row in rows {
         table.add_row(row.map(|cell| escape::line(&cell)));
     }
     table
         .lines()
-        .map(|line| line.trim().to_owned())
+        // A cell has a space on each side.
+        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
         .collect::<Vec<_>>()
         .join("\n")
 }
