@@ -19,7 +19,7 @@ use crate::files::FileError;
 use crate::home::Home;
 use crate::manifest::{CapsuleManifest, EnvKind};
 use crate::names::{CapsuleName, PrincipalId};
-use crate::storage::{self, SecretError, SecretStore};
+use crate::storage::{self, KeysOf, SecretError, SecretStore};
 
 pub use error::EnvError;
 pub use field::{Field, FieldType};
@@ -154,14 +154,14 @@ impl Env {
     /// # Errors
     /// [`EnvError`]; some of it may be removed by then.
     pub fn purge(&self, capsule: &CapsuleName) -> Result<(), EnvError> {
-        for (principal, _) in overlay::configured(&self.home, capsule)? {
+        for KeysOf { principal, .. } in overlay::configured(&self.home, capsule)? {
             let _changing = self.changing.lock();
             self.overlay(principal.as_ref(), capsule)
                 .write(&Values::new())?;
         }
         let listed = storage::kept(&self.home, capsule);
         let listed = listed.map_err(FileError::at("list", &self.home.secrets_dir()))?;
-        for (principal, keys) in listed {
+        for KeysOf { principal, keys } in listed {
             for key in keys {
                 self.secrets.remove(principal.as_ref(), capsule, &key)?;
             }
@@ -213,7 +213,7 @@ impl Env {
         if !manifest.env.keys().any(is_secret) {
             return Ok(moved);
         }
-        for (principal, keys) in overlay::configured(&self.home, capsule)? {
+        for KeysOf { principal, keys } in overlay::configured(&self.home, capsule)? {
             let keys: Vec<String> = keys.into_iter().filter(is_secret).collect();
             if keys.is_empty() {
                 continue;

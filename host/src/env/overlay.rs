@@ -8,6 +8,7 @@ use crate::files::{FileError, make_dir, names, read_regular, write_whole};
 use crate::home::Home;
 use crate::limits::principal::OVERLAY_BYTES;
 use crate::names::{CapsuleName, PrincipalId};
+use crate::storage::KeysOf;
 
 /// Values by their keys.
 pub(super) type Values = BTreeMap<String, serde_json::Value>;
@@ -74,15 +75,11 @@ fn read(path: &Path) -> Result<Values, String> {
     }
 }
 
-/// For whom a capsule is configured, with the keys that are set, sorted; with `None`, host-wide. Of a file that cannot
-/// be understood the keys are unknown.
+/// For whom a capsule is configured, and with which keys. Of a file that cannot be understood the keys are unknown.
 ///
 /// # Errors
 /// The folder of the principals cannot be read.
-pub fn configured(
-    home: &Home,
-    capsule: &CapsuleName,
-) -> Result<Vec<(Option<PrincipalId>, Vec<String>)>, FileError> {
+pub fn configured(home: &Home, capsule: &CapsuleName) -> Result<Vec<KeysOf>, FileError> {
     let dir = home.principals_dir();
     let names = names(&dir).map_err(FileError::at("list", &dir))?;
     let principals = names.iter().filter_map(|name| name.parse().ok());
@@ -92,8 +89,11 @@ pub fn configured(
         match std::fs::symlink_metadata(&overlay.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             _ => {
-                let values = read(&overlay.path).unwrap_or_default();
-                found.push((principal, values.into_keys().collect()));
+                let keys = read(&overlay.path)
+                    .unwrap_or_default()
+                    .into_keys()
+                    .collect();
+                found.push(KeysOf { principal, keys });
             }
         }
     }

@@ -8,6 +8,6 @@ mod tail;
 pub use logs::{FileLogs, LogLevel, LogRecord, LogSink, log_files};
 #[cfg(feature = "keyring")]
 pub use secrets::KeyringSecrets;
-pub use secrets::{FileSecrets, SecretError, SecretStore};
+pub use secrets::{FileSecrets, KeysOf, SecretError, SecretStore};
 pub(crate) use secrets::{kept, kept_for, store as secret_store};
 pub use tail::LogTail;

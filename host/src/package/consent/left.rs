@@ -10,7 +10,7 @@ use crate::files::FileError;
 use crate::home::Home;
 use crate::names::{CapsuleName, PrincipalId};
 use crate::package::PackageError;
-use crate::storage;
+use crate::storage::{self, KeysOf};
 
 /// Most entries that are listed, and most keys of one: who set more is counted.
 const LISTED: usize = 64;
@@ -105,11 +105,11 @@ pub(super) fn of(home: &Home, name: &CapsuleName) -> Result<AllLeft, PackageErro
     let configured = env::configured(home, name)?;
     let configured = configured
         .into_iter()
-        .map(|(principal, keys)| left(principal, LeftKind::Env, keys));
+        .map(|found| left(found, LeftKind::Env));
     let secrets = storage::kept(home, name).map_err(failed(home.secrets_dir()))?;
     let secrets = secrets
         .into_iter()
-        .map(|(principal, keys)| left(principal, LeftKind::Secrets, keys));
+        .map(|found| left(found, LeftKind::Secrets));
     let mut listed: Vec<_> = configured.chain(secrets).collect();
     listed.sort_by(|a, b| (&a.principal, a.kind).cmp(&(&b.principal, b.kind)));
     let more = listed.len().saturating_sub(LISTED);
@@ -121,7 +121,11 @@ pub(super) fn of(home: &Home, name: &CapsuleName) -> Result<AllLeft, PackageErro
     })
 }
 
-fn left(principal: Option<PrincipalId>, kind: LeftKind, mut keys: Vec<String>) -> Left {
+fn left(found: KeysOf, kind: LeftKind) -> Left {
+    let KeysOf {
+        principal,
+        mut keys,
+    } = found;
     let more = keys.len().saturating_sub(LISTED);
     keys.truncate(LISTED);
     Left {

@@ -183,7 +183,6 @@ mod system {
     }
 
     /// What an error says. Those that hold bytes of a secret don't show them.
-    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     fn told(error: Error) -> String {
         match error {
             Error::Ambiguous(_) => "it has more than one entry of this name".to_owned(),

@@ -17,6 +17,7 @@ pub use error::SecretError;
 pub use files::FileSecrets;
 #[cfg(feature = "keyring")]
 pub use keyring::KeyringSecrets;
+pub use names::KeysOf;
 use names::Names;
 
 /// Where secrets are kept. Calls may block: they are made from the blocking pool.
@@ -81,18 +82,18 @@ pub(crate) fn store(home: &Home, backend: SecretsBackend) -> Arc<dyn SecretStore
 ///
 /// # Errors
 /// The folder of the secrets cannot be read.
-pub(crate) fn kept(
-    home: &Home,
-    capsule: &CapsuleName,
-) -> std::io::Result<Vec<(Option<PrincipalId>, Vec<String>)>> {
+pub(crate) fn kept(home: &Home, capsule: &CapsuleName) -> std::io::Result<Vec<KeysOf>> {
     let mut found = Names::of_files(home).all(capsule)?;
-    for (principal, keys) in Names::of_keyring(home).all(capsule)? {
-        match found.iter_mut().find(|(other, _)| *other == principal) {
-            None => found.push((principal, keys)),
-            Some((_, known)) => {
-                known.extend(keys);
-                known.sort();
-                known.dedup();
+    for more in Names::of_keyring(home).all(capsule)? {
+        let known = found
+            .iter_mut()
+            .find(|known| known.principal == more.principal);
+        match known {
+            None => found.push(more),
+            Some(known) => {
+                known.keys.extend(more.keys);
+                known.keys.sort();
+                known.keys.dedup();
             }
         }
     }

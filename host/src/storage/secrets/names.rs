@@ -13,6 +13,15 @@ const HOST_WIDE: &str = "_host";
 /// The folder of the names of what is in the keyring.
 const KEYRING: &str = "_keyring";
 
+/// The keys of a capsule that are set for a principal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeysOf {
+    /// Whose they are; none if they are host-wide.
+    pub principal: Option<PrincipalId>,
+    /// The keys, sorted.
+    pub keys: Vec<String>,
+}
+
 /// A folder with a file for each secret.
 pub(super) struct Names {
     root: PathBuf,
@@ -106,12 +115,8 @@ impl Names {
         Ok(found)
     }
 
-    /// The keys of a capsule's secrets by principal; with `None`, those for every principal. Folders that no principal
-    /// can have are left out.
-    pub(super) fn all(
-        &self,
-        capsule: &CapsuleName,
-    ) -> io::Result<Vec<(Option<PrincipalId>, Vec<String>)>> {
+    /// The keys of a capsule's secrets by principal. Folders that no principal can have are left out.
+    pub(super) fn all(&self, capsule: &CapsuleName) -> io::Result<Vec<KeysOf>> {
         let mut found = Vec::new();
         for folder in names(&self.root)? {
             let principal = match folder.as_str() {
@@ -123,7 +128,7 @@ impl Names {
             };
             let keys = self.keys(principal.as_ref(), capsule)?;
             if !keys.is_empty() {
-                found.push((principal, keys));
+                found.push(KeysOf { principal, keys });
             }
         }
         Ok(found)

@@ -244,7 +244,12 @@ pub(crate) fn table<const N: usize>(
     table
         .lines()
         // A cell has a space on each side.
-        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+        .map(|line| {
+            line.strip_prefix(' ')
+                .unwrap_or(&line)
+                .trim_end()
+                .to_owned()
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }
