@@ -85,6 +85,8 @@ guests! {
     OwnTool => "tests/programs/own-tool",
     /// Waits for messages, and never says that it is ready: a run loop.
     Quiet => "tests/programs/quiet",
+    /// Tells what is configured whenever a capsule is loaded: a run loop.
+    Reader => "tests/programs/reader",
     /// Counts numbered events, and sees whether any is missing.
     Tally => "tests/programs/tally",
     /// Waits for several things at once: a run loop.

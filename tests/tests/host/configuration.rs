@@ -202,6 +202,29 @@ async fn whether_a_secret_is_set_is_told_to_verified_callers() {
     assert!(refused.as_str().unwrap().contains("no secret"), "{refused}");
 }
 
+#[tokio::test]
+pub(crate) async fn a_run_loop_sees_what_is_set_by_then() {
+    let host = host().await;
+    let told = host.subscribe(&"reader.v1.told".parse().unwrap()).unwrap();
+    let reader = host.load(Guest::Reader.package()).await.unwrap();
+    let word = async || {
+        // The host itself says so, and the loop is its own principal then.
+        let hello = host.load(Guest::Hello.package()).await.unwrap();
+        host.unload(&hello);
+        let message = told.next().await.unwrap();
+        serde_json::from_str::<Value>(message.payload.as_str()).unwrap()
+    };
+    assert_eq!(word().await, "none");
+    host.set_env(&reader, Some(&id("default")), "WORD", &["some"])
+        .await
+        .unwrap();
+    assert_eq!(word().await, "some");
+    host.unset_env(&reader, Some(&id("default")), "WORD")
+        .await
+        .unwrap();
+    assert_eq!(word().await, "none");
+}
+
 /// A store that is out of reach.
 struct Locked;
 

@@ -6,7 +6,7 @@ use super::wit::{ElicitRequest, ElicitResponse, ErrorCode, Host};
 use super::{Elicit, INTERFACES};
 use crate::domain::View;
 use crate::policy::contract;
-use crate::policy::gate::{Closed, Denied, Row};
+use crate::policy::gate::{Denied, Row};
 use crate::storage::SecretError;
 
 /// The row of a function of the interface.
@@ -15,11 +15,8 @@ const fn row(function: &'static str) -> Row<'static> {
 }
 
 impl From<Denied> for ErrorCode {
-    fn from(denied: Denied) -> Self {
-        match denied.why {
-            Closed::Lifecycle => Self::NotInLifecycle,
-            _ => Self::Unknown(denied.to_string()),
-        }
+    fn from(_: Denied) -> Self {
+        Self::NotInLifecycle
     }
 }
 

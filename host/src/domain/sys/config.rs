@@ -36,6 +36,13 @@ impl View<'_, Sys> {
         if key.starts_with(RESERVED) {
             return Ok(None);
         }
+        if let Entry::RunLoop { scopes, .. } = &self.call.entry {
+            // A loop goes on for as long as its capsule is loaded, and what is set may change meanwhile.
+            let scopes = Arc::clone(scopes);
+            if let Ok(scope) = scopes.scope(self.call.principal()).await {
+                self.call.scope = scope;
+            }
+        }
         let declared = self.call.capsule.manifest.env.get(key);
         if declared.is_some_and(|env| env.kind == EnvKind::Secret) {
             self.gate(&SECRET)?;

@@ -16,19 +16,23 @@ wit_bindgen::generate!({
             import astrid:ipc/host@1.0.0;
             import astrid:io/poll@1.0.0;
             import astrid:kv/host@1.0.0;
+            import astrid:elicit/host@1.0.0;
         }
     ",
     world: "test:gates/all",
     generate_all,
 });
 
+use crate::astrid::elicit::host as elicit_host;
 use crate::astrid::io::poll::{self, Pollable};
 use crate::astrid::ipc::host::{self as ipc_host, Subscription};
 use crate::astrid::kv::host as kv_host;
 use crate::astrid::sys::host as sys_host;
 
 /// Every function that it knows.
-pub const FUNCTIONS: [&str; 27] = [
+pub const FUNCTIONS: [&str; 29] = [
+    "astrid:elicit/host.elicit",
+    "astrid:elicit/host.has-secret",
     "astrid:io/poll.[method]pollable.ready",
     "astrid:io/poll.[method]pollable.block",
     "astrid:io/poll.poll",
@@ -116,6 +120,17 @@ fn outcome(function: &str) -> String {
         });
     }
     match function {
+        "astrid:elicit/host.elicit" => {
+            let request = elicit_host::ElicitRequest {
+                kind: elicit_host::ElicitType::Text,
+                key: "NAME".into(),
+                description: String::new(),
+                options: None,
+                default_value: None,
+            };
+            said(elicit_host::elicit(&request))
+        }
+        "astrid:elicit/host.has-secret" => said(elicit_host::has_secret("TOKEN")),
         "astrid:io/poll.poll" => KEPT.with_borrow(|kept| {
             let handles = kept.iter().map(|(_, readiness)| readiness);
             said(poll::poll(&handles.collect::<Vec<_>>()))

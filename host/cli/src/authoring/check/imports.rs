@@ -334,9 +334,9 @@ mod tests {
 
     #[test]
     fn elicit_needs_a_hook_to_be_called_in() {
-        gate(
+        case(
             "",
-            "astrid:elicit/host@1.0.0 elicit",
+            &["astrid:elicit/host@1.0.0 elicit"],
             &["warning: it imports `elicit`, and it has no install"],
         );
     }
