@@ -63,6 +63,7 @@ pub mod temporary;
 mod text;
 pub mod tools;
 pub mod topic;
+mod vfs;
 
 pub use call::{Call, CallDraft, CallScope, InstanceState, Reply, Verdict};
 pub use capsule::{CallError, Capsule, LoadError};

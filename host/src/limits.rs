@@ -281,6 +281,20 @@ limits! {
         /// more where calls are nested: without this, one of them could take all.
         HANDLER_SUBSCRIPTIONS: usize = 16, count, "the contract";
     }
+    "astrid:fs" fs {
+        /// Bytes of a path.
+        PATH_BYTES: usize = 4_096, bytes, "Linux";
+        /// Bytes of one part of a path.
+        NAME_BYTES: usize = 255, bytes, "Linux";
+        /// Bytes that are read, written or appended by a call for a whole file.
+        FILE_BYTES: usize = 10 << 20, bytes, "the contract";
+        /// Bytes that are read or written by a call for an open file.
+        AT_BYTES: usize = 1 << 20, bytes, "the contract";
+        /// Names of a folder that are listed.
+        ENTRIES: usize = 4_096, count, "the contract";
+        /// Files that an instance may hold open.
+        OPEN: usize = 16, count, "the contract";
+    }
     "astrid:kv" kv {
         /// Bytes of a key.
         MAX_KEY: usize = 256, bytes, "the contract";

@@ -127,8 +127,8 @@ macro_rules! packages {
 }
 
 packages! {
-    known: [approval, fs, guest, http, identity, net, process, request_context, uplink],
-    served: [elicit: elicit::Elicit, io: io::Io, ipc: ipc::Ipc, kv: kv::Kv, sys: sys::Sys]
+    known: [approval, guest, http, identity, net, process, request_context, uplink],
+    served: [elicit: elicit::Elicit, fs: fs::Fs, io: io::Io, ipc: ipc::Ipc, kv: kv::Kv, sys: sys::Sys]
 }
 
 /// What a host without domains of an embedder offers.

@@ -32,6 +32,7 @@ pub mod request_context;
 pub mod sys;
 pub mod uplink;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -105,6 +106,8 @@ pub(crate) struct Parts {
     pub(crate) env: Arc<Env>,
     /// Where keys and values are kept.
     pub(crate) kv: Arc<dyn KvStore>,
+    /// The folder that capsules may be given.
+    pub(crate) workspace: PathBuf,
     /// Where files are read.
     pub(crate) blocking: Blocking,
     /// Where the events of guests go.

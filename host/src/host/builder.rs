@@ -282,6 +282,7 @@ impl HostBuilder {
             registry: Arc::clone(&registry),
             kv: Arc::clone(&kv),
             env: Arc::clone(&env),
+            workspace: workspace.clone(),
             blocking: self.blocking.clone(),
             outlet: Arc::clone(&events) as Arc<dyn Outlet>,
         };

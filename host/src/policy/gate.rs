@@ -12,7 +12,7 @@ use crate::manifest::{Capabilities, Capability};
 pub struct Gate {
     needs: Needs,
     custom: &'static [Capability],
-    list: Option<List>,
+    subject: Option<Subject>,
     lifecycle: bool,
     verified: bool,
 }
@@ -35,6 +35,35 @@ pub enum List {
     Publish,
     /// `[subscribe]`.
     Subscribe,
+}
+
+/// What a call is judged by beside what the capsule holds: what it is called with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A topic, which this table of the manifest must list.
+    Topic(List),
+    /// Paths, each of which a grant of the manifest must cover: for reading, writing or both, in the order of the
+    /// parameters; without any, as the mode says in which a file is opened.
+    Paths(&'static [Access]),
+}
+
+/// What is done with a file or folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It is read: `fs_read`.
+    Read,
+    /// It is made, changed or removed: `fs_write`.
+    Write,
+}
+
+impl Access {
+    /// The capability whose entries grant it.
+    pub const fn capability(self) -> &'static str {
+        match self {
+            Self::Read => "fs_read",
+            Self::Write => "fs_write",
+        }
+    }
 }
 
 /// What a call shows at a gate.
@@ -94,9 +123,19 @@ pub enum Closed {
         /// Who may publish there.
         whose: &'static str,
     },
-    /// The row asks for a listed topic, and the function has none.
-    #[error("the row asks for a topic listed in {0}, and the call has none")]
-    NoTopic(List),
+    /// No grant of the manifest covers the path.
+    #[error("{path:?} is not granted; add to [capabilities] in Capsule.toml: {} = [{entry:?}]", access.capability())]
+    Ungranted {
+        /// What was to be done.
+        access: Access,
+        /// The path as the guest gave it, cut.
+        path: String,
+        /// An entry that would cover it.
+        entry: String,
+    },
+    /// The row asks for a topic or a path, and the function has none.
+    #[error("the row is judged by a topic or a path, and the call has none")]
+    NoSubject,
 }
 
 /// A call of a host function that was denied.
@@ -114,7 +153,7 @@ impl Gate {
     pub const OPEN: Self = Self {
         needs: Needs::Nothing,
         custom: &[],
-        list: None,
+        subject: None,
         lifecycle: false,
         verified: false,
     };
@@ -195,7 +234,15 @@ impl Gate {
     /// embedder's are not.
     #[must_use]
     pub(crate) const fn listed(mut self, list: List) -> Self {
-        self.list = Some(list);
+        self.subject = Some(Subject::Topic(list));
+        self
+    }
+
+    /// The same, closed to paths that no grant of the manifest covers. For functions that are called for a path, which an
+    /// embedder's are not.
+    #[must_use]
+    pub(crate) const fn granted(mut self, accesses: &'static [Access]) -> Self {
+        self.subject = Some(Subject::Paths(accesses));
         self
     }
 
@@ -209,9 +256,17 @@ impl Gate {
         self.custom
     }
 
+    /// What a call is judged by beside what the capsule holds.
+    pub const fn subject(&self) -> Option<Subject> {
+        self.subject
+    }
+
     /// Which table must list the topic.
     pub const fn list(&self) -> Option<List> {
-        self.list
+        match self.subject {
+            Some(Subject::Topic(list)) => Some(list),
+            _ => None,
+        }
     }
 
     /// Whether it is open to install and upgrade hooks alone.
@@ -240,14 +295,14 @@ impl Gate {
         }
     }
 
-    /// Whether a call may pass. Where the topic must be listed, `listed` is asked last.
+    /// Whether a call may pass. Where it is judged by a topic or a path, `judge` is asked last.
     ///
     /// # Errors
     /// Why it may not.
     pub fn admit(
         &self,
         standing: Standing<'_>,
-        listed: impl FnOnce(List) -> Result<(), Closed>,
+        judge: impl FnOnce(Subject) -> Result<(), Closed>,
     ) -> Result<(), Closed> {
         if self.lifecycle && !standing.lifecycle {
             return Err(Closed::Lifecycle);
@@ -256,7 +311,7 @@ impl Gate {
         if self.verified && !standing.verified {
             return Err(Closed::Claimed);
         }
-        self.list.map_or(Ok(()), listed)
+        self.subject.map_or(Ok(()), judge)
     }
 }
 
@@ -380,10 +435,10 @@ mod tests {
         assert_eq!(admits(Gate::capability(&["uplink"])), [false; 3]);
         let listed = Gate::OPEN.listed(List::Publish);
         assert_eq!(admits(listed), [true; 3]);
-        let not_listed = |list| Err(Closed::NoTopic(list));
+        let not_listed = |_| Err(Closed::NoSubject);
         assert_eq!(
             listed.admit(handler(&Capabilities::default()), not_listed),
-            Err(Closed::NoTopic(List::Publish))
+            Err(Closed::NoSubject)
         );
     }
 

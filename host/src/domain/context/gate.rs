@@ -3,34 +3,33 @@
 //! An open gate costs a few comparisons: no lock, no allocation.
 
 use super::CallContext;
-use crate::policy::gate::{Closed, Denied, List, Row, Standing};
+use crate::policy::gate::{Closed, Denied, Row, Standing, Subject};
 use crate::storage::LogLevel;
 
 impl CallContext {
-    /// Passes the gate of a function that isn't called for a topic.
+    /// Passes the gate of a function that is called neither for a topic nor for a path.
     ///
     /// # Errors
-    /// [`Denied`], with what would open it. A row that asks for a listed topic is always closed here.
+    /// [`Denied`], with what would open it. A row that is judged by one is always closed here.
     pub fn gate(&self, row: &Row<'_>) -> Result<(), Denied> {
-        self.gate_listed(row, |list| Err(Closed::NoTopic(list)))
+        self.gate_for(row, |_| Err(Closed::NoSubject))
     }
 
-    /// Passes the gate of a function that is called for a topic: `listed` tells whether the table of the manifest for which
-    /// the row asks lists it.
+    /// Passes the gate of a function that is called for a topic or a path: `judge` tells whether the manifest admits it.
     ///
     /// # Errors
     /// [`Denied`], with what would open it.
-    pub(crate) fn gate_listed(
+    pub(crate) fn gate_for(
         &self,
         row: &Row<'_>,
-        listed: impl FnOnce(List) -> Result<(), Closed>,
+        judge: impl FnOnce(Subject) -> Result<(), Closed>,
     ) -> Result<(), Denied> {
         let standing = Standing {
             held: &self.capsule.manifest.capabilities,
             verified: self.claimed_by.is_none(),
             lifecycle: self.entry.is_lifecycle(),
         };
-        let admitted = row.gate.admit(standing, listed);
+        let admitted = row.gate.admit(standing, judge);
         admitted.map_err(|why| self.denied(row, why))
     }
 
@@ -127,10 +126,10 @@ pub(crate) mod tests {
         assert!(matches!(
             call.gate(&publish),
             Err(Denied {
-                why: Closed::NoTopic(List::Publish),
+                why: Closed::NoSubject,
                 ..
             })
         ));
-        assert_eq!(call.gate_listed(&publish, |_| Ok(())), Ok(()));
+        assert_eq!(call.gate_for(&publish, |_| Ok(())), Ok(()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::wit::ErrorCode;
 use crate::domain::CallContext;
-use crate::policy::gate::{Closed, List, Row};
+use crate::policy::gate::{Closed, Row, Subject};
 use crate::policy::speech::{self, Speaker};
 use crate::topic::{Topic, TopicPattern};
 
@@ -13,11 +13,11 @@ pub(super) fn to_publish(
     topic: &str,
 ) -> Result<Topic, ErrorCode> {
     let parsed = Topic::parse(topic);
-    call.gate_listed(row, |list| {
+    call.gate_for(row, |subject| {
         let entries = &call.capsule.manifest.publish;
         match &parsed {
             Ok(topic) if !entries.iter().any(|entry| entry.topic.matches_acl(topic)) => {
-                Err(unlisted(list, topic.as_str()))
+                Err(unlisted(subject, topic.as_str()))
             }
             // What is no topic is told below.
             Ok(_) | Err(_) => Ok(()),
@@ -45,11 +45,11 @@ pub(super) fn to_subscribe(
         let _last = segments.next();
         segments.all(|segment| segment != "*")
     });
-    call.gate_listed(row, |list| {
+    call.gate_for(row, |subject| {
         let entries = &call.capsule.manifest.subscribe;
         match &parsed {
             Some(pattern) if !entries.iter().any(|entry| entry.topic.covers_acl(pattern)) => {
-                Err(unlisted(list, pattern.as_str()))
+                Err(unlisted(subject, pattern.as_str()))
             }
             // What is no pattern is told below.
             Some(_) | None => Ok(()),
@@ -58,10 +58,13 @@ pub(super) fn to_subscribe(
     parsed.ok_or(ErrorCode::InvalidInput)
 }
 
-fn unlisted(list: List, topic: &str) -> Closed {
-    Closed::Unlisted {
-        list,
-        topic: topic.to_owned(),
+fn unlisted(subject: Subject, topic: &str) -> Closed {
+    match subject {
+        Subject::Topic(list) => Closed::Unlisted {
+            list,
+            topic: topic.to_owned(),
+        },
+        Subject::Paths(_) => Closed::NoSubject,
     }
 }
 
