@@ -338,6 +338,10 @@ limits! {
         COMMIT_WRITES: usize = 256, count, "this host";
         /// Bytes of keys and values that share a commit, the last write's left out.
         COMMIT_BYTES: usize = 8 << 20, bytes, "this host";
+        /// Bytes that compacting the file of keys and values has to free, if an idle host is to do it.
+        WORTH_COMPACTING: u64 = 8 << 20, bytes, "this host";
+        /// Bytes of keys and values above which that is left to the operator: it takes longer than a second.
+        COMPACTED: u64 = 128 << 20, bytes, "this host";
         /// Bytes of memory for pages of the file of keys and values.
         CACHE: usize = 64 << 20, bytes, "this host", key "storage.cache";
         /// Records that may wait for the writer.

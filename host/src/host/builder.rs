@@ -27,7 +27,7 @@ use crate::names::CapsuleName;
 use crate::principal::Principals;
 use crate::principal::watch::{self, Watch};
 use crate::registry::Registry;
-use crate::storage::kv::{Durability, FileKv, FileOptions, KvStore};
+use crate::storage::kv::{Durability, FileKv, FileOptions, KvStore, compact_when_idle};
 use crate::storage::{FileLogs, LogSink, SecretStore, secret_store};
 use crate::topic::TopicPattern;
 
@@ -325,6 +325,9 @@ impl HostBuilder {
         } else {
             None
         };
+        if let Some(file) = kv_file.as_ref().filter(|_| resident) {
+            tokio::spawn(compact_when_idle(Arc::downgrade(file)));
+        }
         Ok(Host {
             inner: Arc::new(Inner {
                 resident,

@@ -256,15 +256,17 @@ pub(crate) async fn each_call_is_judged_by_the_row_of_its_function() {
 
 #[tokio::test]
 async fn a_method_is_judged_by_its_row_whoever_made_the_handle() {
-    let host = host().await;
+    let workspace = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("gates.txt", workspace.path().join("gates-link")).unwrap();
+    let host = with_people(builder().workspace(workspace.path())).await;
     let manifest = Guest::Gates.manifest()
-        + "[capabilities]\nuplink = true\n\n[publish]\n\"gates.v1.*\" = {}\n\n[subscribe]\n\"gates.v1.*\" = {}\n";
+        + "[capabilities]\nuplink = true\nfs_read = [\"*\"]\nfs_write = [\"*\"]\n\n[publish]\n\"gates.v1.*\" = {}\n\n[subscribe]\n\"gates.v1.*\" = {}\n";
     let gates = host
         .load(Guest::Gates.package_with(&manifest))
         .await
         .unwrap();
     let held = &gates.manifest().capabilities;
-    assert_eq!(held.held(), ["uplink"]);
+    assert_eq!(held.held(), ["fs_read", "fs_write", "uplink"]);
     let all = As {
         listed: true,
         handles: true,

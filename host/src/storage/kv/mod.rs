@@ -13,6 +13,7 @@ mod memory;
 use std::pin::Pin;
 
 pub use error::{Fault, KvError, StoreError};
+pub(crate) use file::compact_when_idle;
 pub use file::{Durability, FileKv, FileOptions, Fullness};
 pub use keys::{KeyPage, Keys, KeysError};
 pub use memory::MemoryKv;

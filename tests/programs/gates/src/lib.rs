@@ -17,6 +17,7 @@ wit_bindgen::generate!({
             import astrid:io/poll@1.0.0;
             import astrid:kv/host@1.0.0;
             import astrid:elicit/host@1.0.0;
+            import astrid:fs/host@1.0.0;
         }
     ",
     world: "test:gates/all",
@@ -24,13 +25,37 @@ wit_bindgen::generate!({
 });
 
 use crate::astrid::elicit::host as elicit_host;
+use crate::astrid::fs::host::{self as fs_host, FileHandle, OpenMode};
 use crate::astrid::io::poll::{self, Pollable};
 use crate::astrid::ipc::host::{self as ipc_host, Subscription};
 use crate::astrid::kv::host as kv_host;
 use crate::astrid::sys::host as sys_host;
 
 /// Every function that it knows.
-pub const FUNCTIONS: [&str; 29] = [
+pub const FUNCTIONS: [&str; 52] = [
+    "astrid:fs/host.[method]file-handle.read-at",
+    "astrid:fs/host.[method]file-handle.write-at",
+    "astrid:fs/host.[method]file-handle.sync-data",
+    "astrid:fs/host.[method]file-handle.sync-all",
+    "astrid:fs/host.[method]file-handle.stat",
+    "astrid:fs/host.[method]file-handle.set-len",
+    "astrid:fs/host.fs-open",
+    "astrid:fs/host.fs-exists",
+    "astrid:fs/host.fs-mkdir",
+    "astrid:fs/host.fs-mkdir-all",
+    "astrid:fs/host.fs-readdir",
+    "astrid:fs/host.fs-stat",
+    "astrid:fs/host.fs-stat-symlink",
+    "astrid:fs/host.fs-unlink",
+    "astrid:fs/host.read-file",
+    "astrid:fs/host.write-file",
+    "astrid:fs/host.fs-append",
+    "astrid:fs/host.fs-copy",
+    "astrid:fs/host.fs-rename",
+    "astrid:fs/host.fs-remove-dir-all",
+    "astrid:fs/host.fs-canonicalize",
+    "astrid:fs/host.fs-read-link",
+    "astrid:fs/host.fs-hard-link",
     "astrid:elicit/host.elicit",
     "astrid:elicit/host.has-secret",
     "astrid:io/poll.[method]pollable.ready",
@@ -65,9 +90,22 @@ pub const FUNCTIONS: [&str; 29] = [
 /// The topic that it publishes and subscribes to.
 const TOPIC: &str = "gates.v1.topic";
 
+/// The file that it reads, and what it makes beside it.
+const FILE: &str = "gates.txt";
+const COPY: &str = "gates-copy.txt";
+const FOLDER: &str = "gates-folder";
+/// A link that is there.
+const LINK: &str = "gates-link";
+
+/// Handles of an earlier call.
+struct Kept {
+    subscription: Subscription,
+    readiness: Pollable,
+    file: FileHandle,
+}
+
 thread_local! {
-    /// Handles of an earlier call.
-    static KEPT: RefCell<Option<(Subscription, Pollable)>> = const { RefCell::new(None) };
+    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
 }
 
 #[derive(Default)]
@@ -98,7 +136,15 @@ impl Gates {
             Err(error) => return Verdict::Final(format!("{error:?}")),
         };
         let readiness = subscription.subscribe_readiness();
-        KEPT.set(Some((subscription, readiness)));
+        let file = match fs_host::fs_open(FILE, OpenMode::ReadWrite) {
+            Ok(file) => file,
+            Err(error) => return Verdict::Final(format!("{error:?}")),
+        };
+        KEPT.set(Some(Kept {
+            subscription,
+            readiness,
+            file,
+        }));
         Verdict::Final(said(ipc_host::publish(TOPIC, "1")))
     }
 
@@ -115,9 +161,12 @@ impl Gates {
 fn outcome(function: &str) -> String {
     if function.contains("[method]") {
         return KEPT.with_borrow(|kept| match kept {
-            Some((subscription, readiness)) => method(function, subscription, readiness),
+            Some(kept) => method(function, kept),
             None => "no handle".into(),
         });
+    }
+    if let Some(function) = function.strip_prefix("astrid:fs/host.") {
+        return files(function);
     }
     match function {
         "astrid:elicit/host.elicit" => {
@@ -132,7 +181,7 @@ fn outcome(function: &str) -> String {
         }
         "astrid:elicit/host.has-secret" => said(elicit_host::has_secret("TOKEN")),
         "astrid:io/poll.poll" => KEPT.with_borrow(|kept| {
-            let handles = kept.iter().map(|(_, readiness)| readiness);
+            let handles = kept.iter().map(|kept| &kept.readiness);
             said(poll::poll(&handles.collect::<Vec<_>>()))
         }),
         "astrid:ipc/host.publish" => said(ipc_host::publish(TOPIC, "1")),
@@ -175,8 +224,53 @@ fn outcome(function: &str) -> String {
     }
 }
 
-fn method(function: &str, subscription: &Subscription, readiness: &Pollable) -> String {
+/// Calls a function for files. What it needs is made only where the function says that it is not there.
+fn files(function: &str) -> String {
+    use fs_host::ErrorCode::NotFound;
     match function {
+        "fs-open" => said(fs_host::fs_open(FILE, OpenMode::Read)),
+        "fs-exists" => said(fs_host::fs_exists(FILE)),
+        "fs-mkdir" => said(fs_host::fs_mkdir(FOLDER).map(|()| fs_host::fs_remove_dir_all(FOLDER))),
+        "fs-mkdir-all" => said(fs_host::fs_mkdir_all(FOLDER)),
+        "fs-readdir" => said(fs_host::fs_readdir("/")),
+        "fs-stat" => said(fs_host::fs_stat(FILE)),
+        "fs-stat-symlink" => said(fs_host::fs_stat_symlink(FILE)),
+        "fs-unlink" => match fs_host::fs_unlink(COPY) {
+            Err(NotFound) => {
+                let _ = fs_host::write_file(COPY, b"");
+                said(fs_host::fs_unlink(COPY))
+            }
+            unlinked => said(unlinked),
+        },
+        "read-file" => said(fs_host::read_file(FILE)),
+        "write-file" => said(fs_host::write_file(COPY, b"1")),
+        "fs-append" => said(fs_host::fs_append(COPY, b"1")),
+        "fs-copy" => said(fs_host::fs_copy(FILE, COPY)),
+        "fs-rename" => said(fs_host::fs_rename(COPY, COPY)),
+        "fs-remove-dir-all" => said(fs_host::fs_remove_dir_all(FOLDER)),
+        "fs-canonicalize" => said(fs_host::fs_canonicalize(FILE)),
+        "fs-read-link" => said(fs_host::fs_read_link(LINK)),
+        "fs-hard-link" => {
+            let linked = fs_host::fs_hard_link(FILE, "gates-second.txt");
+            said(linked.map(|()| fs_host::fs_unlink("gates-second.txt")))
+        }
+        _ => "no such function".into(),
+    }
+}
+
+fn method(function: &str, kept: &Kept) -> String {
+    let Kept {
+        subscription,
+        readiness,
+        file,
+    } = kept;
+    match function {
+        "astrid:fs/host.[method]file-handle.read-at" => said(file.read_at(0, 1)),
+        "astrid:fs/host.[method]file-handle.write-at" => said(file.write_at(0, b"1")),
+        "astrid:fs/host.[method]file-handle.sync-data" => said(file.sync_data()),
+        "astrid:fs/host.[method]file-handle.sync-all" => said(file.sync_all()),
+        "astrid:fs/host.[method]file-handle.stat" => said(file.stat()),
+        "astrid:fs/host.[method]file-handle.set-len" => said(file.set_len(1)),
         "astrid:io/poll.[method]pollable.ready" => done(readiness.ready()),
         "astrid:io/poll.[method]pollable.block" => said(readiness.block()),
         "astrid:ipc/host.[method]subscription.poll" => said(subscription.poll()),

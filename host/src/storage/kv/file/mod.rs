@@ -14,12 +14,13 @@ mod failure;
 pub(crate) mod faults;
 mod format;
 mod handle;
+mod idle;
 #[cfg(test)]
 mod tests;
 
 use std::future::ready;
 use std::ops::Bound::{Excluded, Included, Unbounded};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata};
@@ -36,6 +37,8 @@ use format::{
     ENTRIES, USAGE, VALUES, after, parse, parse_apart, principal_prefix, scope_of, scope_prefix,
 };
 use handle::{Door, Handle, fenced};
+use idle::Idle;
+pub(crate) use idle::compact_when_idle;
 
 /// What an acknowledged write survives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,6 +94,7 @@ pub struct FileKv {
     options: Arc<FileOptions>,
     door: Arc<Door>,
     commits: Arc<Commits>,
+    idle: Idle,
 }
 
 /// How large a file is, and how full.
@@ -111,6 +115,7 @@ impl FileKv {
         let door = Door::new();
         Self {
             commits: Commits::new(&door, &options),
+            idle: Idle::default(),
             door,
             options,
         }
@@ -121,6 +126,7 @@ impl FileKv {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, Failure>,
     ) -> Result<Option<T>, KvError> {
+        self.idle.is_used();
         let handle = match self.door.open() {
             Some(handle) => handle,
             // A read makes no file.
@@ -150,21 +156,7 @@ impl FileKv {
     /// [`KvError::Store`].
     pub async fn fullness(&self) -> Result<Option<Fullness>, KvError> {
         let path = self.options.path.clone();
-        self.read(|reader| {
-            let mut stored = 0;
-            for row in reader.usage()?.iter()? {
-                let (key, bytes) = row?;
-                if scope_of(key.value()).is_some() {
-                    stored += bytes.value();
-                }
-            }
-            Ok(Fullness {
-                file: std::fs::metadata(&path)?.len(),
-                stored,
-                keys: reader.entries()?.len()?,
-            })
-        })
-        .await
+        self.read(|reader| reader.fullness(&path)).await
     }
 
     /// Gives back to the system what the file does not need. Waits for reads and writes under way, and those that come
@@ -193,6 +185,7 @@ impl FileKv {
     }
 
     async fn write(&self, scope: &KvScope, batch: Batch, quota: Quota) -> Result<Written, KvError> {
+        self.idle.is_written();
         self.commits.write(scope, Change::Batch(batch, quota)).await
     }
 }
@@ -219,6 +212,21 @@ impl Reader {
 
     fn usage(&self) -> Result<ReadOnlyTable<&'static [u8], u64>, Failure> {
         Ok(self.0.open_table(USAGE)?)
+    }
+
+    fn fullness(&self, path: &Path) -> Result<Fullness, Failure> {
+        let mut stored = 0;
+        for row in self.usage()?.iter()? {
+            let (key, bytes) = row?;
+            if scope_of(key.value()).is_some() {
+                stored += bytes.value();
+            }
+        }
+        Ok(Fullness {
+            file: std::fs::metadata(path)?.len(),
+            stored,
+            keys: self.entries()?.len()?,
+        })
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Entry>, Failure> {
@@ -296,6 +304,7 @@ impl Reader {
 impl KvStore for FileKv {
     fn get<'a>(&'a self, scope: &'a KvScope, key: &'a [u8]) -> Answer<'a, Option<Entry>> {
         let get = move |reader: &Reader| reader.get(&[&scope_prefix(scope), key].concat());
+        self.idle.is_used();
         match self.door.open() {
             Some(handle) => Box::pin(ready(self.read_in(&handle, get))),
             None => Box::pin(async move { Ok(self.read(get).await?.flatten()) }),
@@ -361,6 +370,7 @@ impl KvStore for FileKv {
 
     fn purge<'a>(&'a self, scope: &'a KvScope) -> Answer<'a, ()> {
         Box::pin(async move {
+            self.idle.is_written();
             self.commits.write(scope, Change::Purge).await?;
             Ok(())
         })
