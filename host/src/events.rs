@@ -9,8 +9,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::bus::{
-    Attribution, Draft, EventBus, Owner, Payload, PayloadError, PublishRate, SubscribeError,
-    Subscription,
+    Attribution, Draft, ENVELOPE, EventBus, Owner, Payload, PayloadError, PublishRate,
+    SubscribeError, Subscription,
 };
 use crate::call::{CallScope, MAX_DEPTH};
 use crate::capsule::{CapsuleHandler, Current, LoadedCapsule, Surroundings};
@@ -242,6 +242,10 @@ impl Outlet for Events {
         let bytes = draft.payload.as_bytes().len();
         // Asked last: what is refused for another reason costs nothing, and was delivered to nobody.
         let pay = || {
+            let account = &call.scope.principal.account;
+            if !account.may_publish(bytes.saturating_add(ENVELOPE)) {
+                return Err(Refused::RateLimited);
+            }
             let charged = self.rate.charge(&capsule.name, call.principal(), bytes);
             charged.map_err(|_| Refused::RateLimited)
         };

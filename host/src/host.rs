@@ -117,6 +117,11 @@ impl Host {
         &self.inner.environment.principals
     }
 
+    /// How many events of a principal are in flight.
+    pub fn events_in_flight(&self, principal: &PrincipalId) -> usize {
+        self.inner.events.dispatcher.in_flight(principal)
+    }
+
     /// Where instances of handlers come from: a pool, or on demand where there was no room for one.
     pub fn allocation(&self) -> Allocation {
         let environment = &self.inner.environment;

@@ -1,5 +1,7 @@
 //! `cargo xtask fuzz`: each fuzz target of `host/fuzz` for a while, outside the gate. What a target asserts belongs to
 //! the target; in here: what must be installed, seeds, and a line for each at the end. What is found becomes a test.
+//!
+//! With them goes [`STORE`], a test of the gate at length.
 
 use std::{
     env, fs,
@@ -14,6 +16,9 @@ use crate::{
     target,
 };
 
+/// The store of keys and values against a model, for a million steps: minutes, whatever the seconds of a target.
+const STORE: &str = "store";
+
 /// Seconds for each target.
 const SECONDS: u32 = 60;
 
@@ -27,11 +32,15 @@ struct Wanted {
 
 /// Builds and runs the targets that `args` name.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
-    let known = targets().map_err(|source| Failure::File {
+    let mut known = targets().map_err(|source| Failure::File {
         path: folder().join("fuzz_targets"),
         source,
     })?;
+    known.push(STORE.to_owned());
     let wanted = wanted(args, &known).map_err(|advice| Failure::NotRun { advice })?;
+    if wanted.targets == [STORE] {
+        return store();
+    }
     cargo_fuzz()?;
     target::ensure()?;
     let lock = folder().join("Cargo.lock");
@@ -53,7 +62,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let failed: Vec<_> = wanted
         .targets
         .iter()
-        .filter(|target| fuzz(target, wanted.seconds, &corpus).is_err())
+        .filter(|target| match target.as_str() {
+            STORE => store().is_err(),
+            target => fuzz(target, wanted.seconds, &corpus).is_err(),
+        })
         .collect();
     println!();
     for target in &wanted.targets {
@@ -69,6 +81,21 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     } else {
         Err(Failure::Reported)
     }
+}
+
+/// Runs the test of the store, in 10,000 sequences of about 100 steps.
+fn store() -> Result<(), Failure> {
+    println!("\n=== {STORE}");
+    command::run(
+        cargo(&[
+            "test",
+            "--package",
+            "astrid-host",
+            "--lib",
+            "storage::kv::file::tests::model",
+        ])
+        .env("ASTRID_TEST_KV_CASES", "10000"),
+    )
 }
 
 /// Runs one target, in a folder for temporary files that is removed with whatever it left there.

@@ -27,7 +27,8 @@ impl Ceilings {
                 .min(operator)
                 .min(principal.unwrap_or(u64::MAX))
         };
-        let memory = least(asked.memory, MEMORY, operator.memory, principal.memory);
+        // A principal's memory is that of all its instances together, which its account counts.
+        let memory = least(asked.memory, MEMORY, operator.memory, None);
         let cpu = least(asked.cpu_ms, CPU_MS, operator.cpu_ms, principal.cpu_ms);
         let wall = least(asked.wall_ms, WALL_MS, operator.wall_ms, principal.wall_ms);
         Self {
@@ -65,15 +66,16 @@ mod tests {
         };
         let principal = PrincipalLimits {
             memory: Some(1 << 20),
+            wall_ms: Some(500),
             ..PrincipalLimits::default()
         };
         let ceilings = Ceilings::new(&asked, &operator, &principal);
         assert_eq!(
             ceilings,
             Ceilings {
-                memory: 1 << 20,
+                memory: 1 << 30,
                 cpu: Duration::from_secs(2),
-                wall: Duration::from_secs(1)
+                wall: Duration::from_millis(500)
             }
         );
         let call = ceilings.for_call(Some(Duration::from_secs(9)), Some(Duration::from_millis(5)));

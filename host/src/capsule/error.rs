@@ -260,6 +260,20 @@ pub enum CallError {
         /// Bytes it may hold.
         limit: usize,
     },
+    /// All instances of the principal together would have held more memory than its profile allows.
+    #[error(
+        "capsule {capsule} wanted {wanted} bytes of memory more for {principal}, whose instances may hold {limit} together"
+    )]
+    PrincipalMemory {
+        /// The capsule.
+        capsule: CapsuleName,
+        /// On whose behalf.
+        principal: PrincipalId,
+        /// Bytes that it wanted besides what it held.
+        wanted: usize,
+        /// Bytes that all instances of the principal may hold.
+        limit: usize,
+    },
     /// The guest wanted more memory than all guests of the host had left for it.
     #[error(
         "capsule {capsule} ran out of memory: it wanted {wanted} bytes more, and the guests that are at work have taken what the host gives to all of them, {limit} bytes"
@@ -368,8 +382,14 @@ fn place_of_waiting(function: Option<&str>) -> String {
 
 impl CallError {
     /// Memory that was refused.
-    pub(super) fn memory(capsule: CapsuleName, refusal: Refusal) -> Self {
+    pub(super) fn memory(capsule: CapsuleName, principal: &PrincipalId, refusal: Refusal) -> Self {
         match refusal {
+            Refusal::Principal { wanted, limit } => Self::PrincipalMemory {
+                capsule,
+                principal: principal.clone(),
+                wanted,
+                limit,
+            },
             Refusal::Instance { wanted, limit } => Self::Memory {
                 capsule,
                 wanted,
@@ -401,6 +421,7 @@ impl CallError {
             Self::NoHandler { .. }
             | Self::Principal(_)
             | Self::HostMemory { .. }
+            | Self::PrincipalMemory { .. }
             | Self::CircuitOpen { .. }
             | Self::Depth { .. }
             | Self::ShuttingDown { .. }
@@ -429,6 +450,7 @@ impl CallError {
             Self::WallTimeout { .. } => ErrorKind::WallTimeout,
             Self::Memory { .. } => ErrorKind::Memory,
             Self::HostMemory { .. } => ErrorKind::HostMemory,
+            Self::PrincipalMemory { .. } => ErrorKind::Memory,
             Self::CircuitOpen { .. } => ErrorKind::CircuitOpen,
             Self::Depth { .. } => ErrorKind::Depth,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
@@ -457,6 +479,9 @@ impl CallError {
             Self::Memory { wanted, .. } => format!(
                 "hold less at once, or ask for more in Capsule.toml: [runtime] memory = \"{}MiB\"",
                 wanted.div_ceil(1 << 20)
+            ),
+            Self::PrincipalMemory { principal, .. } => format!(
+                "call fewer at once for it, or let it have more: astrid principal set {principal} --memory SIZE"
             ),
             Self::HostMemory { .. } => {
                 "call fewer at once, or let the host give more: [limits] total_memory in etc/config.toml".into()

@@ -18,6 +18,7 @@ use crate::engine::{
     trap_kind,
 };
 use crate::exports::EntryPoint;
+use crate::manifest::Isolation;
 use crate::names::CapsuleName;
 
 /// A store with what is needed to call into it. Dropping it ends the guest.
@@ -34,7 +35,11 @@ impl Live {
     /// A store for a call; the guest is instantiated under the clocks of that call.
     pub(super) fn new(template: &Template, slot: Slot, call: CallContext, memory: usize) -> Self {
         let environment = &template.environment;
-        let limiter = MemoryLimiter::new(memory, Arc::clone(&environment.budget));
+        // An instance that serves several principals is none of theirs.
+        let is_shared = template.info.manifest.runtime.isolation == Isolation::Shared
+            && matches!(call.entry, Entry::Handler);
+        let account = (!is_shared).then(|| Arc::clone(&call.scope.principal.account));
+        let limiter = MemoryLimiter::new(memory, Arc::clone(&environment.budget), account);
         let state = StoreState::new(call, limiter, Arc::clone(&template.loads));
         let mut store = Store::new(environment.engine.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -194,7 +199,10 @@ impl Live {
     /// What a failed call was, in this host's terms.
     fn explain(&mut self, template: &Template, ceilings: Ceilings, failure: Failure) -> Failed {
         let refused = self.store.data().limiter.refused();
-        let starved = matches!(refused, Some(Refusal::Host { .. }));
+        let starved = matches!(
+            refused,
+            Some(Refusal::Host { .. } | Refusal::Principal { .. })
+        );
         let name = template.info.name.clone();
         match failure {
             Failure::Stopped(Stopped::Ended) => CallError::Unloaded {
@@ -230,6 +238,7 @@ impl Live {
     ) -> CallError {
         let trace = backtrace(error);
         let state = self.store.data_mut();
+        let principal = state.call().principal().clone();
         let last_words = state.take_last_words();
         let refused = state.limiter.refused();
         match (trap_kind(error), last_words, refused) {
@@ -249,7 +258,7 @@ impl Live {
                 TrapKind::Unreachable | TrapKind::OutOfBounds(_) | TrapKind::Other(_),
                 None,
                 Some(refusal),
-            ) => CallError::memory(name, refusal),
+            ) => CallError::memory(name, &principal, refusal),
             (TrapKind::Unreachable, None, None) => CallError::Trap {
                 capsule: name,
                 message: "unreachable code was executed".into(),

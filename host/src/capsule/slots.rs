@@ -17,6 +17,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::instance::Live;
 use crate::call::MAX_DEPTH;
+use crate::names::PrincipalId;
 
 /// Slots kept for nested calls, one for each depth.
 pub(crate) const RESERVED: usize = MAX_DEPTH as usize;
@@ -55,6 +56,9 @@ pub(super) trait IdlePlace: Send + Sync {
 
     /// Ends all of them.
     fn clear(&self);
+
+    /// Whose instances they are; none where they serve several principals.
+    fn principal(&self) -> Option<&PrincipalId>;
 
     /// Adds each of its instances. [`Listing::Ends`] where there is none.
     fn candidates(&self, this: &Weak<dyn IdlePlace>, into: &mut Vec<Candidate>) -> Listing;
@@ -179,6 +183,21 @@ impl Slots {
             self.look_through();
             self.evict_known()
         }
+    }
+
+    /// Ends the instance of a principal that has been idle longest; false if there is none.
+    pub(crate) fn evict_one_of(&self, principal: &PrincipalId) -> bool {
+        let mut found = Vec::new();
+        for place in self.places.lock().iter() {
+            if let Some(it) = place.upgrade()
+                && it.principal() == Some(principal)
+            {
+                it.candidates(place, &mut found);
+            }
+        }
+        found.sort_unstable_by_key(|(since, _)| *since);
+        let mut found = found.into_iter();
+        found.any(|(since, idle)| idle.upgrade().is_some_and(|idle| idle.evict(since)))
     }
 
     fn evict_known(&self) -> bool {

@@ -84,7 +84,21 @@ impl Tenant {
 
 /// Instances that wait for a call: those of a tenant, or of a whole capsule where the manifest shares them.
 #[derive(Default)]
-pub(super) struct Idle(Mutex<Instances>);
+pub(super) struct Idle {
+    /// Whose they are; none where they serve several.
+    principal: Option<PrincipalId>,
+    instances: Mutex<Instances>,
+}
+
+impl Idle {
+    /// Those of a principal.
+    pub(super) fn of(principal: &PrincipalId) -> Self {
+        Self {
+            principal: Some(principal.clone()),
+            instances: Mutex::default(),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Instances {
@@ -94,12 +108,16 @@ struct Instances {
 }
 
 impl IdlePlace for Idle {
+    fn principal(&self) -> Option<&PrincipalId> {
+        self.principal.as_ref()
+    }
+
     fn take(&self) -> Option<Box<Live>> {
-        self.0.lock().idle.pop().map(|(_, live)| live)
+        self.instances.lock().idle.pop().map(|(_, live)| live)
     }
 
     fn put(&self, live: Box<Live>, since: Instant) -> Listing {
-        let mut instances = self.0.lock();
+        let mut instances = self.instances.lock();
         instances.idle.push((since, live));
         if std::mem::replace(&mut instances.listed, true) {
             Listing::Stays
@@ -109,13 +127,13 @@ impl IdlePlace for Idle {
     }
 
     fn clear(&self) {
-        let all = std::mem::take(&mut self.0.lock().idle);
+        let all = std::mem::take(&mut self.instances.lock().idle);
         drop(all);
     }
 
     fn evict(&self, since: Instant) -> bool {
         let evicted = {
-            let idle = &mut self.0.lock().idle;
+            let idle = &mut self.instances.lock().idle;
             let at = idle.iter().position(|(other, _)| *other == since);
             at.map(|at| idle.remove(at))
         };
@@ -124,7 +142,7 @@ impl IdlePlace for Idle {
     }
 
     fn candidates(&self, this: &Weak<dyn IdlePlace>, into: &mut Vec<Candidate>) -> Listing {
-        let mut instances = self.0.lock();
+        let mut instances = self.instances.lock();
         let idle = instances.idle.iter();
         into.extend(idle.map(|(since, _)| (*since, Weak::clone(this))));
         instances.listed = !instances.idle.is_empty();

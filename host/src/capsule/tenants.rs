@@ -71,6 +71,7 @@ impl LoadedCapsule {
             }
             Some(before) => {
                 let tenant = Arc::new(tenant.in_place_of(&before));
+                self.make_room(&tenant);
                 self.tenants.insert(principal.clone(), Arc::clone(&tenant));
                 Ok(tenant)
             }
@@ -79,6 +80,14 @@ impl LoadedCapsule {
                 .tenants
                 .get_or_insert_with(principal, || Ok(Arc::new(tenant))),
         }
+    }
+
+    /// Ends idle instances of a principal that may have less memory than before.
+    fn make_room(&self, tenant: &Tenant) {
+        let account = &tenant.scope.principal.account;
+        while account.memory() > account.memory_limit()
+            && self.environment.slots.evict_one_of(&account.id)
+        {}
     }
 
     /// What its guests were given in secret: for the principal alone, unless their memory may hear of others.
@@ -99,7 +108,7 @@ impl LoadedCapsule {
         let ceilings = Ceilings::new(runtime, limits, &scope.principal.profile.limits);
         let idle: Arc<dyn IdlePlace> = match runtime.isolation {
             Isolation::Shared => Arc::clone(&self.shared_idle),
-            Isolation::Principal | Isolation::Call => Arc::new(Idle::default()),
+            Isolation::Principal | Isolation::Call => Arc::new(Idle::of(&scope.principal.id)),
         };
         let events = &self.environment.events;
         let lane = events.lane(&self.info.name, &scope.principal.id);

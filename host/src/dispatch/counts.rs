@@ -38,7 +38,12 @@ pub(super) struct Counts {
     admitted: u64,
     unobserved: u64,
     accounts: HashMap<PrincipalId, Account>,
+    /// What lowers the number of events of a principal.
+    quota: Option<EventQuota>,
 }
+
+/// How many events of a principal may be in flight, of which there are so many now.
+pub type EventQuota = Box<dyn Fn(&PrincipalId, usize) -> usize + Send + Sync>;
 
 /// What is held for one principal.
 #[derive(Default)]
@@ -64,7 +69,19 @@ impl Counts {
             admitted: 0,
             unobserved: 0,
             accounts: HashMap::new(),
+            quota: None,
         }
+    }
+
+    /// From now on a principal may have fewer.
+    pub(super) fn lower_by(&mut self, quota: EventQuota) {
+        self.quota = Some(quota);
+    }
+
+    /// How many events of a principal are in flight.
+    pub(super) fn in_flight(&self, principal: &PrincipalId) -> usize {
+        let account = self.accounts.get(principal);
+        account.map_or(0, |account| account.events.events)
     }
 
     /// Its part of the figures.
@@ -96,7 +113,11 @@ impl Counts {
             return Some(Limit::Host);
         }
         let account = self.accounts.get(principal)?;
-        let full = account.events.reaches(budget.principal);
+        let events = account.events.events;
+        // Asked only of a principal that has events in flight: most have none.
+        let quota = self.quota.as_ref().map(|quota| quota(principal, events));
+        let full =
+            account.events.reaches(budget.principal) || quota.is_some_and(|quota| events >= quota);
         full.then_some(Limit::Principal)
     }
 

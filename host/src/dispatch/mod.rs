@@ -41,7 +41,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-pub use counts::Figures;
+pub use counts::{EventQuota, Figures};
 pub use error::{DispatchError, Limit};
 pub use event::{Event, HandlerEvent};
 pub use handler::{Handler, HandlerFailure};
@@ -58,6 +58,7 @@ use self::runtime::within;
 use crate::bus::Payload;
 use crate::call::{CallScope, TraceId};
 use crate::manifest::{self, CapsuleName};
+use crate::names::PrincipalId;
 use crate::topic::{Topic, TopicPattern};
 
 /// What a nested call resolves to: boxed, because it may be nested in itself.
@@ -317,6 +318,17 @@ impl<H: Handler, R: Runtime> Dispatcher<H, R> {
     /// Whether events are taken: until it is shut down.
     pub fn is_open(&self) -> bool {
         self.inner.admission.is_open()
+    }
+
+    /// From now on fewer events of a principal may be in flight than the [`Limits`] say, though always one.
+    pub fn lower_by(&self, quota: EventQuota) {
+        self.inner.admission.counts(|counts| counts.lower_by(quota));
+    }
+
+    /// How many events of a principal are in flight.
+    pub fn in_flight(&self, principal: &PrincipalId) -> usize {
+        let admission = &self.inner.admission;
+        admission.counts(|counts| counts.in_flight(principal))
     }
 
     /// What is going on, and what there was.

@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use crate::limits::engine::TABLE_ELEMENTS;
 pub(super) use crate::limits::engine::{CORE_INSTANCES, MEMORIES, TABLES};
+use crate::names::PrincipalId;
+use crate::principal::Account;
 use wasmtime::ResourceLimiter;
 
-/// Ends one idle instance, so that its memory is free; false when there is none.
-pub type Reclaim = Box<dyn Fn() -> bool + Send + Sync>;
+/// Ends one idle instance, of a principal or of all, so that its memory is free; false when there is none.
+pub type Reclaim = Box<dyn Fn(Option<&PrincipalId>) -> bool + Send + Sync>;
 
 /// Linear memory that all guests of a host may hold together, in bytes.
 pub struct MemoryBudget {
@@ -43,7 +45,24 @@ impl MemoryBudget {
             return false;
         }
         while !self.try_take(bytes) {
-            if !self.reclaim.get().is_some_and(|reclaim| reclaim()) {
+            if !self.reclaim(None) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn reclaim(&self, of: Option<&PrincipalId>) -> bool {
+        self.reclaim.get().is_some_and(|reclaim| reclaim(of))
+    }
+
+    /// Takes memory for an instance of a principal, for whose sake its own idle ones go.
+    fn take_for(&self, account: &Account, bytes: usize) -> bool {
+        if bytes > account.memory_limit() {
+            return false;
+        }
+        while !account.take_memory(bytes) {
+            if !self.reclaim(Some(&account.id)) {
                 return false;
             }
         }
@@ -73,6 +92,13 @@ pub enum Refusal {
         /// Bytes that it may hold.
         limit: usize,
     },
+    /// All instances of the principal that are in use would have held more than they may together.
+    Principal {
+        /// Bytes that it wanted besides what it held.
+        wanted: usize,
+        /// Bytes that all of the principal's may hold.
+        limit: usize,
+    },
     /// All instances that are in use would have held more than they may together.
     Host {
         /// Bytes that it wanted besides what it held.
@@ -92,11 +118,13 @@ pub struct MemoryLimiter {
     granted: (usize, usize),
     refused: Option<Refusal>,
     budget: Arc<MemoryBudget>,
+    account: Option<Arc<Account>>,
 }
 
 impl MemoryLimiter {
-    /// A limiter for an instance that may hold `limit` bytes of linear memory, charged to `budget`.
-    pub fn new(limit: usize, budget: Arc<MemoryBudget>) -> Self {
+    /// A limiter for an instance that may hold `limit` bytes of linear memory, charged to `budget` and, where it is a
+    /// principal's own, to that one's account.
+    pub fn new(limit: usize, budget: Arc<MemoryBudget>, account: Option<Arc<Account>>) -> Self {
         Self {
             limit,
             held: 0,
@@ -105,6 +133,36 @@ impl MemoryLimiter {
             granted: (0, 0),
             refused: None,
             budget,
+            account,
+        }
+    }
+
+    /// Takes memory from all that have a say; from none if one refuses.
+    fn take(&self, more: usize) -> Result<(), Refusal> {
+        if let Some(account) = &self.account
+            && !self.budget.take_for(account, more)
+        {
+            return Err(Refusal::Principal {
+                wanted: more,
+                limit: account.memory_limit(),
+            });
+        }
+        if !self.budget.take(more) {
+            if let Some(account) = &self.account {
+                account.give_back_memory(more);
+            }
+            return Err(Refusal::Host {
+                wanted: more,
+                limit: self.budget.limit,
+            });
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.budget.give_back(bytes);
+        if let Some(account) = &self.account {
+            account.give_back_memory(bytes);
         }
     }
 
@@ -142,13 +200,8 @@ impl ResourceLimiter for MemoryLimiter {
                 wanted: held,
                 limit: self.limit,
             })
-        } else if !self.budget.take(more) {
-            Some(Refusal::Host {
-                wanted: more,
-                limit: self.budget.limit,
-            })
         } else {
-            None
+            self.take(more).err()
         };
         if refusal.is_some() {
             self.refused = refusal;
@@ -167,7 +220,7 @@ impl ResourceLimiter for MemoryLimiter {
         if more > 0 {
             self.held = self.held.saturating_sub(more);
             self.peak = peak;
-            self.budget.give_back(more);
+            self.give_back(more);
         }
         Ok(())
     }
@@ -203,7 +256,7 @@ impl ResourceLimiter for MemoryLimiter {
 
 impl Drop for MemoryLimiter {
     fn drop(&mut self) {
-        self.budget.give_back(self.held);
+        self.give_back(self.held);
     }
 }
 
@@ -216,7 +269,7 @@ mod tests {
     #[test]
     fn an_instance_may_grow_to_its_limit_and_no_further() {
         let budget = MemoryBudget::new(KIB * KIB);
-        let mut limiter = MemoryLimiter::new(128 * KIB, Arc::clone(&budget));
+        let mut limiter = MemoryLimiter::new(128 * KIB, Arc::clone(&budget), None);
         assert!(limiter.memory_growing(0, 64 * KIB, None).expect("answers"));
         assert!(
             limiter
@@ -243,8 +296,8 @@ mod tests {
     #[test]
     fn the_budget_is_shared_and_given_back() {
         let budget = MemoryBudget::new(100 * KIB);
-        let mut first = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget));
-        let mut second = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget));
+        let mut first = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget), None);
+        let mut second = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget), None);
         assert!(first.memory_growing(0, 64 * KIB, None).expect("answers"));
         assert!(!second.memory_growing(0, 64 * KIB, None).expect("answers"));
         drop(first);
@@ -256,14 +309,14 @@ mod tests {
     fn what_is_idle_goes_before_a_growth_is_refused() {
         let budget = MemoryBudget::new(100 * KIB);
         let grown = |bytes| {
-            let mut limiter = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget));
+            let mut limiter = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget), None);
             let had = limiter.memory_growing(0, bytes, None).expect("answers");
             (had, limiter)
         };
         let idle = parking_lot::Mutex::new(vec![grown(40 * KIB).1, grown(40 * KIB).1]);
         let idle = Arc::new(idle);
         let seen = Arc::clone(&idle);
-        budget.reclaim_with(Box::new(move || seen.lock().pop().is_some()));
+        budget.reclaim_with(Box::new(move |_| seen.lock().pop().is_some()));
 
         assert!(!grown(101 * KIB).0, "more than there ever is");
         assert_eq!(idle.lock().len(), 2, "nothing went for it");
@@ -285,7 +338,7 @@ mod tests {
     #[test]
     fn a_growth_that_fails_after_all_is_not_charged() {
         let budget = MemoryBudget::new(KIB * KIB);
-        let mut limiter = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget));
+        let mut limiter = MemoryLimiter::new(KIB * KIB, Arc::clone(&budget), None);
         assert!(limiter.memory_growing(0, 64 * KIB, None).expect("answers"));
         limiter
             .memory_grow_failed(wasmtime::format_err!("its maximum"))
@@ -299,7 +352,7 @@ mod tests {
 
     #[test]
     fn tables_have_a_limit_too() {
-        let mut limiter = MemoryLimiter::new(0, MemoryBudget::new(0));
+        let mut limiter = MemoryLimiter::new(0, MemoryBudget::new(0), None);
         assert!(limiter.table_growing(0, 10_000, None).expect("answers"));
         assert!(!limiter.table_growing(0, 10_001, None).expect("answers"));
     }

@@ -1,5 +1,6 @@
 //! What a host is made of, and how it is put together.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,9 +24,9 @@ use crate::env::Env;
 use crate::events::{Events, Required};
 use crate::home::{Home, HomeError};
 use crate::kind::ErrorKind;
-use crate::names::CapsuleName;
-use crate::principal::Principals;
+use crate::names::{CapsuleName, PrincipalId};
 use crate::principal::watch::{self, Watch};
+use crate::principal::{PrincipalProfile, Principals};
 use crate::registry::Registry;
 use crate::storage::kv::{Durability, FileKv, FileOptions, KvStore, compact_when_idle};
 use crate::storage::{FileLogs, LogSink, SecretStore, secret_store};
@@ -111,6 +112,7 @@ pub struct HostBuilder {
     sinks: Vec<Arc<dyn LogSink>>,
     secrets: Option<Arc<dyn SecretStore>>,
     kv: Option<Arc<dyn KvStore>>,
+    profiles: BTreeMap<PrincipalId, PrincipalProfile>,
     allocation: Option<Allocation>,
     blocking: Blocking,
     ready_within: Option<Duration>,
@@ -157,6 +159,14 @@ impl HostBuilder {
     #[must_use]
     pub fn kv_store(mut self, store: Arc<dyn KvStore>) -> Self {
         self.kv = Some(store);
+        self
+    }
+
+    /// Gives the profile of a principal, which is there then: it needs no folder in the home, no file is read for it, and
+    /// no command changes it.
+    #[must_use]
+    pub fn profile(mut self, principal: PrincipalId, profile: PrincipalProfile) -> Self {
+        self.profiles.insert(principal, profile);
         self
     }
 
@@ -251,11 +261,19 @@ impl HostBuilder {
         let slots = Arc::new(Slots::new(slots, guests.clone()));
         let budget = MemoryBudget::new(total.unwrap_or_else(half_of_memory));
         let idle = Arc::clone(&slots);
-        budget.reclaim_with(Box::new(move || idle.evict_one()));
+        budget.reclaim_with(Box::new(move |principal| match principal {
+            Some(principal) => idle.evict_one_of(principal),
+            None => idle.evict_one(),
+        }));
         let session = uuid::Uuid::new_v4();
         let required = required(&config)?;
+        let principals = Principals::new(home.clone()).with_given(self.profiles);
         let runtime = TokioRuntime::new(tokio::runtime::Handle::current());
         let dispatcher = Dispatcher::new(runtime, dispatch::Limits::default(), required);
+        let ledger = Arc::clone(principals.ledger());
+        dispatcher.lower_by(Box::new(move |id, events| {
+            ledger.events_in_flight(id, events)
+        }));
         let events = Arc::new(Events::new(session, dispatcher));
         let cache = CompileCache::new(
             home.cache_dir(),
@@ -303,7 +321,7 @@ impl HostBuilder {
             closing: AtomicBool::new(false),
             ending: CancellationToken::new(),
             budget,
-            principals: Principals::new(home.clone()),
+            principals,
             env,
             sinks: sinks.into(),
             registry,

@@ -23,14 +23,18 @@ pub struct ProfileChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileLimit {
-    /// Linear memory of an instance, in bytes.
+    /// Linear memory of all instances together, in bytes.
     Memory,
     /// CPU time of a call, in milliseconds.
     CpuMs,
     /// Wall time of a call, in milliseconds.
     WallMs,
-    /// Bytes of keys and values with all capsules.
+    /// Bytes of files, keys and values with all capsules.
     Storage,
+    /// Events in flight.
+    Events,
+    /// Bytes a second that are published.
+    PublishBytes,
 }
 
 impl ProfileLimit {
@@ -41,11 +45,22 @@ impl ProfileLimit {
             Self::CpuMs => "cpu_ms",
             Self::WallMs => "wall_ms",
             Self::Storage => "storage",
+            Self::Events => "events",
+            Self::PublishBytes => "publish_bytes",
         }
     }
 }
 
 impl ProfileChange {
+    /// A limit that TOML has no number for, if there is one.
+    pub fn too_large(&self) -> Option<(ProfileLimit, u64)> {
+        let mut amounts = self.limits.iter();
+        amounts.find_map(|(limit, amount)| {
+            let amount = (*amount)?;
+            i64::try_from(amount).is_err().then_some((*limit, amount))
+        })
+    }
+
     /// The text of a profile with the change.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Which principals there are: a folder in `home/` makes one, a profile in `etc/profiles/` qualifies it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +9,9 @@ use parking_lot::{Mutex, RwLock};
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
-use super::{InvalidPrincipal, PrincipalId, PrincipalProfile, ProfileChange};
+use super::{
+    Account, InvalidPrincipal, Ledger, PrincipalId, PrincipalProfile, ProfileChange, ProfileLimit,
+};
 use crate::env::EnvError;
 use crate::files::{FileError, names, read_text, write_whole};
 use crate::home::{Home, HomeError};
@@ -43,6 +46,17 @@ pub enum PrincipalError {
         /// The capsule.
         capsule: CapsuleName,
     },
+    /// The program gives its profile, and no file does.
+    #[error("the profile of {0} is given by the program that runs the host")]
+    Given(PrincipalId),
+    /// A limit is larger than a file can say.
+    #[error("{} = {amount} is too large: at most {}", limit.as_str(), i64::MAX)]
+    TooLarge {
+        /// Which.
+        limit: ProfileLimit,
+        /// How much.
+        amount: u64,
+    },
     /// Its profile can't be read.
     #[error("the profile {path} can't be used: {reason}")]
     Profile {
@@ -72,7 +86,10 @@ impl PrincipalError {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Disabled(_) => ErrorKind::Disabled,
             Self::NotListed { .. } => ErrorKind::Policy,
-            Self::Invalid(_) | Self::Exists(_) | Self::Profile { .. } => ErrorKind::Principal,
+            Self::TooLarge { .. } => ErrorKind::Usage,
+            Self::Invalid(_) | Self::Exists(_) | Self::Given(_) | Self::Profile { .. } => {
+                ErrorKind::Principal
+            }
             Self::Env(error) => error.kind(),
             Self::Home(error) => error.kind(),
         }
@@ -88,6 +105,8 @@ impl PrincipalError {
             Self::NotListed { principal, capsule } => format!(
                 "let it: astrid principal set {principal} --capsules {capsule} (with the others)"
             ),
+            Self::Given(_) => "change it in that program".into(),
+            Self::TooLarge { .. } => "leave it to the host: default".into(),
             Self::Profile { path, .. } => format!("mend or remove {}", path.display()),
             Self::Env(error) => error.hint(),
             Self::Home(error) => error.hint(),
@@ -104,6 +123,8 @@ pub struct Principal {
     pub profile: PrincipalProfile,
     /// `home/<principal>/`.
     pub dir: PathBuf,
+    /// What it uses.
+    pub account: Arc<Account>,
 }
 
 impl Principal {
@@ -113,9 +134,10 @@ impl Principal {
             principal: self.id.clone(),
             capsule: capsule.clone(),
         };
-        let quota = Quota {
+        let (most, account) = (self.profile.limits.storage(), Arc::clone(&self.account));
+        let quota = move || Quota {
             scope: QUOTA,
-            principal: self.profile.limits.storage(),
+            principal: most.saturating_sub(account.files().used_if_counted()),
         };
         Keys::new(Arc::clone(store), scope, quota)
     }
@@ -125,6 +147,9 @@ impl Principal {
 pub struct Principals {
     home: Home,
     resolved: Cache<PrincipalId, Arc<Principal>>,
+    ledger: Arc<Ledger>,
+    /// Those whose profile a program gave.
+    given: BTreeMap<PrincipalId, PrincipalProfile>,
     /// Shared by look-ups from reading a profile to keeping it, and held alone while a changed principal is forgotten: so
     /// what was read before a change isn't kept after it.
     keeping: RwLock<()>,
@@ -140,11 +165,25 @@ impl Principals {
         Self {
             home,
             resolved: Cache::new(KEPT),
+            ledger: Arc::default(),
+            given: BTreeMap::new(),
             keeping: RwLock::default(),
             changing: Mutex::default(),
             changes: AtomicU64::new(0),
             changed: watch::Sender::new(()),
         }
+    }
+
+    /// With principals whose profiles a program gives: they need no folder, and no file is read for them.
+    #[must_use]
+    pub fn with_given(mut self, given: BTreeMap<PrincipalId, PrincipalProfile>) -> Self {
+        self.given = given;
+        self
+    }
+
+    /// What principals use.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
     }
 
     /// The principal of this name, if it exists and is enabled.
@@ -171,6 +210,7 @@ impl Principals {
     ) -> Result<Arc<Principal>, PrincipalError> {
         let _keeping = self.keeping.read();
         let found = Arc::new(self.read(id)?);
+        found.account.limit(&found.profile.limits);
         meanwhile();
         self.resolved.insert(id.clone(), Arc::clone(&found));
         Ok(found)
@@ -252,6 +292,12 @@ impl Principals {
     /// # Errors
     /// [`PrincipalError::NotFound`], [`PrincipalError::Profile`], [`PrincipalError::Home`].
     pub fn change(&self, id: &PrincipalId, change: &ProfileChange) -> Result<(), PrincipalError> {
+        if self.given.contains_key(id) {
+            return Err(PrincipalError::Given(id.clone()));
+        }
+        if let Some((limit, amount)) = change.too_large() {
+            return Err(PrincipalError::TooLarge { limit, amount });
+        }
         let _changing = self.changing.lock();
         // What is damaged is not overwritten.
         self.read(id)?;
@@ -287,6 +333,7 @@ impl Principals {
         }
         std::fs::remove_dir_all(&dir).map_err(FileError::at("remove", &dir))?;
         self.forget(Some(id));
+        self.ledger.remove(id);
         Ok(())
     }
 
@@ -312,6 +359,15 @@ impl Principals {
     /// [`PrincipalError::NotFound`], or what is wrong with its profile.
     pub fn read(&self, id: &PrincipalId) -> Result<Principal, PrincipalError> {
         let dir = self.home.principal_dir(id);
+        let principal = |profile| Principal {
+            id: id.clone(),
+            profile,
+            dir: self.home.principal_dir(id),
+            account: self.ledger.account(id, &self.home.principal_dir(id)),
+        };
+        if let Some(profile) = self.given.get(id) {
+            return Ok(principal(profile.clone()));
+        }
         // One is in every home, also in a home that was never made.
         if !dir.is_dir() && *id != PrincipalId::default_principal() {
             return Err(PrincipalError::NotFound(id.clone()));
@@ -326,11 +382,7 @@ impl Principals {
             None => PrincipalProfile::default(),
             Some(text) => toml::from_str(&text).map_err(|error| invalid(error.to_string()))?,
         };
-        Ok(Principal {
-            id: id.clone(),
-            profile,
-            dir,
-        })
+        Ok(principal(profile))
     }
 }
 

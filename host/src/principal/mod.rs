@@ -4,6 +4,7 @@
 
 mod change;
 mod directory;
+mod ledger;
 mod profile;
 mod scope;
 pub(crate) mod watch;
@@ -11,5 +12,6 @@ pub(crate) mod watch;
 pub use crate::names::{InvalidPrincipal, PrincipalId};
 pub use change::{ProfileChange, ProfileLimit};
 pub use directory::{Principal, PrincipalError, Principals};
+pub use ledger::{Account, Ledger};
 pub use profile::{PrincipalLimits, PrincipalProfile};
 pub use scope::{LOG_LINE, LOG_RATE, PrincipalScope};

@@ -42,7 +42,8 @@ impl Default for PrincipalProfile {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrincipalLimits {
-    /// Linear memory of an instance, in bytes.
+    /// Linear memory of all instances together, in bytes. One alone never has more than its manifest and the operator
+    /// allow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
     /// CPU time of a call, in milliseconds.
@@ -51,13 +52,20 @@ pub struct PrincipalLimits {
     /// Wall time of a call, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_ms: Option<u64>,
-    /// Bytes of keys and values with all capsules; 1 GiB unless set.
+    /// Bytes of files, keys and values with all capsules; 1 GiB unless set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage: Option<u64>,
+    /// Events in flight; 256 unless set, and never more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// Bytes a second that all capsules together publish for it; each may publish 10 MiB. A message counts as its payload
+    /// and 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_bytes: Option<u64>,
 }
 
 impl PrincipalLimits {
-    /// Bytes of keys and values that it may keep with all capsules.
+    /// Bytes of files, keys and values that it may keep with all capsules.
     pub fn storage(&self) -> u64 {
         self.storage.unwrap_or(STORAGE)
     }

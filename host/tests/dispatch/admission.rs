@@ -193,6 +193,35 @@ async fn a_storm_of_one_principal_leaves_anothers_events_timely() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_principal_may_have_fewer_in_flight_than_others() {
+    let world = World::with(limits(64, 8, 64), &[]);
+    world.dispatcher.lower_by(Box::new(|principal, events| {
+        assert!(events > 0);
+        match principal.as_str() {
+            "alice" => 2,
+            _ => usize::MAX,
+        }
+    }));
+    let door = world.waits("a", &[on(T)]);
+    let mut events = Vec::new();
+    for i in 0..4 {
+        events.push(world.dispatching(event_of("alice", T, i)).await);
+        events.push(world.dispatching(event_of("bob", T, i)).await);
+    }
+    let in_flight = |name: &str| world.dispatcher.in_flight(&name.parse().expect("a name"));
+    assert_eq!(
+        [in_flight("alice"), in_flight("bob"), in_flight("eve")],
+        [2, 4, 0]
+    );
+    door.add_permits(8);
+    for event in events {
+        event.await.expect("no panic");
+    }
+    world.idle().await;
+    assert_eq!(in_flight("alice"), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_waits_for_admission_is_handled_by_what_is_bound_when_it_comes_in() {
     let world = World::with(limits(64, 1, 4_096), &[]);
     let door = world.waits("a", &[on(T)]);

@@ -47,7 +47,7 @@ pub use logs::Logs;
 pub use principals::{
     AddPrincipal, DisablePrincipal, EnablePrincipal, ListedPrincipal, Principals,
 };
-pub use profile::{RemovePrincipal, SetPrincipal, ShowPrincipal, ShownPrincipal};
+pub use profile::{PrincipalUse, RemovePrincipal, SetPrincipal, ShowPrincipal, ShownPrincipal};
 pub use publish::{Publish, Published, PublishedStep};
 pub use reload::{Reload, Reloaded};
 pub use remove::Remove;

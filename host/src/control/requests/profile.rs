@@ -1,6 +1,7 @@
 //! Shows what the operator says of a principal and what it uses, changes it, and removes the principal.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,10 +32,25 @@ pub struct ShownPrincipal {
     pub capsules: Option<BTreeSet<CapsuleName>>,
     /// What its profile lowers.
     pub limits: PrincipalLimits,
-    /// Bytes of keys and values that it may keep.
+    /// Bytes of files, keys and values that it may have.
     pub storage_limit: u64,
-    /// Bytes of keys and values that it keeps.
+    /// Bytes of files, keys and values that it has.
     pub storage_used: u64,
+    /// What it uses of the host that runs; none where none does.
+    pub running: Option<PrincipalUse>,
+}
+
+/// What a principal uses of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrincipalUse {
+    /// Bytes of linear memory of all of its instances.
+    pub memory: u64,
+    /// The most that these were.
+    pub memory_peak: u64,
+    /// Events in flight.
+    pub events: u64,
+    /// The most that were.
+    pub events_peak: u64,
 }
 
 /// Changes a profile: only what is named.
@@ -69,9 +85,23 @@ impl Ask for ShowPrincipal {
     ) -> Result<ShownPrincipal, Problem> {
         let of_principal = |error| Problem::of_principal(&by.home, &self.name, error);
         let found = by.principals().read(&self.name).map_err(of_principal)?;
-        let storage_used = by.kv()?.used(&self.name).await?;
+        let kept = by.kv()?.used(&self.name).await?;
+        let files = Arc::clone(found.account.files());
+        let storage_used = kept.saturating_add(by.on_disk(move |_| files.used()).await?);
         let profile = found.profile;
+        let running = by.run().map(|running| {
+            let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+            let account = &found.account;
+            let events = running.host.events_in_flight(&self.name);
+            PrincipalUse {
+                memory: wide(account.memory()),
+                memory_peak: wide(account.memory_peak()),
+                events: wide(events),
+                events_peak: wide(account.events_peak().max(events)),
+            }
+        });
         Ok(ShownPrincipal {
+            running,
             enabled: profile.enabled,
             capsules: profile.capsules,
             storage_limit: profile.limits.storage(),

@@ -6,20 +6,17 @@
 mod gates;
 mod host;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::{CallContext, Domain, DomainLinker, Own, Parts, PerInstance, PerLoad, PerScope, Views};
 use crate::blocking::Blocking;
-use crate::names::{CapsuleName, PrincipalId};
+use crate::names::CapsuleName;
 use crate::policy::contract::Interface;
 use crate::principal::PrincipalScope;
 use crate::registry::CapsuleInfo;
 use crate::storage::kv::KvStore;
-use crate::vfs::{Emptied, Files, Folders, Grants, OpenFile, Space};
+use crate::vfs::{Emptied, Files, Folders, Grants, OpenFile};
 
 mod bindings {
     #![expect(
@@ -52,8 +49,6 @@ pub struct Fs {
     workspace: PathBuf,
     kv: Arc<dyn KvStore>,
     blocking: Blocking,
-    /// The bytes of the files of each principal that has written any.
-    spaces: Mutex<HashMap<PrincipalId, Arc<Space>>>,
     emptied: Arc<Emptied>,
 }
 
@@ -84,7 +79,6 @@ impl Own for Fs {
             workspace: parts.workspace.clone(),
             kv: Arc::clone(&parts.kv),
             blocking: parts.blocking.clone(),
-            spaces: Mutex::default(),
             emptied: Arc::default(),
         }
     }
@@ -103,12 +97,7 @@ impl PerScope<Fs> for Scope {
     fn new(fs: &Fs, load: &Load, scope: &PrincipalScope) -> Self {
         let principal = &scope.principal;
         let (files, tmp) = (principal.dir.join("files"), principal.dir.join("tmp"));
-        let space = {
-            let mut spaces = fs.spaces.lock();
-            let space = spaces.entry(principal.id.clone());
-            let folders = || vec![files.clone(), tmp.clone()];
-            Arc::clone(space.or_insert_with(|| Arc::new(Space::new(folders()))))
-        };
+        let space = Arc::clone(principal.account.files());
         let tmp = tmp.join(load.capsule.as_str());
         let emptied = Arc::clone(&fs.emptied);
         let folders = Folders::new(fs.workspace.clone(), files, tmp, emptied);

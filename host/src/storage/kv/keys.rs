@@ -67,16 +67,20 @@ pub struct KeyPage {
 pub struct Keys {
     store: Arc<dyn KvStore>,
     scope: KvScope,
-    quota: Quota,
+    quota: Arc<dyn Fn() -> Quota + Send + Sync>,
 }
 
 impl Keys {
-    /// The keys of a scope, of which as much may be kept as the quota says.
-    pub fn new(store: Arc<dyn KvStore>, scope: KvScope, quota: Quota) -> Self {
+    /// The keys of a scope, of which as much may be kept as the quota says when something is written.
+    pub fn new(
+        store: Arc<dyn KvStore>,
+        scope: KvScope,
+        quota: impl Fn() -> Quota + Send + Sync + 'static,
+    ) -> Self {
         Self {
             store,
             scope,
-            quota,
+            quota: Arc::new(quota),
         }
     }
 
@@ -139,7 +143,7 @@ impl Keys {
             return Err(KeysError::TooLarge { size });
         }
         let (scope, key) = (&self.scope, key.as_bytes());
-        let written = self.store.set(scope, key, value, expected, self.quota);
+        let written = self.store.set(scope, key, value, expected, (self.quota)());
         written.await?;
         Ok(())
     }
@@ -195,7 +199,10 @@ impl Keys {
             ..Batch::default()
         };
         let atomic = self.atomic()?;
-        Ok(atomic.batch(&self.scope, batch, self.quota).await?.removed)
+        Ok(atomic
+            .batch(&self.scope, batch, (self.quota)())
+            .await?
+            .removed)
     }
 
     fn atomic(&self) -> Result<&dyn AtomicKv, KeysError> {
@@ -234,7 +241,7 @@ mod tests {
             scope: quota,
             principal: 100,
         };
-        Keys::new(Arc::new(MemoryKv::default()), scope, quota)
+        Keys::new(Arc::new(MemoryKv::default()), scope, move || quota)
     }
 
     #[tokio::test]
@@ -276,14 +283,10 @@ mod tests {
             limit: 8,
         };
         assert_eq!(error, Err(quota.into()));
-        let less = Keys::new(
-            Arc::clone(&keys.store),
-            keys.scope.clone(),
-            Quota {
-                scope: 2,
-                principal: 100,
-            },
-        );
+        let less = Keys::new(Arc::clone(&keys.store), keys.scope.clone(), || Quota {
+            scope: 2,
+            principal: 100,
+        });
         assert_eq!(less.set("k", b"123".to_vec()).await, Ok(()));
         assert!(less.set("k", b"1234".to_vec()).await.is_err());
     }

@@ -70,7 +70,7 @@ enum Verb {
 #[derive(clap::Args)]
 #[group(required = true, multiple = true)]
 struct Limits {
-    /// Linear memory of an instance, such as 32MiB
+    /// Linear memory of all its instances together, such as 32MiB
     #[arg(long, value_name = "SIZE|default", value_parser = size)]
     memory: Option<Amount>,
     /// CPU time of a call, such as 500ms
@@ -79,9 +79,15 @@ struct Limits {
     /// Wall time of a call, such as 10s
     #[arg(long, value_name = "T|default", value_parser = time)]
     wall: Option<Amount>,
-    /// Keys and values with all capsules, such as 64KiB
+    /// Files, keys and values with all capsules, such as 64KiB
     #[arg(long, value_name = "SIZE|default", value_parser = size)]
     storage: Option<Amount>,
+    /// Events in flight, such as 16
+    #[arg(long, value_name = "N|default", value_parser = count)]
+    events: Option<Amount>,
+    /// What all capsules publish for it in a second, such as 1MiB
+    #[arg(long, value_name = "SIZE|default", value_parser = size)]
+    publish: Option<Amount>,
     /// The capsules that may be called for it, as a,b, or all
     #[arg(long, value_name = "CAPSULES|all")]
     capsules: Option<String>,
@@ -100,6 +106,15 @@ fn size(text: &str) -> Result<Amount, String> {
     Ok(Amount(Some(size.as_u64())))
 }
 
+fn count(text: &str) -> Result<Amount, String> {
+    if text == "default" {
+        return Ok(Amount(None));
+    }
+    let count = text.parse();
+    let count = count.map_err(|_| "it is a whole number".to_owned())?;
+    Ok(Amount(Some(count)))
+}
+
 fn time(text: &str) -> Result<Amount, String> {
     if text == "default" {
         return Ok(Amount(None));
@@ -116,6 +131,8 @@ impl Limits {
             (ProfileLimit::CpuMs, self.cpu),
             (ProfileLimit::WallMs, self.wall),
             (ProfileLimit::Storage, self.storage),
+            (ProfileLimit::Events, self.events),
+            (ProfileLimit::PublishBytes, self.publish),
         ];
         let named = all.into_iter();
         let capsules = match self.capsules.as_deref() {
@@ -203,29 +220,52 @@ fn text(shown: &ShownPrincipal) -> String {
             false => names.join(", "),
         }
     });
-    let size = |limit: Option<u64>| limit.map_or("not lowered".to_owned(), bytes);
-    let time = |limit: Option<u64>| {
-        limit.map_or("not lowered".to_owned(), |millis| format!("{millis} ms"))
-    };
-    let state = if shown.enabled { "enabled" } else { "disabled" };
+    let lowered = |limit: Option<String>| limit.unwrap_or_else(|| "not lowered".to_owned());
     let limits = &shown.limits;
+    let time = |limit: Option<u64>| lowered(limit.map(|millis| format!("{millis} ms")));
+    let used = |shown: Option<(u64, u64)>, text: fn(u64) -> String| {
+        shown.map_or([String::new(), String::new()], |(now, peak)| {
+            [text(now), text(peak)]
+        })
+    };
+    let running = shown.running.as_ref();
+    let row =
+        |name: &str, limit: String, [now, peak]: [String; 2]| [name.to_owned(), limit, now, peak];
+    let plain = |name: &str, limit: String| row(name, limit, Default::default());
+    let state = if shown.enabled { "enabled" } else { "disabled" };
     let rows = [
-        ["state", state],
-        ["capsules", capsules.as_deref().unwrap_or("all")],
-        ["memory", &size(limits.memory)],
-        ["cpu", &time(limits.cpu_ms)],
-        ["wall", &time(limits.wall_ms)],
-        [
+        plain("state", state.to_owned()),
+        plain("capsules", capsules.unwrap_or_else(|| "all".to_owned())),
+        row(
+            "memory",
+            lowered(limits.memory.map(bytes)),
+            used(running.map(|used| (used.memory, used.memory_peak)), bytes),
+        ),
+        plain("cpu", time(limits.cpu_ms)),
+        plain("wall", time(limits.wall_ms)),
+        row(
             "storage",
-            &format!(
-                "{} of {}",
-                bytes(shown.storage_used),
-                bytes(shown.storage_limit)
+            bytes(shown.storage_limit),
+            [bytes(shown.storage_used), String::new()],
+        ),
+        row(
+            "events",
+            lowered(limits.events.map(|events| events.to_string())),
+            used(
+                running.map(|used| (used.events, used.events_peak)),
+                |count| count.to_string(),
             ),
-        ],
+        ),
+        plain(
+            "publish",
+            lowered(
+                limits
+                    .publish_bytes
+                    .map(|rate| format!("{}/s", bytes(rate))),
+            ),
+        ),
     ];
-    let rows = rows.map(|row| row.map(str::to_owned));
-    table(["PRINCIPAL", shown.name.as_str()], rows)
+    table([shown.name.as_str(), "LIMIT", "NOW", "PEAK"], rows)
 }
 
 /// A principal, how it is, and where it is damaged: what is wrong there is in the document.
