@@ -87,6 +87,8 @@ guests! {
     Quiet => "tests/programs/quiet",
     /// Tells what is configured whenever a capsule is loaded: a run loop.
     Reader => "tests/programs/reader",
+    /// Reads and writes keys as often as it is told.
+    Storer => "tests/programs/storer",
     /// Counts numbered events, and sees whether any is missing.
     Tally => "tests/programs/tally",
     /// Waits for several things at once: a run loop.

@@ -23,7 +23,7 @@ const USAGE: &str = "usage: cargo xtask bench [--json PATH] [ROW...]
 
   --json PATH  where the numbers go (target/bench.json unless set)
   ROW          which lines: calls, json, door, load, threads, instances, traps, memory, process,
-               install, index, publish, chain, subscribers, loops, idle, compile (all unless named)";
+               install, index, publish, chain, subscribers, loops, idle, kv, compile (all unless named)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -80,6 +80,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
         Guest::OwnTool => &[nested::a_handler_may_call_a_tool_of_its_own_capsule],
         Guest::Quiet => &[loops::a_loop_that_never_says_so_is_ready_once_it_waits],
         Guest::Reader => &[configuration::a_run_loop_sees_what_is_set_by_then],
+        Guest::Storer => &[state::what_is_kept_by_hand_costs_what_the_state_does],
         Guest::Tally => &[load::nothing_is_lost_or_doubled_and_the_order_is_kept],
         Guest::Waiter => &[load::a_loop_that_waits_for_several_things_is_parked],
 

@@ -99,6 +99,62 @@ pub(crate) async fn a_conflict_saves_nothing() {
 }
 
 #[tokio::test]
+pub(crate) async fn what_is_kept_by_hand_costs_what_the_state_does() {
+    let store = Arc::<Counted>::default();
+    let host = with_people(builder().kv_store(Arc::clone(&store) as _)).await;
+    let storer = host.load(Guest::Storer.package()).await.unwrap();
+    for pair in [["count", "count_by_hand"], ["look", "look_by_hand"]] {
+        for _ in 0..2 {
+            let mut costs = Vec::new();
+            for action in pair {
+                store.taken();
+                host.invoke(&storer, call_by("alice", action, ()))
+                    .await
+                    .unwrap();
+                costs.push(store.taken());
+            }
+            assert_eq!(costs[0], costs[1], "{pair:?}");
+        }
+    }
+    store.taken();
+    host.invoke(&storer, call_by("alice", "put", 100))
+        .await
+        .unwrap();
+    host.invoke(&storer, call_by("alice", "get", 5))
+        .await
+        .unwrap();
+    assert_eq!(store.taken(), (5, 1));
+}
+
+/// Eight loops of compare-and-swap on one key of one principal, at once: no increment is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_once_no_increment_is_lost() {
+    let host = with_people(builder()).await;
+    let manifest = Guest::Storer.manifest() + "\n[runtime]\nordered = false\n";
+    let storer = host
+        .load(Guest::Storer.package_with(&manifest))
+        .await
+        .unwrap();
+    let loops = (0..8).map(|_| {
+        let (host, storer) = (host.clone(), storer.clone());
+        tokio::spawn(async move {
+            for _ in 0..25 {
+                let reply = host
+                    .invoke(&storer, call_by("alice", "add", ()))
+                    .await
+                    .unwrap();
+                assert_eq!(said(&reply).0, "final");
+            }
+        })
+    });
+    for done in loops.collect::<Vec<_>>() {
+        done.await.unwrap();
+    }
+    let keys = host.kv(&id("alice"), storer.name()).unwrap();
+    assert_eq!(keys.get("sum").await.unwrap().unwrap(), b"200");
+}
+
+#[tokio::test]
 async fn a_call_reads_once_and_writes_what_it_changed() {
     let store = Arc::<Counted>::default();
     let host = with_people(builder().kv_store(Arc::clone(&store) as _)).await;

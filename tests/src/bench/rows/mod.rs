@@ -8,6 +8,7 @@ mod idle;
 mod index;
 mod install;
 mod instances;
+mod kv;
 mod load;
 mod loops;
 mod memory;
@@ -27,7 +28,7 @@ use crate::guests::Guests;
 use crate::report::Line;
 
 /// The names by which groups of lines are chosen.
-pub(crate) const NAMES: [&str; 17] = [
+pub(crate) const NAMES: [&str; 18] = [
     "calls",
     "json",
     "door",
@@ -44,6 +45,7 @@ pub(crate) const NAMES: [&str; 17] = [
     "subscribers",
     "loops",
     "idle",
+    "kv",
     "compile",
 ];
 
@@ -54,6 +56,7 @@ pub(crate) fn print(arguments: &[String]) -> Option<Result<(), Failure>> {
         memory::VERB => Some(memory::print(rest)),
         loops::VERB => Some(loops::print(rest)),
         idle::VERB => Some(idle::print(rest)),
+        kv::VERB => Some(kv::print(rest)),
         _ => None,
     }
 }
@@ -128,6 +131,10 @@ pub(crate) fn measure(
     if wanted("idle") {
         eprintln!("asking nobody anything");
         lines.extend(idle::line()?);
+    }
+    if wanted("kv") {
+        eprintln!("keeping keys and values");
+        lines.extend(kv::lines(&runtime)?);
     }
     if wanted("compile") {
         eprintln!("compiling what is slow to compile");
