@@ -28,6 +28,8 @@ pub struct HostConfig {
     pub security: SecurityConfig,
     /// `[secrets]`.
     pub secrets: SecretsConfig,
+    /// `[workspace]`.
+    pub workspace: WorkspaceConfig,
     /// `[storage]`.
     pub storage: StorageConfig,
     /// `[logs]`.
@@ -103,6 +105,25 @@ pub struct DispatchConfig {
 pub struct SecurityConfig {
     /// For a capsule, `host:port` pairs that it may reach though the airlock would refuse them.
     pub local_egress: BTreeMap<String, Vec<String>>,
+}
+
+/// `[workspace]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkspaceConfig {
+    /// What capsules may do with the workspace, within the grants of their manifests; `read-only`.
+    pub mode: WorkspaceMode,
+}
+
+/// What capsules may do with the workspace.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WorkspaceMode {
+    /// Read it.
+    #[default]
+    ReadOnly,
+    /// Write it, at once and for good.
+    Direct,
 }
 
 /// `[secrets]`.
@@ -325,8 +346,15 @@ impl HostConfig {
     }
 
     /// The tables of the host itself.
-    pub(crate) const TABLES: [&str; 7] = [
-        "engine", "limits", "dispatch", "security", "secrets", "storage", "logs",
+    pub(crate) const TABLES: [&str; 8] = [
+        "engine",
+        "limits",
+        "dispatch",
+        "security",
+        "secrets",
+        "workspace",
+        "storage",
+        "logs",
     ];
 
     fn parse(text: &str, domains: &[&str]) -> Result<(Self, toml::Table), String> {

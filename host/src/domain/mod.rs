@@ -38,6 +38,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::blocking::Blocking;
+use crate::config::WorkspaceMode;
 use crate::env::Env;
 use crate::manifest::Capability;
 use crate::policy::contract::Interface;
@@ -106,8 +107,8 @@ pub(crate) struct Parts {
     pub(crate) env: Arc<Env>,
     /// Where keys and values are kept.
     pub(crate) kv: Arc<dyn KvStore>,
-    /// The folder that capsules may be given.
-    pub(crate) workspace: PathBuf,
+    /// The folder that capsules may be given, and what they may do with it.
+    pub(crate) workspace: (PathBuf, WorkspaceMode),
     /// Where files are read.
     pub(crate) blocking: Blocking,
     /// Where the events of guests go.

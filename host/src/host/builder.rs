@@ -300,7 +300,7 @@ impl HostBuilder {
             registry: Arc::clone(&registry),
             kv: Arc::clone(&kv),
             env: Arc::clone(&env),
-            workspace: workspace.clone(),
+            workspace: (workspace.clone(), config.workspace.mode),
             blocking: self.blocking.clone(),
             outlet: Arc::clone(&events) as Arc<dyn Outlet>,
         };

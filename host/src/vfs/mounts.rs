@@ -20,6 +20,7 @@ const IN_HOME: [&str; 2] = [".config", ".local/share"];
 #[derive(Debug)]
 pub(crate) struct Folders {
     workspace: Folder,
+    read_only: bool,
     home: Folder,
     tmp: Folder,
     emptied: Arc<Emptied>,
@@ -68,9 +69,24 @@ impl Folders {
         };
         Self {
             workspace: folder(workspace),
+            read_only: false,
             home: folder(home),
             tmp: folder(tmp),
             emptied,
+        }
+    }
+
+    /// The same, and nothing in the workspace is made, changed or removed.
+    pub(crate) fn with_workspace_read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// Refuses to write where nothing is written.
+    pub(super) fn writable(&self, mount: Mount) -> Result<(), FsError> {
+        match mount {
+            Mount::Workspace if self.read_only => Err(FsError::Access),
+            _ => Ok(()),
         }
     }
 

@@ -51,6 +51,9 @@ impl Files {
     }
 
     fn place(&self, access: Access, path: &GuestPath) -> Result<Place, FsError> {
+        if access == Access::Write {
+            self.folders.writable(path.mount)?;
+        }
         let grant = self.grants.covering(access, path);
         let grant = grant.ok_or(FsError::Access)?;
         let below = path.relative().strip_prefix(&grant.subtree);

@@ -15,6 +15,7 @@ struct Ground {
     root: tempfile::TempDir,
     files: Files,
     space: Arc<Space>,
+    manifest: CapsuleManifest,
 }
 
 /// Those of a manifest with these lines below `[capabilities]`.
@@ -32,7 +33,12 @@ fn ground(capabilities: &str) -> Ground {
     let folders = Folders::new(at("work"), at("home"), at("tmp"), Arc::default());
     let grants = Grants::of(&manifest.capabilities);
     let files = Files::new(folders, grants, Arc::clone(&space));
-    Ground { root, files, space }
+    Ground {
+        root,
+        files,
+        space,
+        manifest,
+    }
 }
 
 /// All of the workspace and of the principal's files.
@@ -379,6 +385,39 @@ fn files_are_within_the_space_of_their_principal() {
         ground.root.path().join("tmp"),
     ]);
     assert_eq!(counted.used(), 1);
+}
+
+#[test]
+fn a_workspace_that_is_read_only_is_not_written_whatever_is_granted() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("a"), "a").unwrap();
+    let at = |name| root.path().join(name);
+    let folders = Folders::new(root.path().into(), at("home"), at("tmp"), Arc::default());
+    let everything = everything();
+    let grants = Grants::of(&everything.manifest.capabilities);
+    let space = Arc::new(Space::new(Vec::new()));
+    let files = Files::new(folders.with_workspace_read_only(), grants, space);
+    let (a, b) = (path("a"), path("b"));
+    assert_eq!(files.read(&a).unwrap(), b"a");
+    for written in [
+        files.write(&a, b""),
+        files.write(&b, b""),
+        files.append(&a, b""),
+        files.unlink(&a),
+        files.rename(&a, &b),
+        files.copy(&a, &b),
+        files.hard_link(&a, &b),
+        files.make_dir(&b, true),
+        files.remove_dir_all(&a).map(drop),
+        files.open(&a, OpenMode::Write).map(drop),
+        files.open(&b, OpenMode::Append).map(drop),
+        files.open(&a, OpenMode::ReadWrite).map(drop),
+    ] {
+        assert_eq!(written, Err(FsError::Access));
+    }
+    files.write(&path("home://b"), b"b").unwrap();
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2);
+    assert_eq!(std::fs::read(at("a")).unwrap(), b"a");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::{CallContext, Domain, DomainLinker, Own, Parts, PerInstance, PerLoad, PerScope, Views};
 use crate::blocking::Blocking;
+use crate::config::WorkspaceMode;
 use crate::names::CapsuleName;
 use crate::policy::contract::Interface;
 use crate::principal::PrincipalScope;
@@ -47,6 +48,7 @@ pub use gates::INTERFACES;
 /// Serves `astrid:fs`.
 pub struct Fs {
     workspace: PathBuf,
+    mode: WorkspaceMode,
     kv: Arc<dyn KvStore>,
     blocking: Blocking,
     emptied: Arc<Emptied>,
@@ -76,7 +78,8 @@ pub struct Instance {
 impl Own for Fs {
     fn new(parts: &Parts) -> Self {
         Self {
-            workspace: parts.workspace.clone(),
+            workspace: parts.workspace.0.clone(),
+            mode: parts.workspace.1,
             kv: Arc::clone(&parts.kv),
             blocking: parts.blocking.clone(),
             emptied: Arc::default(),
@@ -101,6 +104,10 @@ impl PerScope<Fs> for Scope {
         let tmp = tmp.join(load.capsule.as_str());
         let emptied = Arc::clone(&fs.emptied);
         let folders = Folders::new(fs.workspace.clone(), files, tmp, emptied);
+        let folders = match fs.mode {
+            WorkspaceMode::ReadOnly => folders.with_workspace_read_only(),
+            WorkspaceMode::Direct => folders,
+        };
         Self(Arc::new(Files::new(folders, load.grants.clone(), space)))
     }
 }
