@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Ceilings, ImportError, absent};
+use super::{Ceilings, ImportError, Source, absent};
 use crate::call::MAX_DEPTH;
 use crate::engine::{Frames, LIFT_LIMIT, Refusal};
 use crate::escape;
@@ -229,6 +229,10 @@ pub enum CallError {
     CpuTimeout {
         /// The capsule.
         capsule: CapsuleName,
+        /// For whom it was called.
+        principal: PrincipalId,
+        /// Who says how much it may use.
+        set_by: Source,
         /// CPU time of a call.
         budget: Duration,
         /// What it was doing, innermost first.
@@ -243,6 +247,10 @@ pub enum CallError {
     WallTimeout {
         /// The capsule.
         capsule: CapsuleName,
+        /// For whom it was called.
+        principal: PrincipalId,
+        /// Who says how much it may use.
+        set_by: Source,
         /// Wall time of a call.
         budget: Duration,
         /// How much of it the guest computed.
@@ -255,6 +263,8 @@ pub enum CallError {
     Memory {
         /// The capsule.
         capsule: CapsuleName,
+        /// Who says how much it may hold.
+        set_by: Source,
         /// Bytes it would have held.
         wanted: usize,
         /// Bytes it may hold.
@@ -374,6 +384,20 @@ fn pause(left: Duration) -> String {
     }
 }
 
+impl Source {
+    /// What to do for more: `key` is the limit's in a manifest and in etc/config.toml, `option` sets it for a principal.
+    fn more(self, key: &str, principal: &PrincipalId, option: &str) -> String {
+        match self {
+            Self::Manifest => format!("ask for more: [runtime] {key} in Capsule.toml"),
+            Self::Operator => format!("let the host give more: [limits] {key} in etc/config.toml"),
+            Self::Profile => {
+                format!("let {principal} use more: astrid principal set {principal} {option}")
+            }
+            Self::Call => "give the call more".into(),
+        }
+    }
+}
+
 fn place_of_waiting(function: Option<&str>) -> String {
     function.map_or_else(String::new, |function| {
         format!(" and was waiting in `{function}`")
@@ -382,7 +406,12 @@ fn place_of_waiting(function: Option<&str>) -> String {
 
 impl CallError {
     /// Memory that was refused.
-    pub(super) fn memory(capsule: CapsuleName, principal: &PrincipalId, refusal: Refusal) -> Self {
+    pub(super) fn memory(
+        capsule: CapsuleName,
+        principal: &PrincipalId,
+        set_by: Source,
+        refusal: Refusal,
+    ) -> Self {
         match refusal {
             Refusal::Principal { wanted, limit } => Self::PrincipalMemory {
                 capsule,
@@ -392,6 +421,7 @@ impl CallError {
             },
             Refusal::Instance { wanted, limit } => Self::Memory {
                 capsule,
+                set_by,
                 wanted,
                 limit,
             },
@@ -470,11 +500,16 @@ impl CallError {
                 None => format!("it has: {}", escape::line(&known.join(", "))),
             },
             Self::Principal(error) => error.hint(),
-            Self::CpuTimeout { .. } => {
-                "do less in one call, or ask for more: [runtime] cpu_ms in Capsule.toml".into()
+            Self::CpuTimeout { principal, set_by, .. } => {
+                format!("do less in one call, or {}", set_by.more("cpu_ms", principal, "--cpu TIME"))
             }
-            Self::WallTimeout { .. } => {
-                "wait for less in one call, or ask for more: [runtime] wall_ms in Capsule.toml, or --timeout".into()
+            Self::WallTimeout { principal, set_by, .. } => {
+                let more = set_by.more("wall_ms", principal, "--wall TIME");
+                let option = if *set_by == Source::Call { ": --timeout" } else { "" };
+                format!("wait for less in one call, or {more}{option}")
+            }
+            Self::Memory { set_by: Source::Operator, .. } => {
+                "hold less at once, or let the host give more: [limits] memory in etc/config.toml".into()
             }
             Self::Memory { wanted, .. } => format!(
                 "hold less at once, or ask for more in Capsule.toml: [runtime] memory = \"{}MiB\"",

@@ -212,6 +212,8 @@ impl Live {
             .into(),
             Failure::Stopped(Stopped::TimedOut) => CallError::WallTimeout {
                 capsule: name,
+                principal: self.store.data().call().principal().clone(),
+                set_by: ceilings.set_by.wall,
                 budget: ceilings.wall,
                 computed: self.clock.spent(),
                 waiting: self.store.data().call().waiting.function(),
@@ -244,6 +246,8 @@ impl Live {
         match (trap_kind(error), last_words, refused) {
             (TrapKind::Interrupted, _, _) => CallError::CpuTimeout {
                 capsule: name,
+                principal,
+                set_by: ceilings.set_by.cpu,
                 budget: ceilings.cpu,
                 trace,
             },
@@ -258,7 +262,7 @@ impl Live {
                 TrapKind::Unreachable | TrapKind::OutOfBounds(_) | TrapKind::Other(_),
                 None,
                 Some(refusal),
-            ) => CallError::memory(name, &principal, refusal),
+            ) => CallError::memory(name, &principal, ceilings.set_by.memory, refusal),
             (TrapKind::Unreachable, None, None) => CallError::Trap {
                 capsule: name,
                 message: "unreachable code was executed".into(),

@@ -182,7 +182,7 @@ impl LoadedCapsule {
             Err(open) => return Err(self.circuit_open(request.principal, open).into()),
         };
         // What its manifest allows a handler is its own limit, too.
-        let own = tenant.ceilings.for_call(None, request.own_time());
+        let own = tenant.ceilings.for_handler(request.own_time());
         let ceilings = own.for_call(request.cpu, request.wall);
         let (mut live, instance, began) = match tenant.idle.take() {
             Some(mut live) => {

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use by_name::NameLocks;
-pub use ceilings::Ceilings;
+pub use ceilings::{Ceilings, Source};
 pub use circuit::OpenCircuit;
 pub(crate) use environment::{Environment, Surroundings};
 pub use error::{CallError, LoadError};

@@ -6,7 +6,7 @@ use astrid_host::domain;
 use astrid_host::exports::{Binary, EntryPoint};
 use astrid_host::manifest::{self, Capability, CapsuleManifest, Evidence};
 use astrid_host::policy::contract::{Interface, Offered};
-use astrid_host::policy::gate::{Gate, List, Missing, Needs};
+use astrid_host::policy::gate::{Access, Gate, List, Missing, Needs, Subject};
 use astrid_host::policy::imports::{self, ImportError};
 
 use super::{Finding, IMPORT_FINDINGS, quoted};
@@ -102,7 +102,11 @@ fn missing(
                 "it has no install or upgrade hook, where alone that works".to_owned(),
                 None,
             )),
-            (Ok(()), _) => None,
+            (Ok(()), _) => ungranted(manifest, gate).map(|access| {
+                let why = "no path is granted, so it works on tmp:// alone; add to [capabilities]";
+                let capability = Capability::find(access.capability());
+                (why.to_owned(), capability.map(Capability::line))
+            }),
         };
         if let Some(lacking) = lacking {
             denied.entry(lacking).or_default().insert(name);
@@ -118,6 +122,26 @@ fn missing(
     denied.into_iter().map(finding).collect()
 }
 
+/// What a function does with its paths for which the manifest grants none.
+fn ungranted(manifest: &CapsuleManifest, gate: &Gate) -> Option<Access> {
+    let grants = |access| match access {
+        Access::Read => &manifest.capabilities.fs_read,
+        Access::Write => &manifest.capabilities.fs_write,
+    };
+    let is_missing = |access: &Access| grants(*access).is_empty();
+    match gate.subject() {
+        // As it is opened: any grant will do.
+        Some(Subject::Paths([])) => {
+            let both = [Access::Read, Access::Write];
+            both.iter().all(is_missing).then_some(Access::Read)
+        }
+        Some(Subject::Paths(accesses)) => {
+            accesses.iter().copied().find(|access| is_missing(access))
+        }
+        _ => None,
+    }
+}
+
 /// Capabilities that nothing in the binary could make use of.
 fn unused(
     manifest: &CapsuleManifest,
@@ -131,11 +155,18 @@ fn unused(
             .any(|import| import.starts_with(prefix))
     };
     let asked_for = |key| {
-        let mut gates = taken.iter().map(|(_, gate)| gate.needs());
-        gates.any(|needs| match needs {
+        let needs = |gate: &Gate| match gate.needs() {
             Needs::All(names) | Needs::Any(names) => names.contains(&key),
             Needs::Nothing => false,
-        })
+        };
+        let grants = |gate: &Gate| match gate.subject() {
+            Some(Subject::Paths([])) => matches!(key, "fs_read" | "fs_write"),
+            Some(Subject::Paths(accesses)) => {
+                accesses.iter().any(|access| access.capability() == key)
+            }
+            _ => false,
+        };
+        taken.iter().any(|(_, gate)| needs(gate) || grants(gate))
     };
     let publishes = || {
         taken
@@ -271,10 +302,28 @@ mod tests {
             "astrid:http/host@1.1.0 http-request",
             &[],
         );
-        gate(
+        case(
             "[capabilities]\nfs_read = [\"*\"]",
-            "astrid:fs/host@1.0.0 fs-open",
+            &["astrid:fs/host@1.0.0 fs-open"],
             &[],
+        );
+    }
+
+    #[test]
+    fn without_a_grant_there_is_only_the_temporary_folder() {
+        case(
+            "[capabilities]\nfs_read = [\"*\"]",
+            &["astrid:fs/host@1.0.0 fs-open fs-copy fs-stat"],
+            &[
+                r#"warning: it imports `fs-copy`, and no path is granted … | fs_write = ["workspace://"]"#,
+            ],
+        );
+        case(
+            "",
+            &["astrid:fs/host@1.0.0 fs-open"],
+            &[
+                r#"warning: it imports `fs-open`, and no path is granted … | fs_read = ["workspace://"]"#,
+            ],
         );
     }
 
