@@ -378,9 +378,22 @@ impl Host {
 
     /// Whether a capsule with this manifest would have been loaded.
     fn ready_to_call(&self) -> Result<(), String> {
-        match &self.core().broken_manifest {
+        match &self.core().mistake {
             None => Ok(()),
             Some(reason) => Err(reason.clone()),
+        }
+    }
+
+    /// Whether this handle calls on behalf of a principal of its own.
+    pub(crate) fn is_by(&self) -> bool {
+        self.by.is_some()
+    }
+
+    /// The principal on whose behalf this handle calls.
+    pub(crate) fn called_by(&self) -> String {
+        match &self.by {
+            Some(principal) => principal.clone(),
+            None => self.core().principal(),
         }
     }
 
