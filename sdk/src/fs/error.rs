@@ -48,8 +48,6 @@ pub struct Attempt {
     verb: &'static str,
     access: Access,
     path: Box<str>,
-    /// Whether it is about a folder: then that is what a grant has to cover, and else the folder that it lies in.
-    folder: bool,
     to: Option<(Access, Box<str>)>,
 }
 
@@ -59,16 +57,7 @@ impl Attempt {
             verb,
             access,
             path: path.into(),
-            folder: false,
             to: None,
-        }
-    }
-
-    /// It is about a folder.
-    pub(super) fn folder(self) -> Self {
-        Self {
-            folder: true,
-            ..self
         }
     }
 
@@ -90,14 +79,14 @@ impl Attempt {
         self.to.as_ref().map(|(_, path)| &**path)
     }
 
-    /// What Capsule.toml must have for it: the folders of the paths.
+    /// What Capsule.toml must have for it.
     fn grants(&self) -> String {
         let first = (self.access, &self.path);
         let second = self.to.as_ref().map(|(access, path)| (*access, path));
         let mut grants: Vec<String> = Vec::new();
         for (access, path) in [first].into_iter().chain(second) {
             for key in access.keys() {
-                let grant = format!("{key} = [\"{}\"]", shown(&covering(path, self.folder)));
+                let grant = format!("{key} = [\"{}\"]", shown(&covering(path)));
                 if !grants.contains(&grant) {
                     grants.push(grant);
                 }
@@ -107,18 +96,19 @@ impl Attempt {
     }
 }
 
-/// The folder that a path is, or else lies in, as an entry of `fs_read` and `fs_write`.
-fn covering(path: &str, is_folder: bool) -> String {
-    let (scheme, rest) = match path.split_once("://") {
-        Some((scheme, rest)) => (scheme, rest),
-        None => ("workspace", path.trim_start_matches('/')),
+/// The entry of `fs_read` or `fs_write` that the host proposes for a path: the folder that it lies in, or at the top itself.
+fn covering(path: &str) -> String {
+    let (scheme, rest) = path.split_once("://").unwrap_or(("workspace", path));
+    let scheme = if scheme == "cwd" { "workspace" } else { scheme };
+    let names = rest
+        .split('/')
+        .filter(|name| !name.is_empty() && *name != ".");
+    let names: Vec<&str> = names.collect();
+    let folder = match names.split_last() {
+        Some((_, folder)) if !folder.is_empty() => folder,
+        _ => &names,
     };
-    let folder = match rest.rsplit_once('/') {
-        _ if is_folder => rest.trim_end_matches('/'),
-        Some((folder, _)) => folder,
-        None => "",
-    };
-    format!("{scheme}://{folder}")
+    format!("{scheme}://{}", folder.join("/"))
 }
 
 fn shown(path: &str) -> String {

@@ -163,7 +163,7 @@ pub fn remove_file(path: impl AsRef<str>) -> Result<(), Error> {
 /// leads to stays.
 pub fn remove_dir_all(path: impl AsRef<str>) -> Result<u64, Error> {
     let path = path.as_ref();
-    folder(
+    one(
         "remove",
         Access::Write,
         path,
@@ -174,7 +174,7 @@ pub fn remove_dir_all(path: impl AsRef<str>) -> Result<u64, Error> {
 /// Makes a folder in one that is there.
 pub fn create_dir(path: impl AsRef<str>) -> Result<(), Error> {
     let path = path.as_ref();
-    folder(
+    one(
         "make the folder",
         Access::Write,
         path,
@@ -185,7 +185,7 @@ pub fn create_dir(path: impl AsRef<str>) -> Result<(), Error> {
 /// Makes a folder and those above it, as far as they are missing.
 pub fn create_dir_all(path: impl AsRef<str>) -> Result<(), Error> {
     let path = path.as_ref();
-    folder(
+    one(
         "make the folder",
         Access::Write,
         path,
@@ -197,7 +197,7 @@ pub fn create_dir_all(path: impl AsRef<str>) -> Result<(), Error> {
 /// [`MAX_ENTRIES`]. All come by one call, so that unlike in `std` an entry is no `Result`.
 pub fn read_dir(path: impl AsRef<str>) -> Result<ReadDir, Error> {
     let path = path.as_ref();
-    let names = folder("list", Access::Read, path, backend::fs_readdir(path))?;
+    let names = one("list", Access::Read, path, backend::fs_readdir(path))?;
     Ok(ReadDir::new(path, names))
 }
 
@@ -235,14 +235,14 @@ pub fn read_link(path: impl AsRef<str>) -> Result<String, Error> {
     one("read the link", Access::Read, path, target)
 }
 
-/// Gives a file another name in the same scheme. A file of `home://` or `tmp://` with several names is not written in
-/// place: [`write()`] gives the one name a file of its own.
+/// Gives a file another name in the same scheme. A file with several names may not be written in place:
+/// [`write()`] gives the one name a file of its own.
 pub fn hard_link(original: impl AsRef<str>, link: impl AsRef<str>) -> Result<(), Error> {
     let (original, link) = (original.as_ref(), link.as_ref());
     let linked = backend::fs_hard_link(original, link);
     two(
         "link",
-        (Access::Both, original),
+        (Access::Write, original),
         (Access::Write, link),
         linked,
     )
@@ -256,16 +256,6 @@ fn one<T>(
     answer: Result<T, code::Code>,
 ) -> Result<T, Error> {
     answer.map_err(|code| Error::new(code, Attempt::new(verb, access, path)))
-}
-
-/// What the host answered about one path, of a folder.
-fn folder<T>(
-    verb: &'static str,
-    access: Access,
-    path: &str,
-    answer: Result<T, code::Code>,
-) -> Result<T, Error> {
-    answer.map_err(|code| Error::new(code, Attempt::new(verb, access, path).folder()))
 }
 
 /// What the host answered about two paths.

@@ -342,7 +342,7 @@ pub fn fs_read_link(path: &str) -> Result<String, Code> {
 }
 
 pub fn fs_hard_link(src: &str, link_path: &str) -> Result<(), Code> {
-    change_two((src, Access::Both), link_path, |from, to, files| {
+    change_two((src, Access::Write), link_path, |from, to, files| {
         if from.place.scheme != to.place.scheme {
             return Err(Code::CrossVfs);
         }

@@ -11,6 +11,9 @@ use crate::fs::{
 };
 use crate::testing::state::{State, current};
 
+/// The most bytes that a file could have on any system.
+const MAX_LEN: u64 = i64::MAX as u64;
+
 pub struct FileHandle {
     state: Rc<RefCell<State>>,
     asked: Asked,
@@ -52,12 +55,17 @@ fn opened(asked: &Asked, files: &mut Files, mode: Mode) -> Result<u64, Code> {
     let tree = asked.tree(files);
     match (mode, there) {
         (Mode::Read, None) => return Err(Code::NotFound),
-        (Mode::Read | Mode::Append | Mode::ReadWrite, Some(node)) => {
+        (Mode::Read, Some(node)) => {
             tree.bytes(node)?;
             return Ok(node);
         }
-        (Mode::Write, Some(node)) => in_place(tree, asked.place.scheme, node)?,
+        (_, Some(node)) => in_place(tree, asked.place.scheme, node)?,
         (_, None) => {}
+    }
+    if let Some(node) = there
+        && mode != Mode::Write
+    {
+        return Ok(node);
     }
     files.count_write()?;
     if let Some(node) = there {
@@ -94,7 +102,8 @@ impl FileHandle {
                 Mode::Append => length,
                 _ => offset,
             };
-            let end = offset.checked_add(written.into()).ok_or(Code::TooLarge)?;
+            let end = offset.checked_add(written.into());
+            let end = end.filter(|end| *end <= MAX_LEN).ok_or(Code::TooLarge)?;
             let after = length.max(end);
             Ok((after, move |bytes: &mut Vec<u8>| {
                 // They fit: there is room for the whole of it in memory.
@@ -108,6 +117,9 @@ impl FileHandle {
     }
 
     pub fn set_len(&self, size: u64) -> Result<(), Code> {
+        if size > MAX_LEN {
+            return Err(Code::TooLarge);
+        }
         self.write(|_| {
             // It fits: there is room for the whole of it in memory.
             Ok((size, move |bytes: &mut Vec<u8>| {

@@ -43,15 +43,16 @@ impl fmt::Display for Place {
 
 impl Place {
     pub fn parse(path: &str) -> Result<Self, Code> {
-        if path.len() > MAX_PATH || path.contains('\0') {
+        if path.is_empty() || path.len() > MAX_PATH || path.contains('\0') {
             return Err(Code::InvalidPath);
         }
         let (scheme, rest) = match path.split_once("://") {
             Some(("workspace" | "cwd", rest)) => (Scheme::Workspace, rest),
             Some(("home", rest)) => (Scheme::Home, rest),
             Some(("tmp", rest)) => (Scheme::Tmp, rest),
-            Some(_) => return Err(Code::InvalidPath),
-            None => match path.strip_prefix("/tmp") {
+            // With a slash before it, it is part of a name.
+            Some((scheme, _)) if !scheme.contains('/') => return Err(Code::InvalidPath),
+            _ => match path.strip_prefix("/tmp") {
                 Some(rest) if rest.is_empty() || rest.starts_with('/') => (Scheme::Tmp, rest),
                 _ => (Scheme::Workspace, path),
             },
@@ -135,7 +136,8 @@ mod tests {
             check(path, Ok("workspace://a/b"));
         }
         for (path, place) in [
-            ("", "workspace://"),
+            (".", "workspace://"),
+            ("a/home://b", "workspace://a/home:/b"),
             ("/", "workspace://"),
             ("/tmp", "tmp://"),
             ("/tmp/a", "tmp://a"),
@@ -152,7 +154,7 @@ mod tests {
     fn what_is_no_path() {
         let long = format!("a/{}", "b".repeat(256));
         let deep = "a/".repeat(2_049);
-        for path in ["a\0", "http://a", "://a", "Home://a", &long, &deep] {
+        for path in ["", "a\0", "http://a", "://a", "Home://a", &long, &deep] {
             check(path, Err(Code::InvalidPath));
         }
         for path in ["..", "a/../b", "home://..", "/tmp/../a", "a/.."] {

@@ -19,14 +19,16 @@ pub const LINKS: [(&str, &str); 5] = [
 ];
 
 /// Where files may be read and written.
-const ROOTS: [&str; 3] = ["workspace://open", "home://open", "tmp:/"];
+const ROOTS: [&str; 3] = ["workspace://open/", "home://open/", "tmp://"];
 
 /// Asks in a fresh folder of each root; the answer, or what differs.
 fn everywhere(name: &str, ask: fn(&str) -> Result<String>) -> Result<String> {
     let mut answers = Vec::new();
     for root in ROOTS {
-        let folder = format!("{root}/{name}");
-        fs::create_dir_all(&folder)?;
+        // The granted folder itself may not be there yet.
+        fs::create_dir_all(root)?;
+        let folder = format!("{root}{name}");
+        fs::create_dir(&folder)?;
         answers.push(ask(&folder)?);
     }
     answers.dedup();

@@ -56,7 +56,12 @@ pub const CASES: &[Case] = &[
     case(
         "what is no path",
         no_path,
-        "invalid-path invalid-path invalid-path invalid-path",
+        "invalid-path invalid-path invalid-path invalid-path invalid-path",
+    ),
+    case(
+        "a granted folder that is not there yet",
+        fresh,
+        "not-found ok true",
     ),
     case("the folders of a home", home, "true true"),
 ];
@@ -65,7 +70,6 @@ fn path(folder: &str) -> Result<String> {
     fs::create_dir(format!("{folder}/sub"))?;
     fs::write(format!("{folder}/sub/a"), "")?;
     let canonical = fs::canonicalize(format!("{folder}/./sub//a"))?;
-    // `tmp:/` and a name is `tmp://` and that name.
     Ok((canonical == format!("{folder}/sub/a")).to_string())
 }
 
@@ -165,8 +169,18 @@ fn dots() -> Result<String> {
 
 fn no_path() -> Result<String> {
     let (long, deep) = (format!("open/{}", "x".repeat(256)), "open/".repeat(1_000));
-    let paths = ["open/a\0b", "http://open/a", &long, &deep];
+    let paths = ["", "open/a\0b", "http://open/a", &long, &deep];
     Ok(paths.map(|path| told(fs::metadata(path))).join(" "))
+}
+
+/// Only this case uses `home://fresh`.
+fn fresh() -> Result<String> {
+    let written = told(fs::write("home://fresh/a", ""));
+    let made = told(fs::create_dir_all("home://fresh/a/b"));
+    Ok(format!(
+        "{written} {made} {}",
+        fs::exists("home://fresh/a/b")?
+    ))
 }
 
 fn home() -> Result<String> {
