@@ -247,6 +247,38 @@ fn an_error_says_what_to_do_with_which_path() {
 }
 
 #[test]
+fn each_code_has_its_case_and_its_kind() {
+    type Case = fn(fs::Attempt) -> fs::Error;
+    let cases: [(Case, ErrorKind); 15] = [
+        (fs::Error::NotFound, ErrorKind::NotFound),
+        (fs::Error::Access, ErrorKind::PermissionDenied),
+        (fs::Error::CapabilityDenied, ErrorKind::PermissionDenied),
+        (fs::Error::BoundaryEscape, ErrorKind::PermissionDenied),
+        (fs::Error::InvalidPath, ErrorKind::InvalidFilename),
+        (fs::Error::WouldBlock, ErrorKind::WouldBlock),
+        (fs::Error::IsDirectory, ErrorKind::IsADirectory),
+        (fs::Error::NotDirectory, ErrorKind::NotADirectory),
+        (fs::Error::NotEmpty, ErrorKind::DirectoryNotEmpty),
+        (fs::Error::TooLarge, ErrorKind::FileTooLarge),
+        (fs::Error::Quota, ErrorKind::QuotaExceeded),
+        (fs::Error::CrossVfs, ErrorKind::CrossesDevices),
+        (fs::Error::AlreadyExists, ErrorKind::AlreadyExists),
+        (fs::Error::Closed, ErrorKind::NotConnected),
+        (
+            |attempt| fs::Error::Unknown(attempt, "so".into()),
+            ErrorKind::Other,
+        ),
+    ];
+    let host = host();
+    for (case, kind) in cases {
+        host.refuse_file("a", case);
+        let error = host.run(|| fs::read("a")).unwrap_err();
+        assert_eq!(error, case(error.attempt().clone()));
+        assert_eq!(io::Error::from(error).kind(), kind);
+    }
+}
+
+#[test]
 fn what_is_not_text_leaves_the_buffer_as_it_was() {
     let host = host().file("a", [b'a', 0xff]);
     host.run(|| {

@@ -150,8 +150,10 @@ mod tests {
         refused.refuse_file(TODAY, fs::Error::Access);
         fails(refused, "the system does not permit it");
         for timestamp in ["", "yesterday", "../../../../T"] {
-            let mut caller = runtime::Caller::default();
-            caller.timestamp = timestamp.into();
+            let caller = runtime::Caller {
+                timestamp: timestamp.into(),
+                ..runtime::Caller::default()
+            };
             fails(host().caller(caller), "does not say when");
         }
     }

@@ -14,7 +14,7 @@ impl ReadDir {
         // Hosts list in whatever order their file system has.
         names.sort_unstable();
         let mut folder = folder.to_owned();
-        if !folder.is_empty() && !folder.ends_with('/') {
+        if !folder.ends_with('/') {
             folder.push('/');
         }
         Self {
