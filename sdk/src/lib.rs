@@ -39,13 +39,16 @@
 //!   like `std` where `std` has the thing. They are made of [`sys`], which is the host's interface
 //!   as it is. [`secret`] says whether a secret is set.
 //! * [`state`], [`kv`]: what a capsule remembers of each principal, as the fields of its type or under keys.
+//! * [`fs`]: files of the workspace, of the principal and of the capsule, shaped like `std::fs`.
+//! * [`identity`]: which user a person of a platform is.
 //! * [`collections`]: hash maps for keys that a caller chooses.
 //! * [`ipc`], [`poll`]: messages between capsules, and waiting for several things at once.
 //! * [`testing`] (not in a component): a host in memory, under which all of the above runs.
 //!
 //! # Adding a package
 //!
-//! [`sys`], [`ipc`], [`kv`], [`poll`] and [`secret`] (`astrid:elicit`) are packages of the contract, each a folder of this crate's sources:
+//! [`sys`], [`fs`], [`identity`], [`ipc`], [`kv`], [`poll`] and [`secret`] (`astrid:elicit`) are packages of the contract, each a
+//! folder of this crate's sources:
 //!
 //! * `mod.rs`, and files beside it: the public functions, and the types, written once;
 //! * `component.rs`: the functions as calls to the host. A generated function that is good enough is re-exported by name,
@@ -171,6 +174,8 @@ mod verdict;
 
 pub mod collections;
 pub mod env;
+pub mod fs;
+pub mod identity;
 pub mod ipc;
 pub mod kv;
 pub mod log;
@@ -218,8 +223,8 @@ pub mod astrid {
 /// What almost every capsule wants in scope: `use astrid_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Error, Result, Verdict, astrid, capsule, env, ipc, kv, log, poll, runtime, secret, state,
-        time,
+        Error, Result, Verdict, astrid, capsule, env, fs, identity, ipc, kv, log, poll, runtime,
+        secret, state, time,
     };
 }
 

@@ -53,6 +53,10 @@ guests! {
     Counter => "capsules/counter",
     /// Tools that keep notes under keys.
     Notes => "capsules/notes",
+    /// Tools for the files of the workspace.
+    Files => "capsules/files",
+    /// Keeps a journal of prompts and answers, beside the chain.
+    Journal => "capsules/journal",
     /// Tools with canned data.
     WeatherTool => "capsules/weather-tool",
     /// Asks the standard library for what a component doesn't have.

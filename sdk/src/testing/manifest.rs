@@ -18,7 +18,7 @@ impl Host {
         let manifest = match read(text) {
             Ok(manifest) => manifest,
             Err(reason) => {
-                self.core().broken_manifest = Some(format!("Capsule.toml: {reason}"));
+                self.core().mistake = Some(format!("Capsule.toml: {reason}"));
                 return self;
             }
         };

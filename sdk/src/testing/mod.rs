@@ -67,11 +67,19 @@
 //! # Ok::<(), astrid_sdk::state::Error>(())
 //! ```
 //!
+//! # Files, users and links
+//!
+//! [`Host::file`] has a file there, [`Host::file_text`] and [`Host::files_below`] tell what has become of it. Each principal
+//! has a home, a folder for temporary files, and a workspace: the test's, with what was changed on the principal's behalf.
+//! What may be read and written the manifest grants. [`Host::user`] and [`Host::linked`] have users and their links there.
+//!
 //! # Failures
 //!
 //! [`Host::refuse_write`] has a write to come fail, [`Host::kv_quota`] sets how much there is room for, and
 //! [`Host::kv_unavailable`] takes the store of keys and values out of reach; [`Host::secrets_unavailable`] does that of
-//! secrets, [`Host::registry_unavailable`] that of capsules.
+//! secrets, [`Host::registry_unavailable`] that of capsules, [`Host::identities_unavailable`] that of users and links. Of files,
+//! [`Host::refuse_file`] refuses one, [`Host::refuse_file_write`] a write to come, and [`Host::files_quota`] sets how much
+//! there is room for.
 //!
 //! # Messages
 //!
@@ -378,9 +386,22 @@ impl Host {
 
     /// Whether a capsule with this manifest would have been loaded.
     fn ready_to_call(&self) -> Result<(), String> {
-        match &self.core().broken_manifest {
+        match &self.core().mistake {
             None => Ok(()),
             Some(reason) => Err(reason.clone()),
+        }
+    }
+
+    /// Whether this handle calls on behalf of a principal of its own.
+    pub(crate) fn is_by(&self) -> bool {
+        self.by.is_some()
+    }
+
+    /// The principal on whose behalf this handle calls.
+    pub(crate) fn called_by(&self) -> String {
+        match &self.by {
+            Some(principal) => principal.clone(),
+            None => self.core().principal(),
         }
     }
 

@@ -23,8 +23,8 @@ pub struct Core {
     pub capabilities: BTreeMap<String, Value>,
     /// What the manifest lists; without one everything may be published and subscribed to.
     pub access: Option<Access>,
-    /// What is wrong with the manifest.
-    pub broken_manifest: Option<String>,
+    /// What is wrong with the manifest, or with a file of the test.
+    pub mistake: Option<String>,
     /// Nanoseconds since 1970.
     pub clock_ns: u64,
     pub monotonic_ns: u64,
@@ -45,7 +45,7 @@ impl Default for Core {
             in_run_loop: false,
             capabilities: BTreeMap::new(),
             access: None,
-            broken_manifest: None,
+            mistake: None,
             clock_ns: CLOCK_START_MS * 1_000_000,
             monotonic_ns: 0,
             unloading: false,

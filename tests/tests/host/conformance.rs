@@ -9,16 +9,19 @@ use astrid_host::storage::LogLevel;
 use astrid_host::topic::TopicPattern;
 use astrid_host::{Call, Verdict};
 use conformance::{
-    ASK, CAPABILITIES, CASES, DENIED, ENV, GREETING, LOG, LOGS, LOOP_EXPECTED, LOOP_REPORT,
-    NOT_SET, PRINCIPAL, REASON, REFUSED, SECRET, STATE,
+    ASK, CAPABILITIES, CASES, DENIED, ENV, FILES, GREETING, LINKS, LOG, LOGS, LOOP_EXPECTED,
+    LOOP_REPORT, NOT_SET, PRINCIPAL, REASON, REFUSED, SECRET, STATE,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::common::{LONG, Lines, Sink, builder, call_by, host, id, loaded, said, with_people};
 
 #[tokio::test]
 pub(crate) async fn each_case_is_answered_as_expected() {
-    let (host, capsule) = loaded(Guest::Conformance).await;
+    let workspace = workspace();
+    let host = with_people(builder().workspace(workspace.path())).await;
+    let capsule = host.load(Guest::Conformance.package()).await.unwrap();
     let (key, value) = SECRET;
     host.set_secret(&capsule, Some(&id(PRINCIPAL)), key, value)
         .await
@@ -31,6 +34,23 @@ pub(crate) async fn each_case_is_answered_as_expected() {
         let expected = ("final", json!(case.expected));
         assert_eq!(said(&reply), expected, "{}", case.name);
     }
+}
+
+/// A workspace with what has to be in it beforehand.
+fn workspace() -> TempDir {
+    let workspace = tempfile::tempdir().unwrap();
+    let at = |path: &str| {
+        let path = workspace.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    };
+    for (path, contents) in FILES {
+        std::fs::write(at(path), contents).unwrap();
+    }
+    for (path, target) in LINKS {
+        std::os::unix::fs::symlink(target, at(path)).unwrap();
+    }
+    workspace
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod counted;
 mod damage;
 mod domains;
 mod events;
+mod files;
 mod gates;
 mod hostile;
 mod installs;
@@ -56,6 +57,7 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
             state::a_state_that_cannot_be_read_stays,
         ],
         Guest::Notes => &[state::notes_are_each_principals_own],
+        Guest::Files | Guest::Journal => &[files::what_needs_files_is_not_loaded],
         Guest::Absent => &[
             absent::what_a_component_does_not_have_is_told_with_what_to_use,
             absent::the_sdks_maps_hash_differently_in_each_instance,

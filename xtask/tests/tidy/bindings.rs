@@ -21,6 +21,20 @@ const IMPORTS: &[(&str, &[(&str, &str)])] = &[
         &[("error-code", "crate::secret::Error")],
     ),
     (
+        "astrid:fs/host@1.0.0",
+        &[
+            ("datetime", "crate::fs::Datetime"),
+            ("error-code", "crate::fs::Code"),
+            ("file-stat", "crate::fs::Metadata"),
+            ("file-type", "crate::fs::FileType"),
+            ("open-mode", "crate::fs::Mode"),
+        ],
+    ),
+    (
+        "astrid:identity/host@1.0.0",
+        &[("platform-link", "crate::identity::Link")],
+    ),
+    (
         "astrid:io/poll@1.0.0",
         &[("error-code", "crate::poll::Error")],
     ),

@@ -3,10 +3,13 @@
 //! [`CASES`] says what is asked and what must come of it, a file for each package of the contract. [`DENIED`] and
 //! [`REFUSED`] say what comes of odd calls, [`LOOP_EXPECTED`] what a run loop is told, [`STATE`] what is remembered. The same lists are checked here
 //! against the host in memory and, by the end-to-end tests, against the real one, under [`PRINCIPAL`]. Both have the
-//! manifest: it configures [`ENV`] and holds [`CAPABILITIES`]. Of the topics used here, it leaves out [`CLOSED`].
+//! manifest: it configures [`ENV`] and holds [`CAPABILITIES`]. Of the topics used here, it leaves out [`CLOSED`]. The
+//! workspace has [`FILES`] and [`LINKS`].
 
 #![forbid(unsafe_code)]
 
+mod fs;
+mod identity;
 mod ipc;
 mod kv;
 mod poll;
@@ -43,6 +46,16 @@ pub const CASES: &[&[Case]] = &[
     sys::CASES,
 ];
 
+/// The cases of packages that the real host does not serve yet: the host in memory alone is asked. Once it serves them,
+/// they belong among [`CASES`].
+pub const AHEAD: &[&[Case]] = &[fs::files::CASES, fs::places::CASES, identity::CASES];
+
+/// Files that have to be in the workspace beforehand, and what they hold.
+pub const FILES: &[(&str, &str)] = &fs::FILES;
+
+/// Symbolic links that have to be in the workspace beforehand, and where they lead.
+pub const LINKS: &[(&str, &str)] = &fs::LINKS;
+
 /// The action that takes a case's name, and answers what came of it.
 pub const ASK: &str = "ask";
 
@@ -56,7 +69,7 @@ pub const ENV: [(&str, &str); 2] = [("GREETING", "Hello"), ("EMPTY", "")];
 pub const SECRET: (&str, &str) = ("TOKEN", "hush");
 
 /// What the capsule is to hold.
-pub const CAPABILITIES: [&str; 2] = ["kv", "net"];
+pub const CAPABILITIES: [&str; 5] = ["fs_read", "fs_write", "identity", "kv", "net"];
 
 /// The topic that the capsule may neither publish nor subscribe to.
 pub const CLOSED: &str = "conformance.v2.closed";

@@ -61,7 +61,11 @@ pub const CASES: &[Case] = &[
     ),
     case("the caller's principal", caller, "alice"),
     case("the call's time", timestamp, "told"),
-    case("the capabilities that are held", held, "kv net"),
+    case(
+        "the capabilities that are held",
+        held,
+        "fs_read fs_write identity kv net",
+    ),
     case(
         "a capability of an unknown capsule",
         || holds(NOBODY),

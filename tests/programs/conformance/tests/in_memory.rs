@@ -4,15 +4,19 @@ use std::collections::BTreeSet;
 
 use astrid_sdk::testing::{Host, Kind};
 use conformance::{
-    ASK, CASES, Conformance, DENIED, LOG, LOGS, LOOP_EXPECTED, LOOP_REPORT, PRINCIPAL, REASON,
-    REFUSED, SECRET, STATE,
+    AHEAD, ASK, CASES, Conformance, DENIED, FILES, LINKS, LOG, LOGS, LOOP_EXPECTED, LOOP_REPORT,
+    PRINCIPAL, REASON, REFUSED, SECRET, STATE,
 };
 
 fn host() -> Host {
-    Host::new()
+    let host = Host::new()
         .manifest(include_str!("../Capsule.toml"))
         .principal(PRINCIPAL)
-        .secret(SECRET.0, SECRET.1)
+        .secret(SECRET.0, SECRET.1);
+    let files = FILES.iter();
+    let host = files.fold(host, |host, (path, contents)| host.file(path, contents));
+    let links = LINKS.iter();
+    links.fold(host, |host, (path, target)| host.symlink(path, *target))
 }
 
 #[test]
@@ -26,9 +30,30 @@ fn each_case_is_answered_as_expected() {
 }
 
 #[test]
+fn each_case_ahead_of_the_real_host_is_answered_as_expected() {
+    for case in AHEAD.iter().copied().flatten() {
+        let answer = host().run(case.ask);
+        let answer = answer.unwrap_or_else(|error| error.to_string());
+        assert_eq!(answer, case.expected, "{}", case.name);
+    }
+}
+
+#[test]
+fn all_cases_are_answered_by_one_host_in_any_order() {
+    let host = host();
+    let cases = AHEAD.iter().copied().flatten();
+    for case in cases.rev() {
+        let answer = host.run(case.ask);
+        let answer = answer.unwrap_or_else(|error| error.to_string());
+        assert_eq!(answer, case.expected, "{}", case.name);
+    }
+    assert_eq!(host.open_files(), 0);
+}
+
+#[test]
 fn no_case_has_the_name_of_another() {
     let mut names = BTreeSet::new();
-    for case in CASES.iter().copied().flatten() {
+    for case in CASES.iter().chain(AHEAD).copied().flatten() {
         assert!(names.insert(case.name), "{}", case.name);
     }
 }
