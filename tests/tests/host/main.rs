@@ -57,7 +57,8 @@ const fn tests_of(guest: Guest) -> &'static [fn()] {
             state::a_state_that_cannot_be_read_stays,
         ],
         Guest::Notes => &[state::notes_are_each_principals_own],
-        Guest::Files | Guest::Journal => &[files::what_needs_files_is_not_loaded],
+        Guest::Files => &[files::tools_read_write_edit_list_and_search_the_workspace],
+        Guest::Journal => &[files::a_journal_has_a_line_for_each_event_of_its_principal],
         Guest::Absent => &[
             absent::what_a_component_does_not_have_is_told_with_what_to_use,
             absent::the_sdks_maps_hash_differently_in_each_instance,
