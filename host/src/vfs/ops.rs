@@ -1,7 +1,7 @@
 //! What is done with files, by paths that were granted.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
@@ -110,6 +110,10 @@ impl Files {
 
     /// Makes a folder; with `all`, those above it, too, and it may be there.
     pub(crate) fn make_dir(&self, path: &GuestPath, all: bool) -> Result<(), FsError> {
+        if all {
+            // What is granted may not be there yet, and is made with the rest.
+            self.make_granted(path)?;
+        }
         let Place { dir, path } = self.place(Access::Write, path)?;
         if !all {
             return Ok(dir.create_dir(&path)?);
@@ -121,6 +125,23 @@ impl Files {
                 (Ok(_), FsError::AlreadyExists) => Err(FsError::AlreadyExists),
                 (_, error) => Err(error),
             },
+        }
+    }
+
+    /// Makes the folder of the grant that covers a path below it, if there is nothing yet.
+    fn make_granted(&self, path: &GuestPath) -> Result<(), FsError> {
+        self.folders.writable(path.mount)?;
+        let grant = self.grants.covering(Access::Write, path);
+        let grant = grant.ok_or(FsError::Access)?;
+        if grant.subtree == Path::new("") || grant.subtree == path.relative() {
+            return Ok(());
+        }
+        let mount = self.folders.mount(grant.mount)?;
+        match mount.symlink_metadata(&grant.subtree) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(mount.create_dir_all(&grant.subtree)?)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -263,12 +284,25 @@ impl Files {
         Ok(GuestPath::new(path.mount, whole)?.to_string())
     }
 
-    /// What a link says, if that leads nowhere out.
+    /// Where a link leads, as a guest may write it, if that is nowhere out. There need be nothing.
     pub(crate) fn read_link(&self, path: &GuestPath) -> Result<String, FsError> {
-        let Place { dir, path } = self.place(Access::Read, path)?;
+        let place = self.place(Access::Read, path)?;
         // Of one that is absolute cap-std says that it leads out.
-        let target = dir.read_link(&path)?;
-        Ok(target.to_str().ok_or(FsError::InvalidPath)?.to_owned())
+        let target = place.dir.read_link(&place.path)?;
+        let grant = self.grants.covering(Access::Read, path);
+        let floor = grant.ok_or(FsError::Access)?.subtree.as_path();
+        let mut whole = path.relative().to_owned();
+        whole.pop();
+        for part in target.components() {
+            match part {
+                Component::Normal(name) => whole.push(name),
+                Component::CurDir => {}
+                Component::ParentDir if whole != floor && whole.pop() => {}
+                _ => return Err(FsError::BoundaryEscape),
+            }
+        }
+        let whole = whole.to_str().ok_or(FsError::InvalidPath)?;
+        Ok(GuestPath::new(path.mount, whole)?.to_string())
     }
 
     /// Gives a file a second name, within one mount.

@@ -113,7 +113,11 @@ fn a_grant_is_its_subtree_and_nothing_beside_it() {
         assert_eq!(stat, Err(FsError::BoundaryEscape), "{text}");
     }
     assert_eq!(ground.read("in/loop"), Err(FsError::Access));
-    assert_eq!(ground.files.read_link(&path("in/same")).unwrap(), "a");
+    let leads = |text| ground.files.read_link(&path(text));
+    assert_eq!(leads("in/same").unwrap(), "workspace://in/a");
+    for text in ["in/out", "in/up"] {
+        assert_eq!(leads(text), Err(FsError::BoundaryEscape));
+    }
     assert_eq!(
         ground.files.read_link(&path("in/root")),
         Err(FsError::BoundaryEscape)
@@ -136,7 +140,7 @@ fn a_grant_is_its_subtree_and_nothing_beside_it() {
     );
     // A grant of what isn't there opens once it is made.
     assert_eq!(ground.write("in/new/x", "x"), Err(FsError::NotFound));
-    ground.files.make_dir(&path("in/new"), false).unwrap();
+    ground.files.make_dir(&path("in/new/y/z"), true).unwrap();
     ground.write("in/new/x", "x").unwrap();
     symlink("../a", ground.work("in/new/a")).unwrap();
     assert_eq!(ground.write("in/new/a", "x"), Err(FsError::BoundaryEscape));

@@ -31,6 +31,9 @@ pub(crate) fn builder() -> HostBuilder {
         .allocation(Allocation::OnDemand)
 }
 
+/// What an operator writes who lets capsules write the workspace.
+pub(crate) const DIRECT: &str = "[workspace]\nmode = \"direct\"\n";
+
 /// The beginning of a host whose operator wrote this into etc/config.toml.
 pub(crate) fn configured(config: &str) -> HostBuilder {
     let home = Home::ephemeral().unwrap();

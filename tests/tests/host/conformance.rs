@@ -15,12 +15,14 @@ use conformance::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::{LONG, Lines, Sink, builder, call_by, host, id, loaded, said, with_people};
+use crate::common::{
+    DIRECT, LONG, Lines, Sink, builder, call_by, configured, host, id, loaded, said, with_people,
+};
 
 #[tokio::test]
 pub(crate) async fn each_case_is_answered_as_expected() {
     let workspace = workspace();
-    let host = with_people(builder().workspace(workspace.path())).await;
+    let host = with_people(configured(DIRECT).workspace(workspace.path())).await;
     let capsule = host.load(Guest::Conformance.package()).await.unwrap();
     let (key, value) = SECRET;
     host.set_secret(&capsule, Some(&id(PRINCIPAL)), key, value)

@@ -7,7 +7,7 @@ use astrid_host::Host;
 use astrid_host::dispatch::Event;
 use serde_json::{Value, json};
 
-use crate::common::{builder, host, id, with_people};
+use crate::common::{DIRECT, configured, host, id, with_people};
 
 /// What a tool answers `alice`, and whether that says what went wrong.
 async fn tool(host: &Host, name: &str, arguments: Value) -> (Value, bool) {
@@ -21,7 +21,7 @@ async fn tool(host: &Host, name: &str, arguments: Value) -> (Value, bool) {
 #[tokio::test]
 pub(crate) async fn tools_read_write_edit_list_and_search_the_workspace() {
     let workspace = tempfile::tempdir().unwrap();
-    let host = with_people(builder().workspace(workspace.path())).await;
+    let host = with_people(configured(DIRECT).workspace(workspace.path())).await;
     // Its tools' names are no other example's.
     host.load(Guest::Notes.package()).await.unwrap();
     host.load(Guest::Files.package()).await.unwrap();

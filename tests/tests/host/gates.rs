@@ -12,7 +12,7 @@ use astrid_host::policy::gate::{Closed, Gate, Standing};
 use astrid_host::{Call, CallScope, Capsule, Host};
 use wit_parser::{Resolve, TypeDefKind};
 
-use crate::common::{Lines, Sink, builder, configured, host, id, said, with_people};
+use crate::common::{DIRECT, Lines, Sink, builder, configured, host, id, said, with_people};
 
 /// What is known of an interface: versions, and the functions of all of them by their name in a binary.
 type Known = (BTreeSet<String>, BTreeSet<String>);
@@ -258,7 +258,7 @@ pub(crate) async fn each_call_is_judged_by_the_row_of_its_function() {
 async fn a_method_is_judged_by_its_row_whoever_made_the_handle() {
     let workspace = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink("gates.txt", workspace.path().join("gates-link")).unwrap();
-    let direct = configured("[workspace]\nmode = \"direct\"\n");
+    let direct = configured(DIRECT);
     let host = with_people(direct.workspace(workspace.path())).await;
     let manifest = Guest::Gates.manifest()
         + "[capabilities]\nuplink = true\nfs_read = [\"*\"]\nfs_write = [\"*\"]\n\n[publish]\n\"gates.v1.*\" = {}\n\n[subscribe]\n\"gates.v1.*\" = {}\n";
