@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -288,7 +289,7 @@ fn filled(runtime: &Runtime, folder: &Path, scopes: &[(KvScope, u32)]) -> Result
             async move { store.batch(&scope, batch, Quota::NONE).await.map(drop) }
         };
         // As many at once as share a commit.
-        let mut filling: Vec<std::pin::Pin<Box<dyn Future<Output = _> + '_>>> = Vec::new();
+        let mut filling: Vec<Filling<'_, _>> = Vec::new();
         for (scope, count) in scopes {
             for from in (0..*count).step_by(TOGETHER as usize) {
                 filling.push(Box::pin(fill(
@@ -306,10 +307,11 @@ fn filled(runtime: &Runtime, folder: &Path, scopes: &[(KvScope, u32)]) -> Result
     Ok(store)
 }
 
+/// A write that goes on beside others.
+type Filling<'a, E> = Pin<Box<dyn Future<Output = Result<(), E>> + 'a>>;
+
 /// Waits for all of them at once.
-async fn all<E: Into<Failure>>(
-    mut futures: Vec<std::pin::Pin<Box<dyn Future<Output = Result<(), E>> + '_>>>,
-) -> Result<(), Failure> {
+async fn all<E: Into<Failure>>(mut futures: Vec<Filling<'_, E>>) -> Result<(), Failure> {
     std::future::poll_fn(|context| {
         let mut failed = None;
         futures.retain_mut(|future| match future.as_mut().poll(context) {
