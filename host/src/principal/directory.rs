@@ -475,6 +475,30 @@ mod tests {
     }
 
     #[test]
+    fn every_key_of_a_profile_is_known() {
+        let text = r#"
+            enabled = true
+            capsules = ["notes"]
+            rights = ["audit:read_all"]
+            [limits]
+            memory = 1
+            cpu_ms = 2
+            wall_ms = 3
+            storage = 4
+            events = 5
+            publish_bytes = 6
+            processes = 7
+            streams = 8
+        "#;
+        let profile: PrincipalProfile = toml::from_str(text).expect("a profile");
+        assert_eq!(profile.limits.streams, Some(8));
+        let written = toml::to_string(&profile).expect("a text");
+        assert_eq!(toml::from_str::<PrincipalProfile>(&written), Ok(profile));
+        let wrong = text.replace("read_all", "read");
+        assert!(toml::from_str::<PrincipalProfile>(&wrong).is_err());
+    }
+
+    #[test]
     fn a_profile_with_an_unknown_key_is_an_error() {
         let home = Home::ephemeral().expect("a home");
         std::fs::write(home.profiles_dir().join("default.toml"), "enabeld = true\n")

@@ -13,5 +13,5 @@ pub use crate::names::{InvalidPrincipal, PrincipalId};
 pub use change::{ProfileChange, ProfileLimit};
 pub use directory::{Principal, PrincipalError, Principals};
 pub use ledger::{Account, Ledger};
-pub use profile::{PrincipalLimits, PrincipalProfile};
+pub use profile::{PrincipalLimits, PrincipalProfile, Right};
 pub use scope::{LOG_LINE, LOG_RATE, PrincipalScope};

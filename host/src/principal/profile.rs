@@ -18,6 +18,17 @@ pub struct PrincipalProfile {
     /// The capsules that may be called for it, tools and events included; unset, all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capsules: Option<BTreeSet<CapsuleName>>,
+    /// What it may do besides.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub rights: BTreeSet<Right>,
+}
+
+/// Something that a principal may do besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Right {
+    /// Reads the record of what all principals did. There is none yet.
+    #[serde(rename = "audit:read_all")]
+    AuditReadAll,
 }
 
 impl PrincipalProfile {
@@ -34,6 +45,7 @@ impl Default for PrincipalProfile {
             enabled: true,
             limits: PrincipalLimits::default(),
             capsules: None,
+            rights: BTreeSet::new(),
         }
     }
 }
@@ -62,6 +74,12 @@ pub struct PrincipalLimits {
     /// and 256 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish_bytes: Option<u64>,
+    /// Child processes, background and persistent together. No host starts any yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u64>,
+    /// HTTP streams that are open at once. No host opens any yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub streams: Option<u64>,
 }
 
 impl PrincipalLimits {

@@ -15,6 +15,7 @@ pub(crate) fn story(pages: &mut Pages, json: bool) {
     };
     told.page("storage_empty", &["storage"]);
     told.page("kv_list_empty", &["kv", "list", "notes"]);
+    told.page("storage_check_nothing", &["storage", "check"]);
     told.page("storage_compact_nothing", &["storage", "compact"]);
     told.page("kv_set", &["kv", "set", "notes", "title", "Shopping\nlist"]);
     astrid.run(&["kv", "set", "notes", "body", "milk\u{1b}[31m"]);
@@ -69,9 +70,11 @@ pub(crate) fn story(pages: &mut Pages, json: bool) {
     told.page("kv_remove", &["kv", "remove", "notes", "title"]);
     told.page("kv_remove_absent", &["kv", "remove", "notes", "title"]);
     told.page("storage", &["storage"]);
+    told.page("storage_check", &["storage", "check"]);
     told.page("storage_purge", &["storage", "purge"]);
     told.page("storage_purge_nothing", &["storage", "purge"]);
     let file = astrid.home().join("var/kv.redb");
     std::fs::write(&file, b"no store at all".repeat(1_000)).unwrap();
     told.page("storage_damaged", &["kv", "get", "notes", "body"]);
+    told.page("storage_check_damaged", &["storage", "check"]);
 }

@@ -53,7 +53,10 @@ pub use reload::{Reload, Reloaded};
 pub use remove::Remove;
 pub use secret::{Hidden, SetSecret, UnsetSecret};
 pub use stop::{Stop, Stopping};
-pub use storage::{Compact, Compacted, LISTED_SCOPES, Purge, Storage, Stored, StoredScope};
+pub use storage::{
+    CheckStorage, CheckedStorage, Compact, Compacted, LISTED_SCOPES, Purge, Storage, Stored,
+    StoredScope,
+};
 pub use tools::Tools;
 pub use verify::{Verified, Verify};
 
@@ -173,6 +176,7 @@ requests! {
     SetSecret,
     UnsetSecret,
     Storage,
+    CheckStorage,
     Compact,
     Purge,
     Stop,

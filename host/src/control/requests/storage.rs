@@ -53,6 +53,17 @@ pub struct StoredScope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compact {}
 
+/// Looks at every page of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStorage {}
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedStorage {
+    /// Whether nothing was wrong; else it was repaired.
+    pub whole: bool,
+}
+
 /// The size of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compacted {
@@ -155,16 +166,42 @@ impl Ask for Compact {
     }
 
     async fn carry_out(self, by: &Operator, _remarks: &impl Remarks) -> Result<Compacted, Problem> {
-        let none = || {
-            Problem::new(ErrorKind::NotFound, "nothing is stored yet")
-                .hint("a capsule that keeps something makes the file")
-        };
-        let file = by.kv_file()?.ok_or_else(none)?;
-        let before = file.fullness().await?.ok_or_else(none)?.file;
+        let file = by.kv_file()?.ok_or_else(nothing_stored)?;
+        let before = file.fullness().await?.ok_or_else(nothing_stored)?.file;
         file.compact().await?;
-        let after = file.fullness().await?.ok_or_else(none)?.file;
+        let after = file.fullness().await?.ok_or_else(nothing_stored)?.file;
         Ok(Compacted { before, after })
     }
+}
+
+impl Ask for CheckStorage {
+    type Reply = CheckedStorage;
+    const HOLD: Hold = Hold::Alone;
+    const CHANGES: bool = true;
+
+    fn missing_home(&self) -> MissingHome {
+        MissingHome::ThrowAway
+    }
+
+    fn place(&self) -> Place {
+        Place::Call
+    }
+
+    async fn carry_out(
+        self,
+        by: &Operator,
+        _remarks: &impl Remarks,
+    ) -> Result<CheckedStorage, Problem> {
+        let file = by.kv_file()?.ok_or_else(nothing_stored)?;
+        file.fullness().await?.ok_or_else(nothing_stored)?;
+        let whole = file.check().await?;
+        Ok(CheckedStorage { whole })
+    }
+}
+
+fn nothing_stored() -> Problem {
+    Problem::new(ErrorKind::NotFound, "nothing is stored yet")
+        .hint("a capsule that keeps something makes the file")
 }
 
 impl Ask for Purge {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use astrid_host::control::requests::{Compact, Purge, Storage, Stored, StoredScope};
+use astrid_host::control::requests::{CheckStorage, Compact, Purge, Storage, Stored, StoredScope};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -19,6 +19,8 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Look at every page of the file for damage
+    Check,
     /// Give back to the system what the file does not need
     Compact,
     /// Remove what belongs to no installed capsule, or to no principal that is there
@@ -38,6 +40,14 @@ pub(crate) fn run(session: &Session, args: &Args) -> Result<ExitCode, Failure> {
                     .out
                     .note("what no installed capsule uses can be removed: astrid storage purge");
             }
+        }
+        Some(Verb::Check) => {
+            let checked = session.ask(CheckStorage {})?;
+            let text = match checked.whole {
+                true => "every page is as it was written",
+                false => "it was damaged, and is repaired: what was lost is not known",
+            };
+            session.out.result(&json!(checked), text);
         }
         Some(Verb::Compact) => {
             let done = session.ask(Compact {})?;

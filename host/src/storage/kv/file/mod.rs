@@ -179,6 +179,23 @@ impl FileKv {
         Ok(compacted.map_err(ended)??)
     }
 
+    /// Looks at every page of the file: a read looks at none but those that it needs, and knows a damaged value but not a
+    /// damaged index, in which a key may not be found. False if something was wrong that could be repaired. As with
+    /// [`Self::compact`], others wait meanwhile.
+    ///
+    /// # Errors
+    /// [`KvError::Store`], also for what cannot be repaired.
+    pub async fn check(&self) -> Result<bool, KvError> {
+        let (door, options) = (Arc::clone(&self.door), Arc::clone(&self.options));
+        let job = move || {
+            let checked = door.alone(&options, |database| Ok(database.check_integrity()?));
+            checked.map_err(|failure| options.error("check", failure))
+        };
+        let checked = self.options.blocking.bulk(job).await;
+        let ended = |_| self.options.error("check", Failure::Closed);
+        Ok(checked.map_err(ended)??)
+    }
+
     /// Closes the file once what is under way is done. The next request opens it again.
     pub fn close(&self) {
         self.door.close();

@@ -175,6 +175,7 @@ async fn a_value_that_changed_on_the_disk_is_an_error() {
         set(&store, &ada, "large", &large).await.expect("written");
         set(&store, &ada, "whole", b"whole").await.expect("written");
     }
+    assert_eq!(place.store().check().await, Ok(true));
     let mut bytes = fs::read(place.path()).expect("there");
     for wanted in [&small[..], &large[..]] {
         let found = bytes.windows(wanted.len()).positions(wanted);
@@ -183,6 +184,8 @@ async fn a_value_that_changed_on_the_disk_is_an_error() {
             bytes[at + wanted.len() / 2] ^= 1;
         }
     }
+    fs::write(place.path(), &bytes).expect("written");
+    assert_ne!(place.store().check().await, Ok(true));
     fs::write(place.path(), bytes).expect("written");
     let store = place.store();
     assert_eq!(fault(get(&store, &ada, "small").await), Fault::Damaged);
