@@ -340,8 +340,8 @@ limits! {
         COMMIT_BYTES: usize = 8 << 20, bytes, "this host";
         /// Bytes that compacting the file of keys and values has to free, if an idle host is to do it.
         WORTH_COMPACTING: u64 = 8 << 20, bytes, "this host";
-        /// Bytes of keys and values above which that is left to the operator: it takes longer than a second.
-        COMPACTED: u64 = 128 << 20, bytes, "this host";
+        /// Bytes of the file that stay, about, above which that is left to the operator: it takes longer than two seconds.
+        COMPACTED: u64 = 48 << 20, bytes, "this host";
         /// Bytes of memory for pages of the file of keys and values.
         CACHE: usize = 64 << 20, bytes, "this host", key "storage.cache";
         /// Records that may wait for the writer.
