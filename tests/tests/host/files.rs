@@ -1,5 +1,6 @@
 //! Capsules with files: those of the workspace, and those of each principal's home.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_e2e::guests::Guest;
@@ -7,7 +8,7 @@ use astrid_host::Host;
 use astrid_host::dispatch::Event;
 use serde_json::{Value, json};
 
-use crate::common::{DIRECT, configured, host, id, with_people};
+use crate::common::{DIRECT, Lines, Sink, builder, configured, host, id, with_people};
 
 /// What a tool answers `alice`, and whether that says what went wrong.
 async fn tool(host: &Host, name: &str, arguments: Value) -> (Value, bool) {
@@ -47,6 +48,30 @@ pub(crate) async fn tools_read_write_edit_list_and_search_the_workspace() {
     assert!(
         is_error && said.to_string().contains("no grant covers it"),
         "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_workspace_is_only_read_unless_the_operator_says_otherwise() {
+    let workspace = tempfile::tempdir().unwrap();
+    std::fs::write(workspace.path().join("a"), "Oslo").unwrap();
+    let lines = Arc::<Lines>::default();
+    let sink = Arc::new(Sink(Arc::clone(&lines)));
+    let builder = builder().log_sink(sink).workspace(workspace.path());
+    let host = with_people(builder).await;
+    host.load(Guest::Files.package()).await.unwrap();
+    let read = tool(&host, "read_file", json!({ "path": "a" })).await;
+    assert_eq!(read.0, json!({ "text": "Oslo", "lines": 1 }));
+    for path in ["a", "b"] {
+        let write = json!({ "path": path, "text": "Lima" });
+        let (_, is_error) = tool(&host, "write_file", write).await;
+        assert!(is_error);
+    }
+    assert_eq!(std::fs::read(workspace.path().join("a")).unwrap(), b"Oslo");
+    let told = lines.messages();
+    assert!(
+        told.iter().any(|line| line.contains("mode = \"direct\"")),
+        "{told:?}"
     );
 }
 

@@ -7,6 +7,7 @@ use wasmtime::component::Resource;
 
 use super::wit::{Datetime, ErrorCode, FileStat, FileType, Host, HostFileHandle, OpenMode};
 use super::{FileHandle, Fs, INTERFACES};
+use crate::config::WorkspaceMode;
 use crate::domain::View;
 use crate::limits::fs::{AT_BYTES, OPEN};
 use crate::policy::contract;
@@ -20,6 +21,9 @@ const fn row(function: &'static str) -> Row<'static> {
     contract::row(INTERFACES, "astrid:fs/host", function)
 }
 
+/// Why nothing is written, said in the capsule's log.
+const READ_ONLY: &str = "the workspace may only be read here: capsules write it where the operator says so, by \
+                         [workspace] mode = \"direct\" in etc/config.toml";
 /// Characters of a path that a denial shows.
 const SHOWN: usize = 256;
 
@@ -157,6 +161,24 @@ impl View<'_, Fs> {
             }
             Ok(())
         })?;
+        let of_row = match row.gate.subject() {
+            Some(Subject::Paths(accesses)) => accesses,
+            _ => &[],
+        };
+        let of_row = of_row.iter().copied().enumerate();
+        let of_call = accesses.unwrap_or_default().iter().copied();
+        let is_workspace = |at: usize| {
+            let path = paths.get(at);
+            path.is_some_and(|path| path.mount == vfs::Mount::Workspace)
+        };
+        let mut all = of_row.chain(of_call);
+        if self.domain.mode == WorkspaceMode::ReadOnly
+            && all.any(|(at, access)| access == Access::Write && is_workspace(at))
+        {
+            // The code alone would tell an author nothing.
+            self.call.scope.log(LogLevel::Warn, READ_ONLY.to_owned());
+            return Err(ErrorCode::Access);
+        }
         Ok(paths)
     }
 
