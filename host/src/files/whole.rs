@@ -74,14 +74,18 @@ fn write_with(
     File::open(folder)?.sync_all()
 }
 
-/// The bytes of a file of at most `most` bytes; none where there is no file. A link is followed.
+/// The bytes of a file of at most `most` bytes; none where there is nothing. A link is followed.
 ///
 /// # Errors
-/// It is no regular file, which opening or reading might wait for; it is larger; it cannot be read.
+/// It is a link to nothing, which is not the same as no file: what it held may have refused something. It is no regular
+/// file, which opening or reading might wait for; it is larger; it cannot be read.
 pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let invalid = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(Errno::NOENT) if path.symlink_metadata().is_ok() => {
+            return Err(invalid("it is a link to nothing".to_owned()));
+        }
         Err(Errno::NOENT) => return Ok(None),
         opened => File::from(opened?),
     };

@@ -475,6 +475,16 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_that_is_a_link_to_nothing_refuses_its_principal() {
+        let home = Home::ephemeral().expect("a home");
+        let link = home.profiles_dir().join("default.toml");
+        std::os::unix::fs::symlink("nowhere", link).expect("made");
+        let error = Principals::new(home).resolve(&id("default"));
+        let error = error.expect_err("refused").to_string();
+        assert!(error.contains("a link to nothing"), "{error}");
+    }
+
+    #[test]
     fn every_key_of_a_profile_is_known() {
         let text = r#"
             enabled = true
